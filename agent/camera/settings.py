@@ -1,0 +1,50 @@
+"""What a configuration may say of a camera's input: a tagged union on `driver`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Fps = Annotated[float, Meta(gt=0.0, le=60.0)]
+Pixels = Annotated[int, Meta(ge=32, le=4096)]
+
+
+class PiCameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="driver", tag="picamera2"):
+    """A CSI camera through libcamera; inference sees the ISP's lores stream."""
+
+    number: Annotated[int, Meta(ge=0, le=3)] = 0
+    width: Pixels = 768
+    height: Pixels = 432
+    fps: Fps = 10.0
+    rotation: Literal[0, 90, 180, 270] = 0
+    stall_s: Annotated[float, Meta(gt=0.5, le=60.0)] = 5.0
+
+
+class VideoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="driver", tag="video"):
+    """A file, an RTSP address or a V4L2 device through PyAV.
+
+    `pace` is `timestamps` (as the camera saw it) or `fast` (files only: as fast as it decodes).
+    """
+
+    source: Annotated[str, Meta(min_length=1)]
+    pace: Literal["timestamps", "fast"] = "timestamps"
+    loop: bool = False
+    fps: Fps | None = None
+    rotation: Literal[0, 90, 180, 270] = 0
+    stall_s: Annotated[float, Meta(gt=0.5, le=60.0)] = 10.0
+
+
+class SyntheticSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="driver", tag="synthetic"):
+    """A drawn world; `world` is a YAML file, or the world of the replay where it is left out."""
+
+    world: str = ""
+    width: Pixels = 320
+    height: Pixels = 240
+    fps: Fps = 5.0
+    seed: int = 1
+    pace: Literal["timestamps", "fast"] = "fast"
+
+
+CameraSettings = PiCameraSettings | VideoSettings | SyntheticSettings

@@ -1,0 +1,69 @@
+"""`piazza VERB`: names the verbs and imports only the one that is called.
+
+A verb is a module in `agent/commands/` with `add_arguments(parser)` and `run(options) -> int`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from agent import __version__
+from agent.errors import PiazzaError
+
+VERBS = {
+    "sense": "watch cameras and sensors and put signed events into the outbox",
+    "link": "carry the outbox to the broker",
+    "run": "sense and link together, for a bench",
+    "watch": "show a broker's events as they come, verified",
+    "store": "keep a broker's events and give receipts",
+    "verify": "check a file of envelopes",
+    "replay": "run a world on the simulated clock and print its events",
+    "models": "check the models that a node runs",
+    "keys": "make keys and certificates for a bench",
+    "check": "check a configuration and say everything that is wrong with it",
+    "schema": "print the schemas of the contract and of the configuration",
+    "demo": "the whole path on one machine",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; its exit code is 0, 1 (ours to mend) or 2 (the user's)."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if argv and argv[0] in VERBS:
+            return _call(argv[0], argv[1:])
+        _overview().parse_args(argv or ["--help"])
+    except PiazzaError as error:
+        print(f"piazza: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  -> {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _call(verb: str, rest: list[str]) -> int:
+    module = importlib.import_module(f"agent.commands.{verb}")
+    parser = argparse.ArgumentParser(prog=f"piazza {verb}", description=VERBS[verb])
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(rest)))
+
+
+def _overview() -> argparse.ArgumentParser:
+    listed = "\n".join(f"  {verb:10} {text}" for verb, text in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog="piazza",
+        description="A node that watches a public space and tells what is unusual, never who.",
+        epilog=f"verbs:\n{listed}\n\n'piazza VERB --help' says more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"piazza {__version__}")
+    parser.add_argument("verb", choices=VERBS, metavar="VERB", help="what to do")
+    return parser

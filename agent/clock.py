@@ -1,0 +1,68 @@
+"""The only reader of time.
+
+`SystemClock.now()` runs on the monotonic clock from one anchor to the wall clock, so a step of the
+wall clock never turns a duration negative; `resync()` takes the new wall time and says how far it
+moved. `SimulatedClock` stands still until it is told to sleep.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Seconds since 1970 UTC by `now`, seconds since an unspecified start by `monotonic`."""
+
+    def now(self) -> float: ...
+    def monotonic(self) -> float: ...
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(slots=True)
+class SystemClock:
+    """The clock of the machine."""
+
+    _offset: float = field(default_factory=lambda: time.time() - time.monotonic())
+
+    def now(self) -> float:
+        return self._offset + time.monotonic()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))
+
+    def resync(self, *, tolerance_s: float = 0.5) -> float:
+        """Follow a wall clock that was set; the step taken in seconds, 0.0 within the tolerance."""
+        step = time.time() - self.now()
+        if abs(step) <= tolerance_s:
+            return 0.0
+        self._offset += step
+        return step
+
+
+@dataclass(slots=True)
+class SimulatedClock:
+    """A clock that advances only when somebody sleeps on it."""
+
+    at: float = 0.0
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.at
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at - self.started
+
+    def sleep(self, seconds: float) -> None:
+        self.at += max(0.0, seconds)
+
+    def advance_to(self, at: float) -> None:
+        """Move to `at`; a moment that has passed changes nothing."""
+        self.at = max(self.at, at)

@@ -1,0 +1,1 @@
+"""The verbs of `piazza`, one file each, imported only when called."""

@@ -1,0 +1,173 @@
+"""Compact JWS with Ed25519 (RFC 7515, RFC 8037) in one strict profile; the only maker of signatures.
+
+The invariant: `unseal` gives back payload bytes only after size, header, key and signature were all
+found right, in that order, and looks at nothing else of the token before that.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from agent.errors import KeyFileError, Refused
+
+MAX_BYTES = 4096
+TYPE = "piazza+jws"
+GENESIS = "0" * 64
+"""`prev` of the first envelope of a node."""
+
+
+def b64(data: bytes) -> str:
+    """base64url without padding (RFC 7515 section 2)."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def unb64(text: str) -> bytes:
+    """The strict inverse: padding, other alphabets and non-canonical tails are refused."""
+    try:
+        data = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    except (ValueError, binascii.Error) as error:
+        raise Refused("malformed", "not base64url") from error
+    if b64(data) != text:
+        raise Refused("malformed", "base64url is not canonical")
+    return data
+
+
+def digest(signing_input: str) -> str:
+    """What the next envelope carries as `prev`: SHA-256 of header and payload as they were signed."""
+    return hashlib.sha256(signing_input.encode("ascii")).hexdigest()
+
+
+def thumbprint(public: bytes) -> str:
+    """The key id: RFC 7638 thumbprint of the 32-byte public key."""
+    jwk = json.dumps({"crv": "Ed25519", "kty": "OKP", "x": b64(public)}, separators=(",", ":"))
+    return b64(hashlib.sha256(jwk.encode("ascii")).digest())
+
+
+class Signer:
+    """A private key that signs; it never leaves this object."""
+
+    def __init__(self, private: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(private)
+        self.public = self._key.public_key().public_bytes_raw()
+        self.kid = thumbprint(self.public)
+        self._header = b64(f'{{"alg":"EdDSA","kid":"{self.kid}","typ":"{TYPE}"}}'.encode("ascii"))
+
+    def seal(self, payload: bytes) -> tuple[str, str]:
+        """The token over `payload`, and the digest of what was signed."""
+        signing_input = f"{self._header}.{b64(payload)}"
+        signature = self._key.sign(signing_input.encode("ascii"))
+        return f"{signing_input}.{b64(signature)}", digest(signing_input)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public key and whose it is: `role` is node, store, witness, maintainer, operator, ...
+
+    `subject` is what the role is for: a node's full name, a comune, a person's function.
+    """
+
+    kid: str
+    public: bytes
+    role: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """A token whose signature was right."""
+
+    payload: bytes
+    key: Key
+    digest: str
+
+
+@dataclass(slots=True)
+class KeyRing:
+    """The public keys that a party trusts, as a JWK set (RFC 7517) on disk."""
+
+    _keys: dict[str, Key] = field(default_factory=dict)
+    _loaded: dict[str, Ed25519PublicKey] = field(default_factory=dict)
+
+    def add(self, key: Key) -> None:
+        if key.kid != thumbprint(key.public):
+            raise KeyFileError(f"key {key.kid} is not the key that its id names")
+        self._keys[key.kid] = key
+        self._loaded[key.kid] = Ed25519PublicKey.from_public_bytes(key.public)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys.values())
+
+    def unseal(self, token: str | bytes) -> Unsealed:
+        """Payload of a token signed by a known key.
+
+        Refused: `too-big`, `malformed`, `header`, `unknown-key` or `signature`, the first that holds.
+        """
+        if len(token) > MAX_BYTES:
+            raise Refused("too-big", f"{len(token)} bytes, at most {MAX_BYTES}")
+        text = _ascii(token)
+        parts = text.split(".")
+        if len(parts) != 3:  # noqa: PLR2004
+            raise Refused("malformed", "a token has three parts")
+        key = self._keys.get(_kid(parts[0]))
+        if key is None:
+            raise Refused("unknown-key", hint="fetch the key set of the union again")
+        signing_input = f"{parts[0]}.{parts[1]}"
+        try:
+            self._loaded[key.kid].verify(unb64(parts[2]), signing_input.encode("ascii"))
+        except InvalidSignature as error:
+            raise Refused("signature") from error
+        return Unsealed(unb64(parts[1]), key, digest(signing_input))
+
+    def to_jwks(self) -> dict[str, Any]:
+        return {"keys": [_to_jwk(key) for key in self._keys.values()]}
+
+    @classmethod
+    def from_jwks(cls, document: Mapping[str, Any]) -> KeyRing:
+        ring = cls()
+        try:
+            for jwk in document["keys"]:
+                ring.add(Key(jwk["kid"], unb64(jwk["x"]), jwk["piazza_role"], jwk["piazza_subject"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise KeyFileError(f"not a key set of Piazza: {error!r}", hint="make one with: piazza keys") from error
+        return ring
+
+
+def _ascii(token: str | bytes) -> str:
+    try:
+        return token.decode("ascii") if isinstance(token, bytes) else token.encode("ascii").decode("ascii")
+    except UnicodeError as error:
+        raise Refused("malformed", "not ASCII") from error
+
+
+def _kid(part: str) -> str:
+    """The key id of a header that is exactly ours, byte for byte."""
+    raw = unb64(part)
+    try:
+        header = json.loads(raw)
+        kid = header["kid"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Refused("header", "not a header of ours") from error
+    if raw != f'{{"alg":"EdDSA","kid":"{kid}","typ":"{TYPE}"}}'.encode():
+        raise Refused("header", "alg, typ or members are not the agreed ones")
+    return str(kid)
+
+
+def _to_jwk(key: Key) -> dict[str, str]:
+    return {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": b64(key.public),
+        "kid": key.kid,
+        "use": "sig",
+        "piazza_role": key.role,
+        "piazza_subject": key.subject,
+    }

@@ -1,0 +1,171 @@
+"""The payloads of the contract, as allow-lists: an unknown member is refused.
+
+Every text is an enumeration, an instant or matches a short pattern; every number is rounded before
+it gets here. No field can hold a picture, a sound, a face, a plate, free text or a track.
+`agent/schemas/` is generated from this module.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from agent.contract.topics import NAME
+from agent.records import ClockQuality, Phase, Severity
+
+Name = Annotated[str, Meta(pattern=NAME, max_length=32, description="an id from the node's configuration")]
+Quantity = Annotated[
+    str, Meta(pattern=r"^[a-z0-9_-]{1,32}(?:/[a-z0-9_-]{1,32}){0,2}$", description="zone/label/measure or a measure")
+]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="SHA-256")]
+ShortDigest = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$", description="first 12 digits of a SHA-256")]
+Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$", description="RFC 3339, UTC")]
+EventId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Seq = Annotated[int, Meta(ge=1)]
+Label = Literal[
+    "", "person", "bicycle", "car", "motorcycle", "bus", "truck", "train", "boat", "dog", "animal", "vehicle", "object"
+]
+EvidenceUnit = Literal["", "weeks", "tracks", "samples", "hours"]
+Test = Literal[
+    "limit", "presence", "absence", "schedule", "rate", "baseline", "crossing", "stay", "occupancy", "button",
+    "switch", "normality", "health", "stuck", "chatter", "combined", "restart",
+]  # fmt: skip
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What all payload parts share: frozen, no unknown member, defaults left out."""
+
+
+class ReasonData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What was seen against what was expected."""
+
+    quantity: Quantity
+    test: Test
+    observed: float
+    expected: float | None = None
+    spread: float | None = None
+    evidence: float | None = None
+    evidence_unit: EvidenceUnit = ""
+
+
+class Quality(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """How far the numbers may be trusted."""
+
+    observed: Fraction = 1.0
+    clock: ClockQuality = ClockQuality.UNSYNCED
+    visibility: Fraction = 1.0
+
+
+class EventData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`evt`: what was noticed."""
+
+    rule: Name
+    phase: Phase
+    source: Name
+    reason: ReasonData
+    also: Annotated[tuple[ReasonData, ...], Meta(max_length=4)] = ()
+    zone: Name | Literal[""] = ""
+    label: Label = ""
+    duration_s: Annotated[float, Meta(ge=0.0)] | None = None
+    closed_by: Literal["", "rule", "restart", "budget", "command"] = ""
+    quality: Quality = Quality()
+
+
+class StatData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`stat`: counts over an interval, with the share of it that was really observed."""
+
+    source: Name
+    since: Instant
+    until: Instant
+    coverage: Fraction
+    values: Annotated[dict[Quantity, float], Meta(max_length=64)]
+
+
+class HealthData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`health`: the machine's own numbers."""
+
+    values: Annotated[dict[Quantity, float], Meta(max_length=64)]
+
+
+class AuditData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`audit`: an act that somebody may have to answer for."""
+
+    action: Name
+    subject: Name | Literal[""] = ""
+    outcome: Name | Literal[""] = ""
+    digest: Digest | Literal[""] = ""
+    first: Seq | None = None
+    last: Seq | None = None
+
+
+class StateData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`state`: birth, will or going down, and what the node runs."""
+
+    status: Literal["up", "lost", "down"]
+    agent: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
+    cfg: ShortDigest
+    model: ShortDigest
+    contract: ShortDigest
+    clock: ClockQuality
+    delete_on: Literal["receipt", "puback"]
+    pixels_network: Annotated[
+        bool, Meta(description="true when an RTSP camera gives the process with pixels its camera's own address")
+    ] = False
+
+
+class HeadData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`head`: the end of the chain at one moment; everything up to `seq` exists."""
+
+    seq: Annotated[int, Meta(ge=0)]
+    digest: Digest
+    count: Annotated[int, Meta(ge=0)]
+
+
+class ReceiptData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`rcpt`: the store has committed everything up to `cum`, and the `ranges` beyond it."""
+
+    node: Annotated[str, Meta(max_length=98)]
+    cum: Annotated[int, Meta(ge=0)]
+    ranges: Annotated[tuple[tuple[Seq, Seq], ...], Meta(max_length=32)] = ()
+
+
+Data = EventData | StatData | HealthData | AuditData | StateData | HeadData | ReceiptData
+KINDS: dict[str, type[_Strict]] = {
+    "evt": EventData,
+    "stat": StatData,
+    "health": HealthData,
+    "audit": AuditData,
+    "state": StateData,
+    "head": HeadData,
+    "rcpt": ReceiptData,
+}
+"""Payload type of each class that carries a signed statement."""
+
+
+class Payload(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A CloudEvents 1.0 event in its JSON format, with the chain's own attributes.
+
+    Chained classes (evt, stat, health, audit) have `seq` and `prev`; statements (state, head, rcpt)
+    have neither.
+    """
+
+    specversion: Literal["1.0"] = msgspec.field(default="1.0")
+    id: Annotated[str, Meta(pattern=r"^[0-9a-z.-]{1,64}$")]
+    source: Annotated[str, Meta(pattern=r"^//piazza(?:/[a-z0-9-]{1,32}){3}$")]
+    type: Annotated[str, Meta(pattern=r"^piazza\.[a-z]{2,8}\.[a-z0-9-]{1,32}\.v1$")]
+    time: Instant
+    recordedtime: Instant
+    expirytime: Instant | UnsetType = UNSET
+    seq: Seq | UnsetType = UNSET
+    prev: Digest | UnsetType = UNSET
+    boot: Annotated[str, Meta(pattern=r"^[0-9a-f]{8}$")]
+    mono: Annotated[float, Meta(ge=0.0)]
+    clock: ClockQuality
+    severity: Severity | UnsetType = UNSET
+    correlationid: EventId | UnsetType = UNSET
+    cfg: ShortDigest | UnsetType = UNSET
+    model: ShortDigest | UnsetType = UNSET
+    data: msgspec.Raw

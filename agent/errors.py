@@ -1,0 +1,72 @@
+"""What can go wrong, said to the person who can mend it.
+
+Each error carries `message` (where and what) and `hint` (what to do next), and is also the builtin
+that a Python programmer would expect. Everything a user can cause ends the command with code 2.
+"""
+
+from __future__ import annotations
+
+
+class PiazzaError(Exception):
+    """A failure with a message for a person and a hint what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UserError(PiazzaError, ValueError):
+    """Input that the person in front of the machine can correct."""
+
+    exit_code = 2
+
+
+class ConfigError(UserError):
+    """A document that does not say what it must; `problems` lists every one found."""
+
+    def __init__(self, message: str, *, problems: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+
+class CameraError(UserError, OSError):
+    """A camera that is missing, refused or of the wrong kind."""
+
+
+class CameraStalled(PiazzaError, TimeoutError):
+    """A camera that stopped giving new pictures; the process ends and systemd restarts it."""
+
+
+class SensorError(UserError, OSError):
+    """A sensor that is missing or cannot be read at all."""
+
+
+class ModelError(UserError):
+    """A model file that is missing, altered or fails its self-test."""
+
+
+class KeyFileError(UserError, OSError):
+    """A key, certificate or key set that is missing or unreadable."""
+
+
+class BrokerRefused(UserError, ConnectionError):
+    """A broker that answered and said no: wrong certificate, wrong role, wrong name."""
+
+
+class BrokerAbsent(PiazzaError, ConnectionError):
+    """No broker answered; the outbox keeps what waits."""
+
+
+class Refused(PiazzaError, ValueError):
+    """Bytes from outside that are not what they claim; `why` is a stable word for logs and tests."""
+
+    def __init__(self, why: str, message: str = "", *, hint: str = "") -> None:
+        super().__init__(message or why, hint=hint)
+        self.why = why
+
+
+class OutboxFull(PiazzaError, OSError):
+    """The spool cannot take a record and nothing of a lower class is left to give up."""

@@ -1,0 +1,1 @@
+"""Who a node is: keys, certificates and the files that carry them."""

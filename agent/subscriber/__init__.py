@@ -1,0 +1,1 @@
+"""What a receiver needs: verify, order, find gaps, store and give receipts."""

@@ -1,0 +1,20 @@
+"""From frames to numbers. Pixels, boxes and tracks stop here: what leaves is `Observation`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.pixels import Detections, Frame
+
+
+class Detector(Protocol):
+    """Finds things in one frame."""
+
+    def detect(self, frame: Frame) -> Detections: ...
+
+
+DETECTORS = {
+    "tflite": "agent.vision.detector:TfliteDetector",
+    "chroma": "agent.vision.chroma:ChromaDetector",
+}
+"""Driver name -> module:class, imported only when a configuration names it."""

@@ -1,0 +1,78 @@
+"""What a configuration may say of seeing: masks, zones and lines of a view, detector, motion, tracks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from agent.contract.topics import NAME
+
+Id = Annotated[str, Meta(pattern=NAME)]
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Point = tuple[Fraction, Fraction]
+Polygon = Annotated[list[Point], Meta(min_length=3, max_length=64)]
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An unknown option is an error."""
+
+
+class Zone(_Settings, frozen=True, forbid_unknown_fields=True):
+    """A place that counts what stands in it; the foot point decides."""
+
+    id: Id
+    polygon: Polygon
+    labels: list[str] = ["person"]
+
+
+class Line(_Settings, frozen=True, forbid_unknown_fields=True):
+    """A segment that counts what crosses it; `in` is from the left of start->end to its right."""
+
+    id: Id
+    start: Point
+    end: Point
+    labels: list[str] = ["person"]
+
+
+class View(_Settings, frozen=True, forbid_unknown_fields=True):
+    """What is looked at: `masks` has no default on purpose, an empty list is a decision."""
+
+    masks: list[Polygon]
+    zones: list[Zone] = []
+    lines: list[Line] = []
+
+
+class MotionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
+    """When to run the detector: on motion, and at `floor_s` whatever happens."""
+
+    enabled: bool = True
+    width: Annotated[int, Meta(ge=32, le=320)] = 96
+    threshold: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.06
+    area: Fraction = 0.002
+    linger_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 2.0
+    floor_s: Annotated[float, Meta(gt=0.0, le=60.0)] = 5.0
+
+
+class TrackerSettings(_Settings, frozen=True, forbid_unknown_fields=True):
+    """The tracker's thresholds; the defaults are the ones of the published figures."""
+
+    high: Fraction = 0.5
+    low: Fraction = 0.1
+    iou: Fraction = 0.3
+    coast_s: Annotated[float, Meta(gt=0.0, le=30.0)] = 1.5
+    confirm: Annotated[int, Meta(ge=1, le=10)] = 2
+
+
+class VisionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
+    """Detector and tracker of all cameras of a node."""
+
+    detector: Literal["tflite", "chroma"] = "tflite"
+    model: str = "nanodet-g-416"
+    threads: Annotated[int, Meta(ge=1, le=4)] = 2
+    score: Fraction = 0.4
+    labels: list[str] = ["person", "bicycle", "car", "motorcycle", "bus", "truck"]
+    report_s: Annotated[float, Meta(gt=0.0, le=60.0)] = 1.0
+    motion: MotionSettings = MotionSettings()
+    tracker: TrackerSettings = TrackerSettings()
