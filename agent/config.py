@@ -45,8 +45,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uplink: UplinkSettings
     state_dir: str = "/var/lib/piazza"
     timezone: str = "Europe/Rome"
-    cameras: list[CameraSection] = []
-    sensors: list[SensorSettings] = []
+    cameras: tuple[CameraSection, ...] = ()
+    sensors: tuple[SensorSettings, ...] = ()
     vision: VisionSettings = VisionSettings()
 
 

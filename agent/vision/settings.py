@@ -12,7 +12,7 @@ from agent.contract.topics import NAME
 Id = Annotated[str, Meta(pattern=NAME)]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Point = tuple[Fraction, Fraction]
-Polygon = Annotated[list[Point], Meta(min_length=3, max_length=64)]
+Polygon = Annotated[tuple[Point, ...], Meta(min_length=3, max_length=64)]
 
 
 class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,7 +24,7 @@ class Zone(_Settings, frozen=True, forbid_unknown_fields=True):
 
     id: Id
     polygon: Polygon
-    labels: list[str] = ["person"]
+    labels: tuple[str, ...] = ("person",)
 
 
 class Line(_Settings, frozen=True, forbid_unknown_fields=True):
@@ -33,15 +33,15 @@ class Line(_Settings, frozen=True, forbid_unknown_fields=True):
     id: Id
     start: Point
     end: Point
-    labels: list[str] = ["person"]
+    labels: tuple[str, ...] = ("person",)
 
 
 class View(_Settings, frozen=True, forbid_unknown_fields=True):
     """What is looked at: `masks` has no default on purpose, an empty list is a decision."""
 
-    masks: list[Polygon]
-    zones: list[Zone] = []
-    lines: list[Line] = []
+    masks: tuple[Polygon, ...]
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 class MotionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +72,7 @@ class VisionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     model: str = "nanodet-g-416"
     threads: Annotated[int, Meta(ge=1, le=4)] = 2
     score: Fraction = 0.4
-    labels: list[str] = ["person", "bicycle", "car", "motorcycle", "bus", "truck"]
+    labels: tuple[str, ...] = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
     report_s: Annotated[float, Meta(gt=0.0, le=60.0)] = 1.0
     motion: MotionSettings = MotionSettings()
     tracker: TrackerSettings = TrackerSettings()
