@@ -7,12 +7,28 @@ the top left, x to the right and y downwards.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+ACTOR_COLOURS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
+    {
+        "person": (200, 40, 40),
+        "bicycle": (40, 180, 60),
+        "car": (40, 80, 220),
+        "motorcycle": (220, 160, 30),
+        "bus": (160, 60, 200),
+        "truck": (30, 190, 190),
+        "dog": (120, 80, 30),
+        "object": (240, 240, 60),
+    }
+)
+"""Label -> RGB: what the synthetic camera paints and the chroma detector looks for."""
 
 
 class Box(NamedTuple):
