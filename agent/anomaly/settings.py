@@ -1,3 +1,186 @@
-"""What a configuration may say of rules: a tagged union on `kind`."""
+"""What a configuration may say of rules: a tagged union on `kind`.
+
+Every rule watches one quantity (or several, by a `*` for one level) and says when it is worth an
+event; docs/reference/rules.md has an example of each.
+"""
 
 from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from agent.contract.topics import NAME
+from agent.records import Severity
+
+Id = Annotated[str, Meta(pattern=NAME)]
+Pattern = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?:\*|[a-z0-9_-]{1,32})(?:/(?:\*|[a-z0-9_-]{1,32})){0,2}$",
+        description="a quantity; `*` stands for any one level, as in */person/count",
+    ),
+]
+EventKind = Literal["anomaly", "crossing", "loitering", "occupancy", "tamper", "sensor", "help-button"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+TimeOfDay = Annotated[str, Meta(pattern=r"^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$", description="HH:MM, local time")]
+Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
+Some = Annotated[float, Meta(gt=0.0, le=86400.0)]
+
+
+class Hours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hours of local time on some days; `to` before `from` runs over midnight into the next day."""
+
+    since: TimeOfDay = msgspec.field(name="from")
+    until: TimeOfDay = msgspec.field(name="to")
+    days: Annotated[tuple[Day, ...], Meta(min_length=1)] = DAYS
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What all kinds share.
+
+    `dwell_s` is how long it must hold before an event opens, `clear_s` how long it must be over
+    before it closes, `update_s` the least time between two tellings of a changed value, `per_hour`
+    the most events opened for one source in any hour. A reading counts for `stale_s`; after that
+    nothing is known of the quantity and an open event ends as `stale`. `during` are the hours in
+    which the rule looks at all.
+    """
+
+    id: Id
+    quantity: Pattern
+    source: Id | Literal[""] = ""
+    event: EventKind = "anomaly"
+    severity: Severity = Severity.NOTICE
+    dwell_s: Seconds = 0.0
+    clear_s: Seconds = 0.0
+    update_s: Seconds = 300.0
+    stale_s: Some = 900.0
+    per_hour: Annotated[int, Meta(ge=1, le=3600)] = 12
+    during: tuple[Hours, ...] = ()
+
+
+class LimitRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="limit"):
+    """A value above or below a limit; it is over when it came back by the hysteresis."""
+
+    event: EventKind = "sensor"
+    above: float | None = None
+    below: float | None = None
+    hysteresis: Annotated[float, Meta(ge=0.0)] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.above is None and self.below is None:
+            raise ValueError("a limit needs `above` or `below`")
+        if self.above is not None and self.below is not None and self.below >= self.above:
+            raise ValueError("`below` must be less than `above`")
+
+
+class PresenceRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="presence"):
+    """Something is there (the value reaches `at_least`): an open door, a person, movement."""
+
+    at_least: Annotated[float, Meta(gt=0.0)] = 1.0
+
+
+class AbsenceRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="absence"):
+    """Nothing for longer than `longer_s`: no reading at all, or readings of zero only."""
+
+    event: EventKind = "sensor"
+    severity: Severity = Severity.WARNING
+    longer_s: Some
+    of: Literal["readings", "presence"] = "readings"
+
+
+class ScheduleRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="schedule"):
+    """Something is there outside the hours in which it may be."""
+
+    allowed: Annotated[tuple[Hours, ...], Meta(min_length=1)]
+    at_least: Annotated[float, Meta(gt=0.0)] = 1.0
+
+
+class RateRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="rate"):
+    """More happenings within the last `window_s` than usual for the place."""
+
+    more_than: Annotated[float, Meta(ge=0.0)]
+    window_s: Some
+
+
+class BaselineRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="baseline"):
+    """A value unlike what this source showed before.
+
+    Readings are taken together over `every_s` (`of` their mean, largest or sum). `model` is `level`
+    (median and spread) or `counts` (how rare so many are); `deviations` are standard deviations of
+    a normal distribution, or the equally rare tail of the counts. Silent for `warm_up` samples.
+    """
+
+    of: Literal["mean", "max", "sum"] = "mean"
+    model: Literal["level", "counts"] = "level"
+    every_s: Some = 60.0
+    side: Literal["above", "below", "both"] = "above"
+    deviations: Annotated[float, Meta(ge=2.0, le=20.0)] = 5.0
+    least_spread: Annotated[float, Meta(gt=0.0)] = 0.1
+    warm_up: Annotated[int, Meta(ge=10, le=1000)] = 60
+    half_life: Annotated[float, Meta(ge=10.0, le=100_000.0)] = 720.0
+
+
+class CrossingRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="crossing"):
+    """Every crossing of a line; the direction is the last level: `kerb/person/out`."""
+
+    event: EventKind = "crossing"
+    per_hour: Annotated[int, Meta(ge=1, le=3600)] = 120
+
+
+class LoiteringRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="loitering"):
+    """Somebody stays in a zone for longer than `stay_s`."""
+
+    quantity: Pattern = "*/person/stay_s"
+    event: EventKind = "loitering"
+    stay_s: Some
+
+
+class OccupancyRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="occupancy"):
+    """More in a zone than it should hold; over when it is back by `margin` below that."""
+
+    quantity: Pattern = "*/all/occupancy"
+    event: EventKind = "occupancy"
+    more_than: Annotated[float, Meta(ge=0.0)]
+    margin: Annotated[float, Meta(ge=0.0)] = 0.0
+
+
+class ButtonRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="button"):
+    """Every press of a button; presses within `clear_s` of one another are one event."""
+
+    quantity: Pattern = "pressed"
+    event: EventKind = "help-button"
+    severity: Severity = Severity.ALARM
+    clear_s: Seconds = 30.0
+    update_s: Seconds = 5.0
+    per_hour: Annotated[int, Meta(ge=1, le=3600)] = 60
+
+
+class StuckRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="stuck"):
+    """Readings that do not change by more than `band` for longer than `longer_s`.
+
+    `value` limits this to one value: a movement sensor that is 0 all night is well.
+    """
+
+    event: EventKind = "sensor"
+    severity: Severity = Severity.WARNING
+    longer_s: Some
+    band: Annotated[float, Meta(ge=0.0)] = 0.0
+    value: float | None = None
+
+
+RuleSettings = (
+    LimitRule
+    | PresenceRule
+    | AbsenceRule
+    | ScheduleRule
+    | RateRule
+    | BaselineRule
+    | CrossingRule
+    | LoiteringRule
+    | OccupancyRule
+    | ButtonRule
+    | StuckRule
+)

@@ -31,7 +31,7 @@ Label = Literal[
 EvidenceUnit = Literal["", "weeks", "tracks", "samples", "hours"]
 Test = Literal[
     "limit", "presence", "absence", "schedule", "rate", "baseline", "crossing", "stay", "occupancy", "button",
-    "switch", "normality", "health", "stuck", "chatter", "combined", "restart",
+    "switch", "normality", "health", "stuck", "chatter", "combined", "restart", "budget",
 ]  # fmt: skip
 
 
@@ -70,7 +70,7 @@ class EventData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     zone: Name | Literal[""] = ""
     label: Label = ""
     duration_s: Annotated[float, Meta(ge=0.0)] | None = None
-    closed_by: Literal["", "rule", "restart", "budget", "command"] = ""
+    closed_by: Literal["", "rule", "restart", "budget", "command", "stale"] = ""
     quality: Quality = Quality()
 
 
