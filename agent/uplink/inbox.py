@@ -1,0 +1,101 @@
+"""Letters from the broker on their way to sense: link puts them, sense takes them.
+
+Link is not trusted, so what lies here is only bytes. The invariants: a letter is whole or absent,
+the folder holds a bounded number of bounded letters, and `take` follows no link and waits for no pipe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DELIVERED = "delivered"
+"""Pseudo-topic of link's own report in `delete_on: puback`; its payload is an unsigned `ReceiptData` as JSON."""
+
+MAX_LETTERS = 256
+MAX_LETTER_BYTES = 300_000
+"""What the broker lets through (`max_packet_size`) and nothing larger."""
+
+_MODE = 0o660
+_RETAINED = b"retained"
+_LIVE = b"live"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message as it came; `retained` tells a message that waited on the broker from a live one."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+class Inbox:
+    """A folder of letters."""
+
+    def __init__(self, folder: Path, *, max_letters: int = MAX_LETTERS) -> None:
+        self._folder = folder
+        self._max_letters = max_letters
+        folder.mkdir(parents=True, exist_ok=True)
+        self._next = max((int(path.name[:16]) for path in self._waiting() if path.name[:16].isdigit()), default=0) + 1
+
+    def put(self, letter: Letter) -> bool:
+        """Add a letter after the others; False when there is no room or it is too big."""
+        room = sum(1 for _ in self._waiting()) < self._max_letters
+        return room and self._write(letter, f"{self._next:016d}")
+
+    def put_latest(self, letter: Letter) -> bool:
+        """Put a letter in place of an older one of the same topic, as for a receipt; False when too big."""
+        return self._write(letter, f"latest-{hashlib.sha256(letter.topic.encode()).hexdigest()[:16]}")
+
+    def take(self) -> list[Letter]:
+        """The letters that wait, oldest first, which are then gone; what is no letter is thrown away."""
+        letters = []
+        for path in sorted(self._waiting())[: self._max_letters]:
+            taken = path.with_name(f"taken-{path.name}")
+            path.replace(taken)  # a newer letter of the same name stays untouched
+            letter = _read(taken)
+            taken.unlink()
+            if letter is not None:
+                letters.append(letter)
+        return letters
+
+    def _waiting(self) -> Iterator[Path]:
+        with os.scandir(self._folder) as entries:
+            yield from (
+                Path(entry.path)
+                for entry in entries
+                if not entry.name.startswith(("taken-", "new-")) and not entry.is_dir(follow_symlinks=False)
+            )
+
+    def _write(self, letter: Letter, name: str) -> bool:
+        """Whole or absent to a reader; not synced, because whoever sent it sends it again."""
+        if len(letter.payload) > MAX_LETTER_BYTES:
+            return False
+        fresh = self._folder / f"new-{name}"
+        mark = _RETAINED if letter.retained else _LIVE
+        fresh.write_bytes(mark + b" " + letter.topic.encode() + b"\n" + letter.payload)
+        fresh.chmod(_MODE)
+        fresh.replace(self._folder / name)
+        self._next += 1
+        return True
+
+
+def _read(path: Path) -> Letter | None:
+    """The letter in a plain file of bounded size, None for anything else."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor that is known to be no link
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        head, _, payload = file.read(MAX_LETTER_BYTES + 1024).partition(b"\n")
+    mark, _, topic = head.partition(b" ")
+    if mark not in (_RETAINED, _LIVE):
+        return None
+    return Letter(topic.decode("utf-8", "replace"), payload, retained=mark == _RETAINED)

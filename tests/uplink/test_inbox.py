@@ -1,0 +1,61 @@
+"""Letters lie in a folder between link and sense."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from agent.uplink.inbox import MAX_LETTER_BYTES, Inbox, Letter
+
+
+def test_letters_are_taken_once_in_the_order_in_which_they_came(tmp_path: Path):
+    inbox = Inbox(tmp_path)
+    letters = [Letter(f"cmd/{n}", b"%d\nwith a second line" % n, retained=n == 1) for n in range(12)]
+    assert all(inbox.put(letter) for letter in letters)
+    assert inbox.take() == letters
+    assert inbox.take() == []
+
+
+def test_order_survives_a_restart_of_link(tmp_path: Path):
+    Inbox(tmp_path).put(Letter("a", b"1"))
+    Inbox(tmp_path).put(Letter("a", b"2"))
+    assert [letter.payload for letter in Inbox(tmp_path).take()] == [b"1", b"2"]
+
+
+def test_only_the_latest_receipt_of_a_topic_is_kept(tmp_path: Path):
+    inbox = Inbox(tmp_path)
+    for cum in range(50):
+        inbox.put_latest(Letter("rcpt/store", b"%d" % cum))
+    inbox.put_latest(Letter("rcpt/other", b"x"))
+    assert {letter.payload for letter in inbox.take()} == {b"49", b"x"}
+
+
+def test_a_full_inbox_takes_no_more_commands_but_still_the_latest_receipt(tmp_path: Path):
+    inbox = Inbox(tmp_path, max_letters=3)
+    assert [inbox.put(Letter("cmd", b"")) for _ in range(4)] == [True, True, True, False]
+    assert inbox.put_latest(Letter("rcpt", b"7"))
+
+
+def test_a_letter_larger_than_the_broker_allows_is_not_kept(tmp_path: Path):
+    inbox = Inbox(tmp_path)
+    assert not inbox.put(Letter("cmd", b"x" * (MAX_LETTER_BYTES + 1)))
+    assert inbox.take() == []
+
+
+def test_what_is_no_letter_is_thrown_away(tmp_path: Path):
+    """Link may be taken over: links to secrets and pipes that never end must not hold sense up."""
+    inbox = Inbox(tmp_path / "inbox")
+    (tmp_path / "secret").write_bytes(b"live secret\nof sense")
+    (tmp_path / "inbox" / "0000000000000001").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "inbox" / "0000000000000002")
+    (tmp_path / "inbox" / "0000000000000003").write_bytes(b"no head at all")
+    (tmp_path / "inbox" / "0000000000000004").mkdir()
+    assert inbox.take() == []
+    assert [path.name for path in (tmp_path / "inbox").iterdir()] == ["0000000000000004"]
+    assert (tmp_path / "secret").exists()
+
+
+def test_a_letter_that_was_half_written_is_never_taken(tmp_path: Path):
+    inbox = Inbox(tmp_path)
+    (tmp_path / "new-0000000000000009").write_bytes(b"live cmd\nhal")
+    assert inbox.take() == []
