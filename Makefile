@@ -1,0 +1,91 @@
+# `make` lists what can be asked for. The first run makes .venv from hashed locks and takes a few
+# minutes; afterwards a target starts at once. Nothing outside this folder is touched, except that
+# missing Debian packages of requirements/apt.txt are installed where that is allowed.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# What the environment of whoever calls may say about Python must not reach into .venv.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help demo test check bench faults models fmt lock clean lint types quick debian
+help: ## this list
+	@echo "Piazza: a node that watches a public space and tells what is unusual, never who."
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 17
+	@echo
+	@echo "Options: make demo DEMO_SECONDS=60 CAMERA=rtsp://...|/dev/video0|FILE; make test PIAZZA_DATA=FOLDER"
+
+demo: .venv/.demo .venv/.checkout ## the whole path on one machine: clip, node, broker, subscriber, live screen
+	@echo "demo: a node, a broker and a subscriber on this machine"
+	@$(BIN)/piazza demo --camera "$${CAMERA:-$$(tools/fetch_clip)}" $${DEMO_SECONDS:+--seconds "$$DEMO_SECONDS"}
+
+check: ## lint, types, import contracts and the quick tests, under 2 minutes
+check: debian .venv/.dev .venv/.checkout lint types quick
+
+lint:
+	@echo "check: style (ruff) and import contracts (import-linter)"
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+	@$(BIN)/lint-imports --cache-dir .cache/imports >.cache/imports.log || { cat .cache/imports.log; exit 1; }
+
+types:
+	@echo "check: types (mypy --strict)"
+	@$(BIN)/mypy --no-error-summary
+
+quick:
+	@echo "check: quick tests (pytest)"
+	@$(PYTEST) -q -m "not slow"
+
+test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the faults too, under 25 minutes
+	@echo "test: all tests; those that miss a tool or data say so at the end"
+	@tools/fetch_clip >/dev/null || [ "$${CI:-}" != true ]
+	@$(PYTEST) -q --durations=10
+
+faults: debian .venv/.dev .venv/.checkout ## the fault matrix with its counts and seeds
+	@echo "faults: docs/reference/faults.md says what each row means"
+	@$(PYTEST) -s -q tests/faults
+
+bench: debian .venv/.bench .venv/.checkout ## every figure of docs/reference/figures.md, measured here
+	@$(BIN)/python bench/run_all.py
+
+models: ## build the models again from their source packages, in an environment of its own
+	@echo "models: see models/build/README.md; needs about 4 GB of disk and half an hour"
+	@models/build/run
+
+fmt: .venv/.dev ## format the code and mend what ruff can mend
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
+
+lock: ## pin requirements/*.txt anew (UPGRADE=1 takes newer versions)
+	@tools/lock $(if $(UPGRADE),--upgrade)
+
+clean: ## remove caches and build products; .venv and the clip stay
+	@echo "clean: caches and build products"
+	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache/imports .venv/.checkout
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+debian:
+	@mkdir -p .cache && tools/apt
+
+# A larger set holds the smaller ones (requirements/bench.txt > dev.txt > demo.txt), so its stamp counts for them.
+.venv/.demo: requirements/demo.txt
+	@[ .venv/.dev -nt requirements/dev.txt ] || tools/venv demo
+	@touch $@
+
+.venv/.dev: requirements/dev.txt
+	@[ .venv/.bench -nt requirements/bench.txt ] || tools/venv dev
+	@touch $@
+
+.venv/.bench: requirements/bench.txt
+	@tools/venv bench
+	@touch $@ .venv/.dev .venv/.demo
+
+# The set comes before the checkout: it carries the setuptools that installs it.
+.venv/.checkout: pyproject.toml setup.py
+	@tools/venv checkout
+	@touch $@
