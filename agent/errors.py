@@ -70,3 +70,7 @@ class Refused(PiazzaError, ValueError):
 
 class OutboxFull(PiazzaError, OSError):
     """The spool cannot take a record and nothing of a lower class is left to give up."""
+
+
+class OutboxBroken(PiazzaError, OSError):
+    """The spool's file or disk failed; the process ends, is started again and goes on from what is committed."""

@@ -1,0 +1,114 @@
+"""The outbox as a file: its tables, how it is opened for writing and for reading, what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from agent.contract.jws import GENESIS
+from agent.errors import OutboxBroken, OutboxFull
+
+PAGE_BYTES = 4096
+CHECKPOINT_PAGES = 256
+"""How long the log grows before it is written back: few enough for a small card, many enough to spare it."""
+
+MODE = 0o640
+"""The group may read; SQLite gives its -wal and -shm files the mode of the database."""
+
+SELECT_TAIL = "SELECT value FROM meta WHERE key = 'tail'"
+
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS envelope(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, klass TEXT NOT NULL, topic TEXT NOT NULL,
+        token TEXT NOT NULL, digest TEXT NOT NULL, at REAL NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS statement(
+        topic TEXT PRIMARY KEY, token TEXT NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS open_event(id TEXT PRIMARY KEY, event TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+)
+
+Connect = Callable[[Path], sqlite3.Connection]
+Ranges = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of the chain: the newest sequence number and the digest that the next one names."""
+
+    seq: int = 0
+    digest: str = GENESIS
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Tail:
+        seq, _, digest = text.partition(" ")
+        return cls(int(seq), digest)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The ordinary connection of the writer; transactions are ours to begin and end."""
+    return sqlite3.connect(path, isolation_level=None, timeout=5.0)
+
+
+def connect_readonly(path: Path, how: str) -> sqlite3.Connection:
+    """A connection that cannot write; `how` is `mode=ro` or `immutable=1`."""
+    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None, timeout=1.0)
+
+
+def open_writer(path: Path, *, max_mb: int, connect: Connect) -> sqlite3.Connection:
+    """The outbox at `path`, made where it is missing; OutboxBroken or OutboxFull where that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=MODE)
+        path.chmod(MODE)
+        db = connect(path)
+        for setting in (
+            f"page_size = {PAGE_BYTES}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+            f"journal_size_limit = {4 * CHECKPOINT_PAGES * PAGE_BYTES}",
+            f"max_page_count = {max_pages(max_mb)}",
+        ):
+            db.execute(f"PRAGMA {setting}").fetchall()
+        for table in _TABLES:
+            db.execute(table)
+    except (sqlite3.Error, OSError) as error:
+        raise failure(error, path) from error
+    return db
+
+
+def max_pages(max_mb: int) -> int:
+    """The cap of the file in pages."""
+    return max_mb * 1024 * 1024 // PAGE_BYTES
+
+
+def read_tail(db: sqlite3.Connection) -> Tail:
+    """The committed end of the chain."""
+    row = db.execute(SELECT_TAIL).fetchone()
+    return Tail.parse(row[0]) if row else Tail()
+
+
+def failure(error: Exception, path: Path) -> OutboxFull | OutboxBroken:
+    """What an error of SQLite or of the disk means to the node."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return OutboxFull(f"{path}: {error}", hint="free the partition or raise uplink.outbox.max_mb")
+    return OutboxBroken(
+        f"{path}: {error}", hint="look at the disk and the rights of the folder; nothing committed is lost"
+    )
+
+
+def runs(numbers: Iterable[int]) -> Ranges:
+    """Ascending numbers as ranges, both ends included."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return tuple(found)

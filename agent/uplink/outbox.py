@@ -1,0 +1,285 @@
+"""Signed envelopes that wait on disk until the store has them: SQLite in WAL mode, one writer.
+
+Sense writes, link may only read. What is put waits in memory and is numbered, chained, signed and
+stored by `flush` in one transaction, so a number is given exactly once and never without its
+envelope, and a flush that failed can be called again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agent.contract.topics import Class
+from agent.errors import OutboxBroken
+from agent.uplink.database import (
+    SELECT_TAIL,
+    Connect,
+    Ranges,
+    Tail,
+    connect,
+    connect_readonly,
+    failure,
+    max_pages,
+    open_writer,
+    read_tail,
+    runs,
+)
+from agent.uplink.settings import OutboxSettings
+
+WILL = "will"
+"""Where the broker's last words for us stand among the statements."""
+
+CROWDED = 0.9
+"""Share of the cap above which records are given up before new ones are stored."""
+
+_GIVE_UP_ORDER = ((Class.HEALTH,), (Class.STAT,), (Class.EVT, Class.AUDIT))
+_GIVE_UP_ROWS = 256
+_GIVE_UP_RANGES = 32
+_ATTEMPTS = 5
+
+Seal = Callable[[int, str], tuple[str, str]]
+"""(seq, prev) -> (token, digest)."""
+
+
+class Row(NamedTuple):
+    """One envelope that waits."""
+
+    seq: int
+    klass: str
+    topic: str
+    token: str
+
+
+class Statement(NamedTuple):
+    """A retained message outside the chain; it is published anew when `version` grows."""
+
+    topic: str
+    token: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An envelope without its number."""
+
+    klass: Class
+    topic: str
+    at: float
+    seal: Seal
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A statement of SQL that belongs to the next transaction."""
+
+    sql: str
+    values: tuple[Any, ...]
+
+
+class Outbox:
+    """The writer. OutboxFull and OutboxBroken leave what was put in memory: `flush` may be called again."""
+
+    def __init__(self, path: Path, settings: OutboxSettings, *, connect: Connect = connect) -> None:
+        self._path = path
+        self._connect = connect
+        self._max_mb = settings.max_mb
+        self._batch: list[_Draft | _Change] = []
+        self._trial: list[_Draft | _Change] = []
+        self._giving_up: dict[tuple[Class, ...], int] = {}
+        self._db = open_writer(path, max_mb=settings.max_mb, connect=connect)
+        self.tail = read_tail(self._db)
+
+    def put(self, klass: Class, topic: str, seal: Seal, *, at: float) -> None:
+        """Take an envelope into the next transaction, which gives it its number and seals it."""
+        self._batch.append(_Draft(klass, topic, at, seal))
+
+    def state(self, topic: str, token: str) -> None:
+        """Replace a statement in the next transaction; its version grows by one."""
+        self._change(
+            "INSERT INTO statement VALUES(?1, ?2, 1)"
+            " ON CONFLICT(topic) DO UPDATE SET token = ?2, version = version + 1",
+            topic,
+            token,
+        )
+
+    def opened(self, event_id: str, event: str) -> None:
+        """Remember an event that is open, so that a restart can close it."""
+        self._change("INSERT OR REPLACE INTO open_event VALUES(?, ?)", event_id, event)
+
+    def closed(self, event_id: str) -> None:
+        self._change("DELETE FROM open_event WHERE id = ?", event_id)
+
+    def open_events(self) -> list[str]:
+        """The committed open events, as they were given."""
+        return [event for (event,) in self._db.execute("SELECT event FROM open_event ORDER BY id")]
+
+    def received(self, *, cum: int, ranges: Ranges = ()) -> None:
+        """Let go of everything up to `cum` and within `ranges`, both ends included."""
+        self._change("DELETE FROM envelope WHERE seq <= ?", min(cum, self.tail.seq))
+        for first, last in ranges:
+            self._change("DELETE FROM envelope WHERE seq BETWEEN ? AND ?", first, min(last, self.tail.seq))
+
+    def crowded(self) -> bool:
+        """True when the next transactions need room that only giving up records can make."""
+        (pages,), (free,) = (self._db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count"))
+        return bool(pages - free > CROWDED * max_pages(self._max_mb))
+
+    def give_up(self) -> tuple[Class, Ranges] | None:
+        """Let go of the oldest records of the least class; the numbers that will be missing.
+
+        They go in the next transaction, which must also carry the record that says so. None when
+        nothing is left.
+        """
+        for classes in _GIVE_UP_ORDER:
+            ranges = runs(self._oldest(classes))[:_GIVE_UP_RANGES]
+            if ranges:
+                self._giving_up[classes] = ranges[-1][1]
+                self._batch[:0] = [_Change("DELETE FROM envelope WHERE seq BETWEEN ? AND ?", pair) for pair in ranges]
+                return classes[0], ranges
+        return None
+
+    def flush(self) -> Tail:
+        """Commit what was put since the last flush; the end of the chain after it."""
+        self._settle()
+        if self._batch:
+            self._trial, self._batch = self._batch, []
+            try:
+                self.tail = self._commit()
+                self._trial = []
+            except sqlite3.Error as error:
+                self._settle()
+                if self._batch:
+                    raise failure(error, self._path) from error
+        return self.tail
+
+    def close(self) -> None:
+        """Commit and let go of the file."""
+        self.flush()
+        self._db.close()
+
+    def _change(self, sql: str, *values: object) -> None:
+        self._batch.append(_Change(sql, values))
+
+    def _commit(self) -> Tail:
+        """Store the trial in one transaction."""
+        tail = self.tail
+        self._db.execute("BEGIN IMMEDIATE")
+        for item in self._trial:
+            tail = self._store(item, tail)
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES('tail', ?)", (str(tail),))
+        self._db.execute("COMMIT")
+        self._giving_up.clear()
+        return tail
+
+    def _store(self, item: _Draft | _Change, tail: Tail) -> Tail:
+        if isinstance(item, _Change):
+            self._db.execute(item.sql, item.values)
+            return tail
+        seq = tail.seq + 1
+        token, digest = item.seal(seq, tail.digest)
+        self._db.execute(
+            "INSERT INTO envelope VALUES(?, ?, ?, ?, ?, ?)", (seq, item.klass, item.topic, token, digest, item.at)
+        )
+        return Tail(seq, digest)
+
+    def _settle(self) -> None:
+        """Find out whether a commit that raised was stored all the same; what was not is put again.
+
+        After a failed fsync the kernel calls its pages clean though the disk may not have them, so
+        the file is opened anew and the log written into the database, which is synced by itself.
+        """
+        if not self._trial:
+            return
+        try:
+            self._db.close()
+            self._db = open_writer(self._path, max_mb=self._max_mb, connect=self._connect)
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            stored = read_tail(self._db)
+        except sqlite3.Error as error:
+            raise failure(error, self._path) from error
+        if stored.seq > self.tail.seq:
+            self.tail = stored
+        else:
+            self._batch[:0] = self._trial
+        self._trial = []
+
+    def _oldest(self, classes: tuple[Class, ...]) -> list[int]:
+        """Numbers of the oldest records of these classes; records of what was dropped stay."""
+        marks = ", ".join("?" * len(classes))
+        found = self._db.execute(
+            f"SELECT seq FROM envelope WHERE klass IN ({marks}) AND seq > ? AND topic NOT LIKE '%/audit/dropped'"  # noqa: S608 -- marks only
+            " ORDER BY seq LIMIT ?",
+            (*classes, self._giving_up.get(classes, 0), _GIVE_UP_ROWS),
+        )
+        return [seq for (seq,) in found]
+
+
+class OutboxReader:
+    """The link's sight of the outbox: never writes, works under another user id, waits for the file to come.
+
+    Each method sees what is committed at the moment of the call.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._wal = path.with_name(path.name + "-wal")
+        self._db: sqlite3.Connection | None = None
+
+    def after(self, seq: int, *, limit: int) -> list[Row]:
+        """Up to `limit` envelopes with higher numbers than `seq`, in order."""
+        sql = "SELECT seq, klass, topic, token FROM envelope WHERE seq > ? ORDER BY seq LIMIT ?"
+        return [Row(*row) for row in self._read(sql, seq, limit)]
+
+    def statements(self) -> list[Statement]:
+        """All statements, the will among them under the topic WILL."""
+        return [Statement(*row) for row in self._read("SELECT topic, token, version FROM statement ORDER BY topic")]
+
+    def last(self) -> int:
+        """The newest number that was given, 0 before the first; deleting does not lower it."""
+        return next((Tail.parse(value).seq for (value,) in self._read(SELECT_TAIL)), 0)
+
+    def close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _read(self, sql: str, *values: object) -> list[Any]:
+        for _ in range(_ATTEMPTS):
+            if not self._path.exists() or self._path.stat().st_size == 0:
+                return []
+            try:
+                return self._read_live(sql, values) if self._wal.exists() else self._read_still(sql, values)
+            except sqlite3.Error as error:
+                self.close()
+                if "no such table" in str(error):  # a writer is making the file just now
+                    return []
+                cause = error
+        raise OutboxBroken(
+            f"{self._path}: {cause}", hint="the outbox, its -wal and its -shm must be readable by the link's group"
+        ) from cause
+
+    def _read_live(self, sql: str, values: tuple[object, ...]) -> list[Any]:
+        """Beside a writer that runs, or one that died and left its log."""
+        if self._db is None:
+            self._db = connect_readonly(self._path, "mode=ro")
+        return self._db.execute(sql, values).fetchall()
+
+    def _read_still(self, sql: str, values: tuple[object, ...]) -> list[Any]:
+        """After a writer that ended well: without a log SQLite opens the file only as unchanging.
+
+        A writer that starts meanwhile is noticed, and then the result does not count.
+        """
+        self.close()
+        before = self._path.stat().st_mtime_ns
+        db = connect_readonly(self._path, "immutable=1")
+        try:
+            found = db.execute(sql, values).fetchall()
+        finally:
+            db.close()
+        if self._wal.exists() or self._path.stat().st_mtime_ns != before:
+            raise sqlite3.OperationalError("a writer began")
+        return found
