@@ -1,0 +1,83 @@
+"""Small pieces of image work for the rest of `vision/`: the only import of OpenCV in this room.
+
+Pictures are uint8 arrays of shape (height, width, 3), RGB; nothing here keeps one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+Polygon = Sequence[tuple[float, float]]
+
+_SUBPIXEL_BITS = 4
+_BORDER_PX = 2
+"""Room around the picture while polygons are drawn: OpenCV is exact only away from its edges."""
+
+
+class Blob(NamedTuple):
+    """A connected patch: whole pixels, right and bottom exclusive, and how many pixels it has."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    pixels: int
+
+
+def stretch(picture: Picture, out: Picture) -> None:
+    """Fill `out`, shape (height, width, 3), with the whole picture, bilinear, its shape not kept."""
+    height, width = out.shape[:2]
+    if cv2.resize(picture, (width, height), dst=out, interpolation=cv2.INTER_LINEAR) is not out:
+        raise ValueError("the picture was not written where it should go: dtype or channels differ")
+
+
+def small_grey(picture: Picture, *, width: int) -> Picture:
+    """A grey picture `width` wide, uint8 (height, width), each pixel the mean of four samples.
+
+    Sampling first keeps the cost the same for every frame size; a still texture aliases the same way
+    in every frame, so nothing that does not move appears to.
+    """
+    height = max(1, round(width * picture.shape[0] / picture.shape[1]))
+    samples = cv2.resize(picture, (2 * width, 2 * height), interpolation=cv2.INTER_NEAREST)
+    grey = cv2.cvtColor(samples, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def covered(polygons: Sequence[Polygon], *, height: int, width: int) -> NDArray[np.bool_]:
+    """Where any polygon lies, bool (height, width), generous by up to two pixels and without holes.
+
+    Points are fractions of the frame. A polygon that crosses itself covers what it encloses.
+    """
+    plate = np.zeros((height + 2 * _BORDER_PX, width + 2 * _BORDER_PX), np.uint8)
+    for polygon in polygons:
+        cv2.fillPoly(plate, [_in_pixels(polygon, height=height, width=width)], 255, shift=_SUBPIXEL_BITS)
+    grown = cv2.dilate(plate, np.ones((3, 3), np.uint8))
+    outlines, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(grown, outlines, -1, 255, thickness=cv2.FILLED)
+    return np.asarray(grown[_BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] > 0)
+
+
+def look_up(picture: Picture, table: Picture) -> Picture:
+    """What `table`, uint8 (32 * 32 * 32,), says of each pixel by the upper five bits of R, G and B."""
+    red, green, blue = (picture[:, :, channel].astype(np.uint16) >> 3 for channel in range(3))
+    return np.asarray(table.take(red << 10 | green << 5 | blue))
+
+
+def blobs(plate: Picture, *, least: int) -> Iterator[Blob]:
+    """The 8-connected patches of a 0/255 plate that have at least `least` pixels, from the top down."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(plate, connectivity=8)
+    for left, top, width, height, pixels in stats[1:].tolist():
+        if pixels >= least:
+            yield Blob(left, top, left + width, top + height, pixels)
+
+
+def _in_pixels(polygon: Polygon, *, height: int, width: int) -> NDArray[np.int32]:
+    """Fixed-point pixel centres: the fraction 0 is the outer edge of the first pixel within the border."""
+    points = np.asarray(polygon, np.float64) * (width, height) + (_BORDER_PX - 0.5)
+    return np.round(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)
