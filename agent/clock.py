@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
+CLOCK = "clock"
+"""Source of the ticks in the pipeline; no camera or sensor may have this id."""
+
+
 class Clock(Protocol):
     """Seconds since 1970 UTC by `now`, seconds since an unspecified start by `monotonic`."""
 

@@ -5,15 +5,19 @@ Only `commands/` read it; a room is handed its own section, never the whole.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
 
+from agent.anomaly.settings import RuleSettings
 from agent.camera.settings import CameraSettings
+from agent.clock import CLOCK
 from agent.contract.topics import NAME
-from agent.documents import read
+from agent.documents import problems_in, read
 from agent.sensors.settings import SensorSettings
 from agent.uplink.settings import UplinkSettings
 from agent.vision.settings import View, VisionSettings
@@ -21,12 +25,17 @@ from agent.vision.settings import View, VisionSettings
 Id = Annotated[str, Meta(pattern=NAME)]
 
 
+_OF_THE_CAMERA = frozenset({"*", "camera", "scene"})
+
+
 class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who the node is, as in its topics."""
+    """Who the node is, as in its topics; its private signing key and the public keys it trusts."""
 
     union: Id
     comune: Id
     id: Id
+    signing_key: str = "/etc/piazza/keys/sign.pem"
+    keyring: str = "/etc/piazza/keys/ring.json"
 
 
 class CameraSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,8 +57,54 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cameras: tuple[CameraSection, ...] = ()
     sensors: tuple[SensorSettings, ...] = ()
     vision: VisionSettings = VisionSettings()
+    rules: tuple[RuleSettings, ...] = ()
 
 
 def load(path: Path) -> Config:
     """The configuration at `path`; ConfigError lists every problem with its path."""
-    return read(path, Config)
+    config = read(path, Config)
+    problems = tuple(check(config))
+    if problems:
+        raise problems_in(str(path), problems)
+    return config
+
+
+def check(config: Config) -> Iterator[str]:
+    """What no section can see alone: ids given twice, zones nobody drew, a time zone nobody knows."""
+    yield from _twice("cameras and sensors", [CLOCK, *sources(config)])
+    yield from _twice("rules", [rule.id for rule in config.rules])
+    for number, camera in enumerate(config.cameras):
+        view = camera.view
+        yield from _twice(f"cameras[{number}].view", [place.id for place in (*view.zones, *view.lines)])
+    for number, rule in enumerate(config.rules):
+        yield from _strangers(config, rule, f"rules[{number}]")
+    try:
+        ZoneInfo(config.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield f"timezone: '{config.timezone}' is no zone of the IANA database, such as Europe/Rome"
+
+
+def sources(config: Config) -> list[str]:
+    """Ids of everything that observes."""
+    return [one.id for one in (*config.cameras, *config.sensors)]
+
+
+def places(config: Config) -> frozenset[str]:
+    """Ids of all zones and lines."""
+    return frozenset(place.id for camera in config.cameras for place in (*camera.view.zones, *camera.view.lines))
+
+
+def _strangers(config: Config, rule: RuleSettings, path: str) -> Iterator[str]:
+    if rule.source and rule.source not in sources(config):
+        yield f"{path}.source: '{rule.source}' is no camera or sensor of this node"
+    zone, slash, _ = rule.quantity.partition("/")
+    if slash and zone not in places(config) | _OF_THE_CAMERA:
+        yield f"{path}.quantity: '{zone}' is no zone or line of this node"
+
+
+def _twice(where: str, ids: list[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for one in ids:
+        if one in seen:
+            yield f"{where}: the id '{one}' is taken"
+        seen.add(one)

@@ -62,9 +62,14 @@ def convert(value: Any, kind: type[T], *, name: str) -> T:
     problems = tuple(_problems(value, kind, ""))
     if not problems:
         return msgspec.convert(value, kind)
+    raise problems_in(name, problems)
+
+
+def problems_in(name: str, problems: tuple[str, ...]) -> ConfigError:
+    """One error for all that is wrong with the document `name`."""
     listed = "\n".join(f"  {problem}" for problem in problems)
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    raise ConfigError(
+    return ConfigError(
         f"{name}: {count}\n{listed}",
         problems=problems,
         hint="correct these lines; nothing was changed",
