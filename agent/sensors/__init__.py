@@ -34,10 +34,10 @@ class Sensor(Protocol):
 
 
 SENSORS = {
-    "pir": "agent.sensors.gpio:Pir",
-    "door": "agent.sensors.gpio:Door",
-    "tamper": "agent.sensors.gpio:Tamper",
-    "button": "agent.sensors.gpio:HelpButton",
+    "pir": "agent.sensors.gpio:Input",
+    "door": "agent.sensors.gpio:Input",
+    "tamper": "agent.sensors.gpio:Input",
+    "button": "agent.sensors.gpio:Input",
     "distance": "agent.sensors.gpio:Distance",
     "iio": "agent.sensors.iio:Iio",
     "host": "agent.sensors.host:Host",

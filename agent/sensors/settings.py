@@ -5,7 +5,7 @@ Pins are counted as Broadcom does (GPIO17, not header pin 11). Times carry their
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -29,9 +29,10 @@ class _Sensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class _Contact(_Sensor, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One digital input: which level means yes, how long it must hold, when it is not to be believed.
 
-    `stuck_s` of none means that staying active is normal.
+    `stuck_s` of null means that staying active is normal.
     """
 
+    quantity: ClassVar[str]
     pin: Pin
     active: Level = "high"
     pull: Pull = "up"
@@ -44,6 +45,7 @@ class _Contact(_Sensor, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class PirSettings(_Contact, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="pir"):
     """A passive infrared motion detector with a push-pull output."""
 
+    quantity: ClassVar[str] = "motion"
     pull: Pull = "down"
     chatter_per_min: Annotated[int, Meta(ge=2, le=6000)] = 40
     stuck_s: Seconds | None = 3600.0
@@ -52,14 +54,19 @@ class PirSettings(_Contact, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class DoorSettings(_Contact, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="door"):
     """A reed contact to ground that the closed door keeps shut: open, or a cut wire, reads high."""
 
+    quantity: ClassVar[str] = "open"
+
 
 class TamperSettings(_Contact, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="tamper"):
     """A loop to ground through the lid switch: lifted lid or cut wire reads high."""
+
+    quantity: ClassVar[str] = "tampered"
 
 
 class ButtonSettings(_Contact, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="button"):
     """A push button to ground for somebody who asks for help."""
 
+    quantity: ClassVar[str] = "pressed"
     active: Level = "low"
     bounce_s: Annotated[float, Meta(ge=0.0, le=5.0)] = 0.03
     stuck_s: Seconds | None = 30.0
@@ -93,6 +100,14 @@ class HostSettings(_Sensor, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     id: Id = "host"
     disk: str = "/var/lib/piazza"
     period_s: Annotated[float, Meta(gt=0.0, le=3600.0)] = 30.0
+
+
+class LampSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The lamp that shows the public that this node is watching; it goes dark `dark_after_s` unfed."""
+
+    pin: Pin
+    active: Level = "high"
+    dark_after_s: Annotated[float, Meta(ge=2.0, le=120.0)] = 10.0
 
 
 class ScriptedSettings(
