@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
-
 CLOCK = "clock"
 """Source of the ticks in the pipeline; no camera or sensor may have this id."""
 

@@ -74,8 +74,7 @@ def check(config: Config) -> Iterator[str]:
     yield from _twice("cameras and sensors", [CLOCK, *sources(config)])
     yield from _twice("rules", [rule.id for rule in config.rules])
     for number, camera in enumerate(config.cameras):
-        view = camera.view
-        yield from _twice(f"cameras[{number}].view", [place.id for place in (*view.zones, *view.lines)])
+        yield from _twice(f"cameras[{number}].view", _places(camera.view))
     for number, rule in enumerate(config.rules):
         yield from _strangers(config, rule, f"rules[{number}]")
     try:
@@ -91,7 +90,11 @@ def sources(config: Config) -> list[str]:
 
 def places(config: Config) -> frozenset[str]:
     """Ids of all zones and lines."""
-    return frozenset(place.id for camera in config.cameras for place in (*camera.view.zones, *camera.view.lines))
+    return frozenset(place for camera in config.cameras for place in _places(camera.view))
+
+
+def _places(view: View) -> list[str]:
+    return [zone.id for zone in view.zones] + [line.id for line in view.lines]
 
 
 def _strangers(config: Config, rule: RuleSettings, path: str) -> Iterator[str]:
