@@ -1,7 +1,14 @@
 """How bytes reach a broker: one Protocol, a real MQTT client and a broker in a list.
 
-The contract of a Transport: `publish` hands over and returns an id at once; `poll` gives back what
-happened since, in order, and never raises for anything a network can do.
+The contract of a Transport:
+
+- `publish` hands over and returns an id at once. What the broker has not acknowledged when the
+  session ends is forgotten: after `Disconnected` the caller hands it over again, so a transport is
+  never a second queue. Id 0 says that no session stands.
+- `poll` gives back what happened since, in order, and never raises for anything a network can do.
+  The messages that it gave are acknowledged to the broker when it is called again, so whoever
+  polls has dealt with them by then; what was not dealt with comes again in the next session.
+- All work is done inside `poll`, in the thread of the caller: no call-back can fail unseen.
 """
 
 from __future__ import annotations
@@ -11,8 +18,23 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where a broker is and how we prove who we are; without TLS files only a loopback broker."""
+
+    host: str
+    port: int = 8883
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    keepalive_s: int = 30
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker says for us when we are gone."""
+    """What the broker says for us when we are gone; MQTT 3.1.1 has no delay and says it at once."""
 
     topic: str
     payload: bytes
@@ -30,10 +52,18 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The session is gone; `refused` when the broker itself said no (certificate, role, name)."""
+    """The session is gone; `refused` when somebody must act (certificate, role, name, clock)."""
 
     why: str
     refused: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The broker took a subscription; from now on nothing that matches passes by."""
+
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +72,11 @@ class Acknowledged:
 
     mid: int
     reason: int = 0
+
+    @property
+    def delivered(self) -> bool:
+        """Whether a subscriber can get it: not refused, and not 16 (nobody subscribes)."""
+        return self.reason < NOBODY_SUBSCRIBES
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +88,10 @@ class Message:
     retained: bool = False
 
 
-Happening = Connected | Disconnected | Acknowledged | Message
+NOBODY_SUBSCRIBES = 16
+"""The MQTT 5 reason code of a PUBACK for a message that no subscription matched."""
+
+Happening = Connected | Disconnected | Subscribed | Acknowledged | Message
 
 
 class Transport(Protocol):
@@ -61,6 +99,9 @@ class Transport(Protocol):
 
     def open(self) -> None:
         """Start connecting and keep at it, with jittered back-off, until `close`."""
+
+    def set_will(self, will: Will) -> None:
+        """Say what is published when we are lost; a session that stands is opened anew for it."""
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> int:
         """Hand over at QoS 1; the id comes back in Acknowledged."""
@@ -71,5 +112,5 @@ class Transport(Protocol):
     def poll(self, timeout_s: float) -> list[Happening]:
         """What happened since the last call; waits up to `timeout_s` for the first."""
 
-    def close(self) -> None:
-        """Say good-bye so that the broker does not publish the will."""
+    def close(self, *, lost: bool = False) -> None:
+        """Say good-bye; the broker publishes the will only if we say that we are `lost`."""

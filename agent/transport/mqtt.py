@@ -1,0 +1,120 @@
+"""MQTT over mutual TLS that stays connected: back-off, fallback to 3.1.1, refusals told from absences.
+
+A new connection is a new session object, so nothing waits in a library's own queue between the two.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+
+from agent.clock import Clock
+from agent.transport import Address, Disconnected, Happening, Will, tls
+from agent.transport.backoff import Backoff
+from agent.transport.session import Protocol, Session, Terms
+
+log = logging.getLogger(__name__)
+
+REFUSED_WAIT_S = 15.0
+"""A refusal needs a person or a clock that is set: no use in asking often."""
+
+STEADY_S = 2.0
+"""A session that lasted so long was no fluke: the next wait is short again."""
+
+
+class MqttTransport:
+    """One client of one broker; the common name of its certificate is its client id."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        clock: Clock,
+        randomness: random.Random,
+        client_id: str = "",
+        session_s: int = 3600,
+        will: Will | None = None,
+    ) -> None:
+        """`session_s`: how long the broker keeps our subscriptions and what comes for them, 0 not at all.
+
+        KeyFileError and ConfigError for TLS files that cannot work.
+        """
+        tls.context(address)
+        self._address = address
+        self._clock = clock
+        self._client_id = client_id or (tls.common_name(address.certificate) if address.certificate else "")
+        self._session_s = session_s
+        self._will = will
+        self._protocol = Protocol.V5
+        self._backoff = Backoff(randomness)
+        self._patterns: list[str] = []
+        self._session: Session | None = None
+        self._opened = False
+        self._try_at = 0.0
+
+    def open(self) -> None:
+        self._opened = True
+        self._try_at = self._clock.monotonic()
+
+    def set_will(self, will: Will) -> None:
+        if will != self._will and self._session is not None:
+            self._session.say_good_bye()
+            self._session.ended = Disconnected("the will has changed")
+            self._backoff.reset()
+        self._will = will
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> int:
+        return self._session.publish(topic, payload, retain, expires_s) if self._session is not None else 0
+
+    def subscribe(self, pattern: str) -> None:
+        self._patterns.append(pattern)
+        if self._session is not None:
+            self._session.subscribe(pattern)
+
+    def poll(self, timeout_s: float) -> list[Happening]:
+        """What happened; an exception of ours inside a call-back rises from here."""
+        until = self._clock.monotonic() + timeout_s
+        if self._session is not None:
+            self._session.acknowledge()
+        while True:
+            left = max(0.0, until - self._clock.monotonic())
+            news = self._connect(left) if self._session is None else self._turn(self._session, left)
+            if news or self._clock.monotonic() >= until:
+                return news
+
+    def close(self, *, lost: bool = False) -> None:
+        self._opened = False
+        if self._session is not None:
+            self._session.say_good_bye(lost=lost)
+            self._session = None
+
+    def _connect(self, timeout_s: float) -> list[Happening]:
+        """Start a session when it is time to, or wait for that time."""
+        wait = self._try_at - self._clock.monotonic() if self._opened else timeout_s
+        if wait > 0:
+            self._clock.sleep(min(timeout_s, wait))
+            return []
+        terms = Terms(self._address, self._client_id, self._session_s, self._protocol, self._will)
+        try:
+            tls_context = tls.context(self._address)  # anew each time: certificates are renewed under us
+            self._session = Session(terms, self._patterns, tls_context=tls_context, clock=self._clock)
+        except OSError as error:
+            return [self._wait_after(tls.explain(error, self._address, at=self._clock.now()))]
+        return []
+
+    def _turn(self, session: Session, timeout_s: float) -> list[Happening]:
+        news = session.turn(timeout_s)
+        if session.ended is None:
+            return news
+        self._session = None
+        if session.try_other_protocol:
+            self._protocol = Protocol.V311 if self._protocol == Protocol.V5 else Protocol.V5
+        if session.lasted_s >= STEADY_S:
+            self._backoff.reset()
+        return [*news, self._wait_after(session.ended)]
+
+    def _wait_after(self, end: Disconnected) -> Disconnected:
+        wait = self._backoff.next_s(at_least_s=REFUSED_WAIT_S if end.refused else 0.0)
+        self._try_at = self._clock.monotonic() + wait
+        log.info("no session with the broker", extra={"why": end.why, "again_in_s": round(wait, 1)})
+        return end
