@@ -17,6 +17,10 @@ Pin = Annotated[int, Meta(ge=0, le=27)]
 Quantity = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$")]
 Seconds = Annotated[float, Meta(gt=0.0, le=86400.0)]
 Level = Literal["high", "low"]
+Measure = Literal[
+    "temperature_c", "humidity_pct", "pressure_hpa", "light_lx", "gas_ohm", "co2_ppm", "voc_ppm",
+    "pm1_ug_m3", "pm2p5_ug_m3", "pm10_ug_m3", "distance_m",
+]  # fmt: skip
 Pull = Literal["up", "down", "none"]
 
 
@@ -90,7 +94,7 @@ class IioSettings(_Sensor, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     device: Annotated[str, Meta(min_length=1, max_length=64)]
-    quantities: tuple[Quantity, ...] = ()
+    quantities: tuple[Measure, ...] = ()
     period_s: Annotated[float, Meta(gt=0.0, le=3600.0)] = 30.0
 
 
