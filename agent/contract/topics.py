@@ -12,7 +12,10 @@ from enum import StrEnum
 from agent.errors import Refused
 
 PREFIX = ("piazza", "v1")
-NAME = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$"
+END = r"$(?!\n)"
+"""The end of a text: Python's `$` alone would let a line feed stand behind it."""
+
+NAME = rf"^[a-z0-9](?:[a-z0-9-]{{0,30}}[a-z0-9])?{END}"
 _NAME = re.compile(NAME)
 
 
@@ -48,6 +51,17 @@ EXPIRES_S: dict[Class, int] = {
     Class.PUB: 86400,
 }
 """MQTT 5 message expiry; a class that is not listed never expires."""
+
+MAKERS: dict[Class, frozenset[str]] = {
+    **dict.fromkeys((*CHAINED, Class.STATE, Class.HEAD, Class.RES), frozenset({"node"})),
+    Class.RCPT: frozenset({"store"}),
+    Class.CMD: frozenset({"maintainer", "operator"}),
+    Class.ACK: frozenset({"operator", "police"}),
+}
+"""Roles of the keys that may sign what is published under a class; other classes carry no envelope."""
+
+ITSELF = "node"
+"""Seventh level of what a node says of itself: `state`, `head`, `health`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,27 +12,50 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from agent.contract.topics import NAME
+from agent.contract.topics import END, NAME
 from agent.records import ClockQuality, Phase, Severity
 
+MAX_SEQ = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exactly."""
+
 Name = Annotated[str, Meta(pattern=NAME, max_length=32, description="an id from the node's configuration")]
-Quantity = Annotated[
-    str, Meta(pattern=r"^[a-z0-9_-]{1,32}(?:/[a-z0-9_-]{1,32}){0,2}$", description="zone/label/measure or a measure")
+FullName = Annotated[
+    str, Meta(pattern=rf"^[a-z0-9-]{{1,32}}(?:/[a-z0-9-]{{1,32}}){{2}}{END}", description="union/comune/node")
 ]
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="SHA-256")]
-ShortDigest = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$", description="first 12 digits of a SHA-256")]
-Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$", description="RFC 3339, UTC")]
-EventId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+Quantity = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[a-z0-9_-]{{1,32}}(?:/[a-z0-9_-]{{1,32}}){{0,2}}{END}",
+        description="zone/label/measure or a measure",
+    ),
+]
+Digest = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}", description="SHA-256")]
+ShortDigest = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{12}}{END}", description="first 12 digits of a SHA-256")]
+Instant = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}[.][0-9]{{3}}Z{END}",
+        description="RFC 3339 in UTC, milliseconds",
+    ),
+]
+EventId = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{16}}{END}")]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
-Seq = Annotated[int, Meta(ge=1)]
+Seq = Annotated[int, Meta(ge=1, le=MAX_SEQ)]
+Ranges = Annotated[tuple[tuple[Seq, Seq], ...], Meta(max_length=32, description="first and last, both included")]
 Label = Literal[
     "", "person", "bicycle", "car", "motorcycle", "bus", "truck", "train", "boat", "dog", "animal", "vehicle", "object"
 ]
+EventKind = Literal["anomaly", "crossing", "loitering", "occupancy", "tamper", "sensor", "help-button"]
 EvidenceUnit = Literal["", "weeks", "tracks", "samples", "hours"]
 Test = Literal[
     "limit", "presence", "absence", "schedule", "rate", "baseline", "crossing", "stay", "occupancy", "button",
-    "switch", "normality", "health", "stuck", "chatter", "combined", "restart", "budget",
+    "switch", "normality", "health", "stuck", "chatter", "combined", "restart",
 ]  # fmt: skip
+Action = Literal[
+    "boot", "dropped", "refused", "config-applied", "mask-changed", "mode-changed", "model-applied", "letter-refused",
+    "command", "clock-stepped",
+]  # fmt: skip
+"""What an audit record may tell; `refused` is a record of ours that the exit door kept back."""
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -93,19 +116,20 @@ class HealthData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True,
 class AuditData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """`audit`: an act that somebody may have to answer for."""
 
-    action: Name
+    action: Action
     subject: Name | Literal[""] = ""
     outcome: Name | Literal[""] = ""
     digest: Digest | Literal[""] = ""
     first: Seq | None = None
     last: Seq | None = None
+    ranges: Ranges = ()
 
 
 class StateData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """`state`: birth, will or going down, and what the node runs."""
 
     status: Literal["up", "lost", "down"]
-    agent: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
+    agent: Annotated[str, Meta(pattern=rf"^[0-9]{{1,4}}[.][0-9]{{1,4}}[.][0-9]{{1,4}}{END}")]
     cfg: ShortDigest
     model: ShortDigest
     contract: ShortDigest
@@ -119,21 +143,58 @@ class StateData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, 
 class HeadData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """`head`: the end of the chain at one moment; everything up to `seq` exists."""
 
-    seq: Annotated[int, Meta(ge=0)]
+    seq: Annotated[int, Meta(ge=0, le=MAX_SEQ)]
     digest: Digest
-    count: Annotated[int, Meta(ge=0)]
 
 
 class ReceiptData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """`rcpt`: the store has committed everything up to `cum`, and the `ranges` beyond it."""
 
-    node: Annotated[str, Meta(max_length=98)]
-    cum: Annotated[int, Meta(ge=0)]
-    ranges: Annotated[tuple[tuple[Seq, Seq], ...], Meta(max_length=32)] = ()
+    node: FullName
+    cum: Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+    ranges: Ranges = ()
 
 
-Data = EventData | StatData | HealthData | AuditData | StateData | HeadData | ReceiptData
-KINDS: dict[str, type[_Strict]] = {
+class CommandData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`cmd`: what a person asks of one node, void after the deadline; `target` is a camera, sensor or rule."""
+
+    node: FullName
+    command: Literal["report", "relearn", "resend", "restart", "commission"]
+    deadline: Instant
+    target: Name | Literal[""] = ""
+    first: Seq | None = None
+    last: Seq | None = None
+
+
+class ResultData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`res`: what became of the command with this id."""
+
+    command: EventId
+    outcome: Literal["done", "refused", "failed", "expired"]
+    why: Name | Literal[""] = ""
+
+
+class AckData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`ack`: a person's verdict on an event of a node."""
+
+    node: FullName
+    event: EventId
+    verdict: Literal["received", "useful", "false", "unclear"]
+
+
+Data = (
+    EventData
+    | StatData
+    | HealthData
+    | AuditData
+    | StateData
+    | HeadData
+    | ReceiptData
+    | CommandData
+    | ResultData
+    | AckData
+)
+KINDS: dict[str, type[Data]] = {
     "evt": EventData,
     "stat": StatData,
     "health": HealthData,
@@ -141,27 +202,30 @@ KINDS: dict[str, type[_Strict]] = {
     "state": StateData,
     "head": HeadData,
     "rcpt": ReceiptData,
+    "cmd": CommandData,
+    "res": ResultData,
+    "ack": AckData,
 }
-"""Payload type of each class that carries a signed statement."""
+"""Type of `data` for each class that carries an envelope."""
 
 
 class Payload(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """A CloudEvents 1.0 event in its JSON format, with the chain's own attributes.
 
-    Chained classes (evt, stat, health, audit) have `seq` and `prev`; statements (state, head, rcpt)
-    have neither.
+    Chained classes (evt, stat, health, audit) have `seq` and `prev`, and their `id` is the number;
+    all others have neither. `mono` is seconds since the boot that `boot` names.
     """
 
-    specversion: Literal["1.0"] = msgspec.field(default="1.0")
-    id: Annotated[str, Meta(pattern=r"^[0-9a-z.-]{1,64}$")]
-    source: Annotated[str, Meta(pattern=r"^//piazza(?:/[a-z0-9-]{1,32}){3}$")]
-    type: Annotated[str, Meta(pattern=r"^piazza\.[a-z]{2,8}\.[a-z0-9-]{1,32}\.v1$")]
+    specversion: Literal["1.0"]
+    id: Annotated[str, Meta(pattern=rf"^[0-9a-f]{{1,16}}{END}")]
+    source: Annotated[str, Meta(pattern=rf"^//piazza(?:/[a-z0-9-]{{1,32}}){{3}}{END}")]
+    type: Annotated[str, Meta(pattern=rf"^piazza[.][a-z]{{2,8}}[.][a-z0-9-]{{1,32}}[.]v1{END}")]
     time: Instant
     recordedtime: Instant
     expirytime: Instant | UnsetType = UNSET
     seq: Seq | UnsetType = UNSET
     prev: Digest | UnsetType = UNSET
-    boot: Annotated[str, Meta(pattern=r"^[0-9a-f]{8}$")]
+    boot: Annotated[str, Meta(pattern=rf"^[0-9a-f]{{8}}{END}")]
     mono: Annotated[float, Meta(ge=0.0)]
     clock: ClockQuality
     severity: Severity | UnsetType = UNSET

@@ -1,0 +1,57 @@
+"""Instants on the wire: RFC 3339 in UTC with milliseconds, to and from seconds since 1970.
+
+Pure arithmetic that reads no clock. The invariant: `seconds(instant(at))` is `at` to the millisecond.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agent.errors import Refused
+
+_DAY_S = 86400
+_SHAPE = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?Z", re.ASCII)
+_LAST_YEAR = 9999
+
+
+def instant(at: float) -> str:
+    """`at` as `2026-05-01T08:30:00.250Z`; ValueError before 1970 and after 9999."""
+    whole, milli = divmod(round(at * 1000), 1000)
+    days, second = divmod(whole, _DAY_S)
+    year, month, day = _civil(days)
+    if whole < 0 or year > _LAST_YEAR:
+        raise ValueError(f"{at} is no instant between 1970 and 9999")
+    hour, rest = divmod(second, 3600)
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{rest // 60:02}:{rest % 60:02}.{milli:03}Z"
+
+
+def seconds(text: str) -> float:
+    """The inverse of `instant`; Refused('bad-instant') for what is no such moment."""
+    found = _SHAPE.fullmatch(text)
+    if found is None:
+        raise Refused("bad-instant", f"'{text}' is no instant")
+    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    days = _days(year, month, day)
+    if _civil(days) != (year, month, day) or hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 -- clock faces
+        raise Refused("bad-instant", f"'{text}' is no moment of the calendar")
+    milli = int((found[7] or "0").ljust(3, "0"))
+    return days * _DAY_S + hour * 3600 + minute * 60 + second + milli / 1000
+
+
+def _civil(days: int) -> tuple[int, int, int]:
+    """Year, month and day of a count of days since 1970 (Hinnant, chrono-compatible date algorithms)."""
+    era, day_of_era = divmod(days + 719468, 146097)
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    march_month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * march_month + 2) // 5 + 1
+    month = march_month + 3 if march_month < 10 else march_month - 9  # noqa: PLR2004 -- years begin in March here
+    return year_of_era + era * 400 + (month <= 2), month, day  # noqa: PLR2004
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """The inverse of `_civil`; a date that does not exist gives the count of another one."""
+    year -= month <= 2  # noqa: PLR2004
+    era, year_of_era = divmod(year, 400)
+    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
