@@ -45,7 +45,7 @@ quick:
 test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the faults too, under 25 minutes
 	@echo "test: all tests; those that miss a tool or data say so at the end"
 	@tools/fetch_clip >/dev/null || [ "$${CI:-}" != true ]
-	@$(PYTEST) -q --durations=10
+	@$(PYTEST) -q --hypothesis-profile=full --durations=10
 
 faults: debian .venv/.dev .venv/.checkout ## the fault matrix with its counts and seeds
 	@echo "faults: docs/reference/faults.md says what each row means"

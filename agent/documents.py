@@ -6,10 +6,12 @@ All problems of a document are reported at once, each with its path.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
@@ -17,12 +19,41 @@ import yaml
 from agent.errors import ConfigError
 
 T = TypeVar("T")
+_UNCHANGED = "correct the line; nothing was changed"
+
+
+MAX_CHARACTERS = 1_000_000
+"""Longer documents are refused before they are looked at."""
+
+MAX_DEPTH = 32
+"""Deeper ones too, before they exhaust the stack."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader with the YAML 1.2 core scalars only, and no duplicate keys."""
+    """SafeLoader with the YAML 1.2 core scalars only: no duplicate keys, no anchors, no tags.
+
+    Anchors can make a short document huge or endless, and a tag can call for any type.
+    """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 -- as its base declares it
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None) is not None:
+            raise _problem(f"'{event.anchor}' is an anchor; write the value out", event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise _problem(f"the tag '{event.tag}' means nothing here", event.start_mark)
+        if self.depth == MAX_DEPTH:
+            raise _problem(f"nested more than {MAX_DEPTH} deep", event.start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _problem(text: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=text, problem_mark=mark)
 
 
 def _construct_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -30,31 +61,57 @@ def _construct_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str | int | float | bool):
-            raise yaml.MarkedYAMLError(problem="a key must be plain text", problem_mark=key_node.start_mark)
+            raise _problem("a key must be plain text", key_node.start_mark)
         if key in seen:
-            raise yaml.MarkedYAMLError(problem=f"key '{key}' is given twice", problem_mark=key_node.start_mark)
+            raise _problem(f"key '{key}' is given twice", key_node.start_mark)
         seen[key] = loader.construct_object(value_node, deep=True)
     return seen
 
 
+def _construct_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int | float:
+    """An int of 64 bits or a finite float; what is larger is a slip of the hand."""
+    text = str(loader.construct_scalar(node))
+    if node.tag.endswith(":int") and len(text) <= len(str(-(2**63))) and -(2**63) <= int(text) < 2**63:
+        return int(text)
+    if node.tag.endswith(":float") and math.isfinite(number := float(text)):
+        return number
+    raise _problem("a number too large to be meant", node.start_mark)
+
+
+def _construct_text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    """Text that a file name and a UTF-8 document can hold."""
+    text = str(loader.construct_scalar(node))
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise _problem("a character that text cannot hold", node.start_mark)
+    return text
+
+
 _StrictLoader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
+_StrictLoader.add_constructor("tag:yaml.org,2002:str", _construct_text)
 for _tag, _pattern, _first in (
     ("bool", r"^(?:true|false)$", "tf"),
     ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
-    ("float", r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+    ("float", r"^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?=[eE]))|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
     ("null", r"^(?:null|~|)$", ["n", "~", ""]),
 ):
     _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+for _tag in ("int", "float"):
+    _StrictLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _construct_number)
 
 
 def parse(text: str, *, name: str) -> Any:
     """Plain values of YAML text; ConfigError names line and column of what cannot be read."""
+    if len(text) > MAX_CHARACTERS:
+        raise ConfigError(f"{name}: {len(text)} characters, at most {MAX_CHARACTERS}", hint="split the document")
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 -- a SafeLoader with fewer guesses
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise ConfigError(f"{where}: {error.problem}", hint="correct the line; nothing was changed") from error
+        raise ConfigError(f"{where}: {error.problem}", hint=_UNCHANGED) from error
+    except yaml.reader.ReaderError as error:
+        where = f"{name}:{text.count(chr(10), 0, error.position) + 1}"
+        raise ConfigError(f"{where}: a character that text cannot hold", hint=_UNCHANGED) from error
 
 
 def convert(value: Any, kind: type[T], *, name: str) -> T:
@@ -98,16 +155,33 @@ def _problems(value: Any, kind: Any, path: str) -> Iterator[str]:
 
 
 def _inner_problems(value: Any, kind: Any, path: str) -> Iterator[str]:
-    if isinstance(value, Mapping) and (struct := _struct_for(value, kind)):
-        yield from _field_problems(value, struct, path)
+    kind = _bare(kind)
+    if isinstance(value, Mapping) and (structs := _structs(kind)):
+        yield from _struct_problems(value, structs, path)
         return
     origin, args = get_origin(kind), get_args(kind)
-    if origin in (list, tuple, Sequence) and args and isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _problems(item, args[0], f"{path}[{number}]")
+    if origin in (list, tuple, Sequence) and isinstance(value, list):
+        for number, (item, part) in enumerate(zip(value, _item_kinds(origin, args, len(value)), strict=False)):
+            yield from _problems(item, part, f"{path}[{number}]")
     if origin in (dict, Mapping) and isinstance(value, dict):
         for key, item in value.items():
-            yield from _problems(item, args[1], f"{path}.{key}" if path else str(key))
+            yield from _problems(item, args[1], _joined(path, key))
+
+
+def _struct_problems(value: Mapping[str, Any], structs: Sequence[type[msgspec.Struct]], path: str) -> Iterator[str]:
+    """Problems of a mapping that is meant to be one of `structs`, told apart by their tags."""
+    tags = {str(struct.__struct_config__.tag): struct for struct in structs}
+    if len(structs) == 1:
+        yield from _field_problems(value, structs[0], path)
+        return
+    name = structs[0].__struct_config__.tag_field or ""
+    tag = str(value.get(name))
+    if name not in value:
+        yield f"{_joined(path, name)}: missing, one of {_listed(tags)}"
+    elif tag not in tags:
+        yield f"{_joined(path, name)}: '{tag}' is unknown{_nearest(tag, tags)}, give one of {_listed(tags)}"
+    else:
+        yield from _field_problems(value, tags[tag], path)
 
 
 def _field_problems(value: Mapping[str, Any], struct: type[msgspec.Struct], path: str) -> Iterator[str]:
@@ -115,34 +189,58 @@ def _field_problems(value: Mapping[str, Any], struct: type[msgspec.Struct], path
     names = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     tag = struct.__struct_config__.tag_field
     for key, item in value.items():
-        here = f"{path}.{key}" if path else str(key)
         if key in names:
-            yield from _problems(item, hints[names[key].name], here)
+            yield from _problems(item, hints[names[key].name], _joined(path, key))
         elif key != tag:
-            yield f"{here}: unknown option{_nearest(str(key), names)}"
+            yield f"{_joined(path, key)}: unknown option{_nearest(str(key), names)}"
     for name, field in names.items():
         if field.required and name not in value:
-            yield f"{path}.{name}: missing" if path else f"{name}: missing"
+            yield f"{_joined(path, name)}: missing"
 
 
-def _struct_for(value: Mapping[str, Any], kind: Any) -> type[msgspec.Struct] | None:
-    """The struct that a mapping is meant to be: `kind` itself or the tagged member of a union."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return kind
-    members = [m for m in get_args(kind) if isinstance(m, type) and issubclass(m, msgspec.Struct)]
-    if len(members) == 1:
-        return members[0]
-    tagged = (m for m in members if value.get(m.__struct_config__.tag_field or "") == m.__struct_config__.tag)
-    return next(tagged, None)
+def _bare(kind: Any) -> Any:
+    """The type without what `Annotated` adds to it."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _structs(kind: Any) -> list[type[msgspec.Struct]]:
+    """The structs that a mapping may be: `kind` itself or the members of a union."""
+    members = (kind, *get_args(kind)) if get_origin(kind) in (None, Union, UnionType) else ()
+    return [member for member in members if isinstance(member, type) and issubclass(member, msgspec.Struct)]
+
+
+def _item_kinds(origin: Any, args: tuple[Any, ...], length: int) -> Sequence[Any]:
+    """The kind of each item: one for all, or one for each place of a tuple of fixed length."""
+    if origin is tuple and args[-1] is not ...:
+        return args
+    return [args[0]] * length if args else ()
+
+
+def _joined(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
 
 
 def _said(message: str, path: str) -> str:
     """Msgspec's own sentence, with its `$.a.b` joined to the path where we stand."""
     text, _, inner = message.partition(" - at `$")
-    return f"{path}{inner.rstrip('`')}: {text}".lstrip(".")
+    where = f"{path}{inner.rstrip('`')}".lstrip(".") or "document"
+    return f"{where}: {text}{_remedy(text)}"
 
 
-def _nearest(key: str, known: Mapping[str, Any]) -> str:
+def _remedy(text: str) -> str:
+    """What people write who know other YAML."""
+    if text.startswith("Expected `bool`, got `str`"):
+        return " (write true or false)"
+    return (
+        " (put it in quotes)" if text.startswith(("Expected `str`, got `int`", "Expected `str`, got `float`")) else ""
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(key, known, n=1)

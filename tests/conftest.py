@@ -1,14 +1,20 @@
-"""What all tests share: where the real data is, and a clear word when it is not there."""
+"""What all tests share: where real data, clips and foreign programs are, and a clear word when they are not.
+
+A laptop may lack things and skips what needs them; on CI (`CI=true`) a missing program is a failure.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 hypothesis.settings.register_profile("piazza", deadline=None, max_examples=50)  # a busy machine is no failure
+hypothesis.settings.register_profile("full", deadline=None, max_examples=500)  # `make test` asks for it
 hypothesis.settings.load_profile("piazza")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -22,3 +28,27 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data at {folder}: set PIAZZA_DATA to the data folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Gives the path of a foreign program by its name: `program("mosquitto")`."""
+    return _path_of
+
+
+def _path_of(name: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    return found or _absent(f"no program '{name}': install what requirements/apt.txt lists")
+
+
+@pytest.fixture(scope="session")
+def clip() -> Path:
+    """The demo's CCTV clip, as tools/fetch_clip leaves it."""
+    path = CHECKOUT / ".cache" / "vtest.avi"
+    return path if path.is_file() else Path(_absent(f"no {path.name}: fetch it with tools/fetch_clip"))
+
+
+def _absent(what: str) -> str:
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
