@@ -43,9 +43,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     `dwell_s` is how long it must hold before an event opens, `clear_s` how long it must be over
     before it closes, `update_s` the least time between two tellings of a changed value, `per_hour`
-    the most events opened for one source in any hour. A reading counts for `stale_s`; after that
-    nothing is known of the quantity and an open event ends as `stale`. `during` are the hours in
-    which the rule looks at all.
+    the most events opened for one source in any hour. A source that says nothing at all for
+    `stale_s` is unknown, and its open events end as `stale`. `during` are the hours in which the
+    rule looks at all.
     """
 
     id: Id
@@ -99,8 +99,13 @@ class ScheduleRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="sched
 
 
 class RateRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="rate"):
-    """More happenings within the last `window_s` than usual for the place."""
+    """More happenings within the last `window_s` than `more_than`.
 
+    `of` says what one is: every observation that is not zero (a crossing), or every `rises` of a
+    level that is told again and again (a movement sensor, a door).
+    """
+
+    of: Literal["happenings", "rises"] = "happenings"
     more_than: Annotated[float, Meta(ge=0.0)]
     window_s: Some
 
@@ -108,19 +113,25 @@ class RateRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="rate"):
 class BaselineRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="baseline"):
     """A value unlike what this source showed before.
 
-    Readings are taken together over `every_s` (`of` their mean, largest or sum). `model` is `level`
-    (median and spread) or `counts` (how rare so many are); `deviations` are standard deviations of
-    a normal distribution, or the equally rare tail of the counts. Silent for `warm_up` samples.
+    Readings are taken together over `every_s` into one sample (`of` their mean, largest or sum).
+    `model` is `level` (median and spread) or `counts` (how rare so many are); `deviations` are
+    standard deviations of a normal distribution, or the tail of the counts that is as rare. Silent
+    for the first `warm_up` samples; a sample weighs half after `half_life` more.
     """
 
     of: Literal["mean", "max", "sum"] = "mean"
     model: Literal["level", "counts"] = "level"
-    every_s: Some = 60.0
+    every_s: Annotated[float, Meta(ge=1.0, le=86400.0)] = 60.0
     side: Literal["above", "below", "both"] = "above"
     deviations: Annotated[float, Meta(ge=2.0, le=20.0)] = 5.0
     least_spread: Annotated[float, Meta(gt=0.0)] = 0.1
     warm_up: Annotated[int, Meta(ge=10, le=1000)] = 60
-    half_life: Annotated[float, Meta(ge=10.0, le=100_000.0)] = 720.0
+    half_life: Annotated[float, Meta(ge=10.0, le=250.0)] = 240.0
+    stale_s: Some = 60.0
+
+    def __post_init__(self) -> None:
+        if self.warm_up > 4 * self.half_life:
+            raise ValueError("`warm_up` must be at most four times `half_life`: older samples are forgotten")
 
 
 class CrossingRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="crossing"):
@@ -148,7 +159,7 @@ class OccupancyRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="occu
 
 
 class ButtonRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="button"):
-    """Every press of a button; presses within `clear_s` of one another are one event."""
+    """Somebody presses a button; presses within `clear_s` of one another are one event."""
 
     quantity: Pattern = "pressed"
     event: EventKind = "help-button"

@@ -1,0 +1,145 @@
+"""The engine: observations and time in, events out.
+
+    observation -> lane of its source -> watch (one rule, one quantity) -> judge -> life -> events
+
+Rules that hold whatever comes in:
+
+- the same observations give the same events, with the same ids, however time was cut into steps;
+- an event that is updated or closed was opened; one rule has at most one open event for a quantity
+  of a source, and opens at most `per_hour` for a source, plus one summary of the rest;
+- a value that is not a number is refused and changes nothing;
+- a reading older than the newest of its quantity is dropped; one that is merely late counts now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agent.anomaly.budget import NewId
+from agent.anomaly.calendar import DAY_S, Local, Wall, utc
+from agent.anomaly.lane import Lane
+from agent.anomaly.settings import AbsenceRule, Rule
+from agent.errors import ConfigError
+from agent.records import Event, Observation, Phase
+
+LATE_S = 60.0
+"""An observation from longer ago than this is refused."""
+TICK_S = 1.0
+AHEAD_S = 3600.0
+"""An observation from farther in the future is refused."""
+LEAP_S = DAY_S
+"""A tick that is this far ahead of the last is a clock that was set; one that runs back always is."""
+
+
+def ids(boot: str) -> NewId:
+    """Event ids of one run of the node: 16 hex digits that the same history gives again."""
+
+    def new_id(text: str) -> str:
+        return hashlib.sha256(f"{boot} {text}".encode()).hexdigest()[:16]
+
+    return new_id
+
+
+class Engine:
+    """Every rule on every source; `refused` and `late` count what was not taken."""
+
+    def __init__(self, rules: Sequence[Rule], *, new_id: NewId, local: Local = utc) -> None:
+        """Rules with unique ids; ConfigError names those that are given twice.
+
+        `new_id` makes an event's id from what is unique about it (see `ids`); `local` gives the seconds
+        from UTC to local time at an instant.
+        """
+        _check(rules)
+        self.refused = 0
+        self.late = 0
+        self._rules = rules
+        self._new_id = new_id
+        self._wall = Wall(local)
+        self._lanes: dict[str, Lane] = {}
+        self._now: float | None = None
+        self._learned: dict[str, Any] = {}
+
+    def update(self, observation: Observation) -> list[Event]:
+        """What one observation makes worth telling."""
+        if not (math.isfinite(observation.value) and math.isfinite(observation.at)):
+            self.refused += 1
+            return []
+        at = observation.at - self._wall.shift
+        now = self._begin(at)
+        lane = self._lane(observation.source)
+        if not now - LATE_S <= at <= lane.now + AHEAD_S or lane.is_late(observation.quantity, at):
+            self.late += 1
+            return []
+        return self._told(lane.observe(observation.quantity, observation.value, at))
+
+    def advance(self, at: float) -> list[Event]:
+        """What the passing of time makes worth telling; called at every whole second."""
+        before = self._begin(at - self._wall.shift)
+        if not before - TICK_S <= at - self._wall.shift <= before + LEAP_S:
+            self.stepped(at - self._wall.shift - (before + TICK_S))
+        self._now = now = max(before, at - self._wall.shift)
+        return self._told(event for lane in self._lanes.values() for event in lane.advance(now))
+
+    def stepped(self, by_s: float) -> None:
+        """The wall clock was set: all that is remembered stays as long ago as it was."""
+        self._wall.shift += by_s
+
+    def close_all(self, at: float, why: str) -> list[Event]:
+        """End every open event; `why` is a word of the contract's `closed_by`."""
+        events = self.advance(at)
+        now = at - self._wall.shift
+        return events + self._told(event for lane in self._lanes.values() for event in lane.close_all(now, why))
+
+    def close_left_open(self, events: Iterable[Event], at: float) -> list[Event]:
+        """The last words of events that an earlier run of the node left open.
+
+        Nobody knows when they would have ended, so their duration ends where they were last told.
+        """
+        left = {event.id: event for event in events if event.phase is not Phase.CLOSED}
+        return [
+            replace(event, phase=Phase.CLOSED, at=at, duration_s=None, closed_by="restart") for event in left.values()
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """What was learned, as plain values that JSON can hold; for `restore` after a restart."""
+        learned = {name: judge.state() for lane in self._lanes.values() for name, judge in lane.learners()}
+        return {"version": 1, "learned": {**self._learned, **learned}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what an earlier run learned; what is no longer asked for is kept but not used."""
+        if state.get("version") == 1:
+            self._learned = dict(state["learned"])
+
+    def _begin(self, at: float) -> float:
+        """The present; at the first call time begins, and with it the wait for what is expected."""
+        if self._now is None:
+            self._now = at
+            for rule in self._rules:
+                if isinstance(rule, AbsenceRule) and rule.source and "*" not in rule.quantity:
+                    self._lane(rule.source).expect(rule.quantity)
+        return self._now
+
+    def _lane(self, source: str) -> Lane:
+        if source not in self._lanes:
+            rules = [rule for rule in self._rules if rule.source in ("", source)]
+            self._lanes[source] = Lane(source, rules, self._now or 0.0, self._wall, self._new_id, self._learned)
+        return self._lanes[source]
+
+    def _told(self, events: Iterable[Event]) -> list[Event]:
+        """Events in order of time, with what the clock on the wall shows."""
+        shift = self._wall.shift
+        told = sorted(events, key=lambda event: event.at)
+        return [replace(event, at=event.at + shift) for event in told] if shift else told
+
+
+def _check(rules: Sequence[Rule]) -> None:
+    twice = sorted({rule.id for rule in rules if sum(other.id == rule.id for other in rules) > 1})
+    if twice:
+        raise ConfigError(
+            f"rules: {', '.join(twice)}: an id is given twice",
+            hint="give each rule an id of its own; nothing was changed",
+        )

@@ -1,0 +1,41 @@
+"""Which judge a rule gets: one line a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agent.anomaly.elapsed import Absence, Stuck
+from agent.anomaly.happening import Button, Crossing, Rate
+from agent.anomaly.level import limit, loitering, occupancy, presence, schedule
+from agent.anomaly.settings import (
+    AbsenceRule,
+    BaselineRule,
+    ButtonRule,
+    CrossingRule,
+    LimitRule,
+    LoiteringRule,
+    OccupancyRule,
+    PresenceRule,
+    RateRule,
+    Rule,
+    ScheduleRule,
+    StuckRule,
+)
+from agent.anomaly.unusual import Unusual
+from agent.anomaly.verdict import Judge
+
+RULES: dict[type[Rule], Callable[[Any, str], Judge]] = {
+    LimitRule: limit,
+    PresenceRule: presence,
+    AbsenceRule: Absence,
+    ScheduleRule: schedule,
+    RateRule: Rate,
+    BaselineRule: Unusual,
+    CrossingRule: Crossing,
+    LoiteringRule: loitering,
+    OccupancyRule: occupancy,
+    ButtonRule: Button,
+    StuckRule: Stuck,
+}
+"""Settings of a kind -> what makes its judge from (settings, quantity)."""

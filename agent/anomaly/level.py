@@ -1,0 +1,89 @@
+"""Rules on a level: a value that goes past a threshold and comes back.
+
+Over only when the value came back by the hysteresis, so that noise at the threshold is one event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.anomaly.settings import LimitRule, LoiteringRule, OccupancyRule, PresenceRule, ScheduleRule
+from agent.anomaly.verdict import Verdict
+from agent.records import Reason
+
+
+@dataclass(slots=True)
+class Level:
+    """Holds above `above` or below `below`; with `inclusive` the threshold itself counts too."""
+
+    quantity: str
+    test: str
+    above: float | None = None
+    below: float | None = None
+    hysteresis: float = 0.0
+    expected: float | None = None
+    """What to name as expected; the threshold that was passed where it is left out."""
+    inclusive: bool = False
+    stales: bool = True
+    _side: int = 0
+    """1 while above, -1 while below, 0 between."""
+    _last: float = 0.0
+
+    def observe(self, value: float, at: float) -> Verdict:
+        self._last = value
+        self._side = self._stays(value) or self._passes(value)
+        return self.wait(at)
+
+    def wait(self, _at: float) -> Verdict:
+        return Verdict(holds=True, reason=self._reason()) if self._side else Verdict(holds=False)
+
+    def restart(self, _at: float) -> None:
+        """A level is what it was last read to be."""
+
+    def forget(self, _at: float) -> None:
+        self._side = 0
+
+    def _stays(self, value: float) -> int:
+        if self._side > 0 and self.above is not None and self._beyond(value - (self.above - self.hysteresis)):
+            return 1
+        if self._side < 0 and self.below is not None and self._beyond(self.below + self.hysteresis - value):
+            return -1
+        return 0
+
+    def _passes(self, value: float) -> int:
+        if self.above is not None and self._beyond(value - self.above):
+            return 1
+        return -1 if self.below is not None and self._beyond(self.below - value) else 0
+
+    def _beyond(self, by: float) -> bool:
+        return by > 0.0 or (self.inclusive and by == 0.0)
+
+    def _reason(self) -> Reason:
+        passed = self.above if self._side > 0 else self.below
+        return Reason(
+            self.quantity,
+            self.test,
+            self._last,
+            expected=passed if self.expected is None else self.expected,
+            spread=self.hysteresis or None,
+        )
+
+
+def limit(rule: LimitRule, quantity: str) -> Level:
+    return Level(quantity, "limit", rule.above, rule.below, rule.hysteresis)
+
+
+def presence(rule: PresenceRule, quantity: str) -> Level:
+    return Level(quantity, "presence", above=rule.at_least, expected=0.0, inclusive=True)
+
+
+def schedule(rule: ScheduleRule, quantity: str) -> Level:
+    return Level(quantity, "schedule", above=rule.at_least, expected=0.0, inclusive=True)
+
+
+def loitering(rule: LoiteringRule, quantity: str) -> Level:
+    return Level(quantity, "stay", above=rule.stay_s)
+
+
+def occupancy(rule: OccupancyRule, quantity: str) -> Level:
+    return Level(quantity, "occupancy", above=rule.more_than, hysteresis=rule.margin)
