@@ -18,7 +18,7 @@ from agent.camera.settings import CameraSettings
 from agent.clock import CLOCK
 from agent.contract.topics import NAME
 from agent.documents import problems_in, read
-from agent.sensors.settings import SensorSettings
+from agent.sensors.settings import LampSettings, SensorSettings, pins
 from agent.uplink.settings import UplinkSettings
 from agent.vision.settings import View, VisionSettings
 
@@ -56,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timezone: str = "Europe/Rome"
     cameras: tuple[CameraSection, ...] = ()
     sensors: tuple[SensorSettings, ...] = ()
+    lamp: LampSettings | None = None
     vision: VisionSettings = VisionSettings()
     rules: tuple[RuleSettings, ...] = ()
 
@@ -72,6 +73,7 @@ def load(path: Path) -> Config:
 def check(config: Config) -> Iterator[str]:
     """What no section can see alone: ids given twice, zones nobody drew, a time zone nobody knows."""
     yield from _twice("cameras and sensors", [CLOCK, *sources(config)])
+    yield from _twice("sensors and lamp", pins((*config.sensors, config.lamp)))
     yield from _twice("rules", [rule.id for rule in config.rules])
     for number, camera in enumerate(config.cameras):
         yield from _twice(f"cameras[{number}].view", _places(camera.view))

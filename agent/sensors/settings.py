@@ -5,6 +5,7 @@ Pins are counted as Broadcom does (GPIO17, not header pin 11). Times carry their
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -137,3 +138,9 @@ SensorSettings = (
     | HostSettings
     | ScriptedSettings
 )
+
+
+def pins(parts: Iterable[SensorSettings | LampSettings | None]) -> list[str]:
+    """The pins that parts claim, each as often as it is claimed: `GPIO17`."""
+    claims = (getattr(part, role, None) for part in parts for role in ("pin", "trigger", "echo"))
+    return [f"GPIO{pin}" for pin in claims if pin is not None]
