@@ -8,6 +8,7 @@ moved. `SimulatedClock` stands still until it is told to sleep.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -69,3 +70,17 @@ class SimulatedClock:
     def advance_to(self, at: float) -> None:
         """Move to `at`; a moment that has passed changes nothing."""
         self.at = max(self.at, at)
+
+
+def local_offset(timezone: str) -> Callable[[float], float]:
+    """What to add to an instant to have local time in an IANA zone, in seconds, daylight saving included."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    zone = ZoneInfo(timezone)
+
+    def offset(at: float) -> float:
+        gap = datetime.fromtimestamp(at, zone).utcoffset()
+        return gap.total_seconds() if gap else 0.0
+
+    return offset
