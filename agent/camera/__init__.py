@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, cast
 
+from agent.camera.settings import CameraSettings
+from agent.camera.world import Scene
+from agent.clock import Clock
 from agent.pixels import Frame
 
 
@@ -31,3 +36,26 @@ CAMERAS = {
     "synthetic": "agent.camera.synthetic:SyntheticCamera",
 }
 """Driver name -> module:class, imported only when a configuration names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a driver is given beside its settings.
+
+    `start` is the instant of the first frame of a file or a drawn world, now where it is None;
+    `scene` is what the synthetic camera draws.
+    """
+
+    clock: Clock
+    start: float | None = None
+    scene: Scene | None = None
+
+    def since(self) -> float:
+        """The instant of the first frame."""
+        return self.clock.now() if self.start is None else self.start
+
+
+def open_camera(name: str, settings: CameraSettings, surroundings: Surroundings) -> Camera:
+    """The camera that the settings name; its driver is imported here, the device opens at `frames()`."""
+    module, _, driver = CAMERAS[str(settings.__struct_config__.tag)].partition(":")
+    return cast("Camera", getattr(importlib.import_module(module), driver)(name, settings, surroundings))

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 Fps = Annotated[float, Meta(gt=0.0, le=60.0)]
+Stall = Annotated[float, Meta(gt=0.5, le=60.0)]
 Pixels = Annotated[int, Meta(ge=32, le=4096)]
 
 
@@ -19,7 +20,7 @@ class PiCameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     height: Pixels = 432
     fps: Fps = 10.0
     rotation: Literal[0, 90, 180, 270] = 0
-    stall_s: Annotated[float, Meta(gt=0.5, le=60.0)] = 5.0
+    stall_s: Stall = 5.0
 
 
 class VideoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="driver", tag="video"):
@@ -33,18 +34,22 @@ class VideoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     loop: bool = False
     fps: Fps | None = None
     rotation: Literal[0, 90, 180, 270] = 0
-    stall_s: Annotated[float, Meta(gt=0.5, le=60.0)] = 10.0
+    stall_s: Stall = 10.0
 
 
 class SyntheticSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="driver", tag="synthetic"):
-    """A drawn world; `world` is a YAML file, or the world of the replay where it is left out."""
+    """A drawn world; `world` is a YAML file, or the world of the replay where it is left out.
+
+    With `stall_s` a frozen or absent picture ends the camera as with a real driver.
+    """
 
     world: str = ""
     width: Pixels = 320
     height: Pixels = 240
     fps: Fps = 5.0
-    seed: int = 1
+    seed: Annotated[int, Meta(ge=0)] = 1
     pace: Literal["timestamps", "fast"] = "fast"
+    stall_s: Stall | None = None
 
 
 CameraSettings = PiCameraSettings | VideoSettings | SyntheticSettings
