@@ -77,6 +77,19 @@ def blobs(plate: Picture, *, least: int) -> Iterator[Blob]:
             yield Blob(left, top, left + width, top + height, pixels)
 
 
+def without_doubles(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], families: NDArray[np.intp], *, overlap: float
+) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression: the rows of (n, 4) boxes that stay, best score first.
+
+    Boxes are left, top, right, bottom within 0 to 1. A box goes when a better one of its family
+    shares more than `overlap` of their union.
+    """
+    apart = boxes[:, :2] + 2.0 * families[:, None]
+    rectangles = np.concatenate([apart, boxes[:, 2:] - boxes[:, :2]], axis=1)
+    return np.asarray(cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), 0.0, overlap), np.intp).ravel()
+
+
 def _in_pixels(polygon: Polygon, *, height: int, width: int) -> NDArray[np.int32]:
     """Fixed-point pixel centres: the fraction 0 is the outer edge of the first pixel within the border."""
     points = np.asarray(polygon, np.float64) * (width, height) + (_BORDER_PX - 0.5)

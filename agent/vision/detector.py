@@ -1,0 +1,113 @@
+"""The neural detector: a frame in, labelled boxes with the evidence of all classes out.
+
+One of these serves all cameras of a node. A model whose bytes or whose answers are not the approved
+ones is refused before the first frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.errors import ConfigError
+from agent.pixels import Box, Detection, Detections, Frame
+from agent.vision import manifest
+from agent.vision.decode import NanoDetHead
+from agent.vision.manifest import Model
+from agent.vision.raster import stretch, without_doubles
+from agent.vision.selftest import require
+from agent.vision.settings import VisionSettings
+from agent.vision.tflite import Interpreter, Tensor
+
+
+class TfliteDetector:
+    """Finds `labels` in frames, down to `score_floor`: low scores are for the tracker to weigh.
+
+    `invoke_s` is how long the model itself took in the last call; `accelerated` whether XNNPACK is on.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        interpreter: Interpreter,
+        *,
+        classes: Sequence[str],
+        labels: Sequence[str],
+        score_floor: float,
+    ) -> None:
+        self.invoke_s = 0.0
+        self.accelerated = interpreter.accelerated
+        self._interpreter = interpreter
+        self._classes = tuple(classes)
+        self._floor = score_floor
+        self._overlap = model.decoding.overlap
+        self._wanted = _wanted(self._classes, labels)
+        self._families = _families(self._classes, model.decoding.alternatives)
+        self._head = _head(model, classes=len(self._classes))
+
+    @classmethod
+    def from_settings(cls, settings: VisionSettings, *, timer: Callable[[], float], models: Path | None = None) -> Self:
+        """The detector that a configuration asks for, tested; ModelError says why it cannot be had.
+
+        `timer` gives seconds and never runs back; `models` is the folder with the manifest.
+        """
+        models = models or manifest.folder()
+        known = manifest.load(models)
+        model = known.model(settings.model)
+        interpreter = opened(model, models, threads=settings.threads, timer=timer)
+        require(model, interpreter)
+        return cls(
+            model,
+            interpreter,
+            classes=known.labels[model.labels],
+            labels=settings.labels,
+            score_floor=min(settings.score, settings.tracker.low),
+        )
+
+    def detect(self, frame: Frame) -> Detections:
+        """What is in the frame, best score first; boxes in fractions of the frame."""
+        items, self.invoke_s = self._interpreter.run(lambda buffer: stretch(frame.pixels, buffer[0]), self._items)
+        return Detections(frame.camera, frame.at, items)
+
+    def _items(self, outputs: Sequence[Tensor]) -> tuple[Detection, ...]:
+        boxes, probabilities = self._head.candidates(outputs, wanted=self._wanted, floor=self._floor)
+        best = np.where(self._wanted, probabilities, np.float32(-1.0)).argmax(axis=1)
+        scores = probabilities[np.arange(len(best)), best]
+        rows = without_doubles(boxes, scores, self._families[best], overlap=self._overlap)
+        return tuple(
+            Detection(self._classes[number], score, Box(*box), probabilities[row])
+            for row, number, score, box in zip(
+                rows, best[rows].tolist(), scores[rows].tolist(), boxes[rows].tolist(), strict=True
+            )
+        )
+
+
+def opened(model: Model, models: Path, *, threads: int, timer: Callable[[], float]) -> Interpreter:
+    """The model's interpreter, its bytes checked against the manifest."""
+    return Interpreter(manifest.content(model, models), name=model.file, threads=threads, timer=timer)
+
+
+def _head(model: Model, *, classes: int) -> NanoDetHead:
+    shape, decoding = model.input, model.decoding
+    return NanoDetHead(
+        width=shape.width, height=shape.height, strides=decoding.strides, bins=decoding.bins, classes=classes
+    )
+
+
+def _wanted(classes: Sequence[str], labels: Sequence[str]) -> NDArray[np.bool_]:
+    unknown = sorted(set(labels) - set(classes))
+    if unknown:
+        raise ConfigError(
+            f"the model finds no {', '.join(unknown)}", hint=f"vision.labels may be of: {', '.join(classes)}"
+        )
+    return np.array([name in labels for name in classes])
+
+
+def _families(classes: Sequence[str], alternatives: Sequence[Sequence[str]]) -> NDArray[np.intp]:
+    """A number per class, the same for classes that are readings of one thing (car, truck, bus)."""
+    first = {name: group[0] for group in alternatives for name in group}
+    return np.array([classes.index(first.get(name, name)) for name in classes])
