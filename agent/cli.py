@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,19 +34,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; its exit code is 0, 1 (ours to mend) or 2 (the user's)."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if argv and argv[0] in VERBS:
-            return _call(argv[0], argv[1:])
-        _overview().parse_args(argv or ["--help"])
+        code = _call(argv[0], argv[1:]) if argv and argv[0] in VERBS else _say(argv)
+        sys.stdout.flush()  # a reader that went away is noticed here, not when Python shuts down
     except PiazzaError as error:
         print(f"piazza: {error.message}", file=sys.stderr)
         if error.hint:
             print(f"  -> {error.hint}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        return _unread()
     except KeyboardInterrupt:
         return 130
+    return code
+
+
+def _unread() -> int:
+    """Whoever read our output has gone, as `| head` does: the rest goes nowhere, in silence."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _say(argv: Sequence[str]) -> int:
+    try:
+        _overview().parse_args(argv or ["--help"])
+    except SystemExit as end:
+        return int(end.code or 0)
     return 0
 
 

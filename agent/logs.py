@@ -22,11 +22,12 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "log": record.name,
             "text": record.getMessage(),
-            **_fields(record),
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return json.dumps(
+            line | _fields(record) | line, default=str, ensure_ascii=False
+        )  # no field passes for the log's own
 
 
 class TextFormatter(logging.Formatter):

@@ -1,0 +1,135 @@
+"""The command itself: verbs, exit codes, and how little it loads."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+
+from agent import __version__, cli, errors
+from agent.errors import PiazzaError, UserError
+
+PIAZZA = [sys.executable, "-m", "agent"]
+ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PiazzaError)]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PIAZZA, *arguments], capture_output=True, text=True, check=False, timeout=60)
+
+
+def a_verb_that(act, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Gives the name of a verb that only this test knows."""
+    module = types.ModuleType("agent.commands.example")
+    vars(module).update(add_arguments=lambda parser: None, run=lambda options: act())
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(cli.VERBS, "example", "an example")
+    return "example"
+
+
+def raising(error: BaseException):
+    def act() -> int:
+        raise error
+
+    return act
+
+
+def test_the_version_is_one_line_on_standard_output():
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"piazza {__version__}\n", "")
+
+
+def test_without_a_verb_the_command_lists_all_of_them():
+    done = run()
+    assert done.returncode == 0
+    assert all(f"  {verb} " in done.stdout for verb in cli.VERBS)
+
+
+def test_an_unknown_verb_is_the_users_mistake():
+    done = run("obsreve")
+    assert done.returncode == 2
+    assert "obsreve" in done.stderr
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_is_a_module_that_takes_options_and_runs(verb: str):
+    module = importlib.import_module(f"agent.commands.{verb}")
+    assert callable(module.add_arguments)
+    assert callable(module.run)
+    assert module.__doc__
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_explains_its_options(verb: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as end:
+        cli.main([verb, "--help"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: piazza {verb}")
+
+
+def test_the_command_loads_nothing_from_outside_the_standard_library():
+    """`piazza --version` answers on a Zero 2 W before numpy could have been found."""
+    code = (
+        "import sys; before = set(sys.modules); import agent.cli\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new - set(sys.stdlib_module_names)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['agent']"
+
+
+def test_an_error_is_one_message_and_one_hint(monkeypatch, capsys):
+    verb = a_verb_that(raising(UserError("gate.yaml: no such file", hint="give another path")), monkeypatch)
+    assert cli.main([verb]) == 2
+    assert capsys.readouterr().err == "piazza: gate.yaml: no such file\n  -> give another path\n"
+
+
+def test_an_error_without_a_hint_is_one_line(monkeypatch, capsys):
+    assert cli.main([a_verb_that(raising(PiazzaError("the disk is full")), monkeypatch)]) == 1
+    assert capsys.readouterr().err == "piazza: the disk is full\n"
+
+
+def test_what_a_verb_answers_is_the_exit_code(monkeypatch):
+    assert cli.main([a_verb_that(lambda: 3, monkeypatch)]) == 3
+
+
+def test_an_interrupt_ends_with_the_shells_code_and_no_traceback(monkeypatch, capsys):
+    assert cli.main([a_verb_that(raising(KeyboardInterrupt()), monkeypatch)]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_slip_of_ours_is_not_hidden(monkeypatch):
+    verb = a_verb_that(raising(ZeroDivisionError("ours")), monkeypatch)
+    with pytest.raises(ZeroDivisionError):
+        cli.main([verb])
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    """As in `piazza --help | head -1`: no traceback, no complaint at shutdown."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run([*PIAZZA, "--help"], stdout=write_end, stderr=subprocess.PIPE, check=False)
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_the_exit_code_says_whose_fault_it_is(kind: type[PiazzaError]):
+    assert kind.exit_code == (2 if issubclass(kind, UserError) else 1)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ERRORS if kind is not PiazzaError], ids=lambda kind: kind.__name__)
+def test_every_error_is_also_a_builtin_that_a_programmer_expects(kind: type[PiazzaError]):
+    standard = {one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, Exception)}
+    assert (set(kind.__mro__) & standard) - {Exception}
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_keeps_its_message_and_hint(kind: type[PiazzaError]):
+    error = kind("what happened", hint="what to do")
+    assert error.hint == "what to do"
+    assert "what happened" in str(error)
