@@ -1,0 +1,227 @@
+"""The house rules that no linter knows: contracts that really break, size, words, locks, and what is tracked."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+MODULES = sorted((CHECKOUT / "agent").rglob("*.py"))
+TESTS = sorted((CHECKOUT / "tests").rglob("*.py"))
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+LANGUAGE = frozenset({"numpy", "msgspec", "agent"})
+"""Libraries that a room speaks rather than uses: arrays, and the types of its settings."""
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout, so nothing is tracked")
+    return [path for name in listed.stdout.split("\0") if name and (path := CHECKOUT / name).is_file()]
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file with their numbers; nothing for a binary one."""
+    content = path.read_bytes()
+    if b"\0" not in content:
+        yield from enumerate(content.decode(errors="replace").splitlines(), start=1)
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level packages that a module imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def pins(name: str) -> dict[str, str]:
+    text = (CHECKOUT / "requirements" / f"{name}.txt").read_text()
+    return {
+        canonicalize_name(package): version
+        for package, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE)
+    }
+
+
+# Import contracts
+
+VIOLATIONS = {
+    "a sibling is known": ("sensors/__init__.py", "import agent.vision", "Floors"),
+    "a lower floor looks up": ("records.py", "import agent.errors", "Floors"),
+    "pixels go upwards": ("anomaly/__init__.py", "import agent.pixels", "Pixels stay"),
+    "arrays reach the uplink": ("uplink/__init__.py", "import numpy", "Pixels stay"),
+    "the camera opens a socket": ("camera/__init__.py", "import socket", "has no network"),
+    "the pipeline speaks MQTT": ("pipeline.py", "import agent.transport.memory", "has no network"),
+    "a rule reads the time": ("anomaly/__init__.py", "import time", "The core does no I/O"),
+    "the contract opens a file": ("contract/__init__.py", "import pathlib", "The core does no I/O"),
+}
+
+
+@pytest.mark.parametrize(("module", "line", "contract"), VIOLATIONS.values(), ids=VIOLATIONS)
+def test_a_forbidden_import_breaks_its_contract(tmp_path: Path, module: str, line: str, contract: str):
+    """The tree is copied, one import is added, and import-linter names the contract that it breaks."""
+    shutil.copytree(CHECKOUT / "agent", tmp_path / "agent", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(CHECKOUT / "pyproject.toml", tmp_path)
+    spoiled = tmp_path / "agent" / module
+    spoiled.write_text(f"{spoiled.read_text()}\n{line}\n")
+    assert any(contract in broken for broken in broken_contracts(tmp_path))
+
+
+def broken_contracts(tree: Path) -> list[str]:
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", code, "--no-cache", "--no-logo"]
+    done = subprocess.run(command, cwd=tree, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False)
+    return [text.removesuffix("BROKEN").strip() for text in done.stdout.splitlines() if text.endswith("BROKEN")]
+
+
+# Size and words
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_a_module_can_be_read_in_one_sitting(path: Path):
+    assert len(path.read_text().splitlines()) <= 300
+
+
+def test_functions_are_short():
+    """Half are at most 8 lines and nine of ten at most 20, as in the projects whose habits we take."""
+    sizes = sorted(
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    )
+    assert statistics.median(sizes) <= 8
+    assert statistics.quantiles(sizes, n=10)[-1] <= 20
+
+
+def test_things_bear_the_nouns_of_the_trade():
+    vague = re.compile(r"(?:Manager|Handler|Service|Helper|Util|Utils|Base|Info|Data|Processor|Controller)$")
+    named = {
+        f"{path.name}: {node.name}"
+        for path in MODULES
+        if path.parent.name != "contract"  # its payloads are the contract's own `data` member
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and vague.search(node.name)
+    }
+    assert not named
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_a_module_says_what_it_is_for(path: Path):
+    tree = ast.parse(path.read_text())
+    assert not tree.body or ast.get_docstring(tree)
+
+
+def test_a_foreign_library_is_imported_in_one_file_of_a_room():
+    homes: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for path in MODULES:
+        for library in imports(path) - LANGUAGE - sys.stdlib_module_names:
+            homes[path.parent.name, library].add(path.name)
+    assert not {home: files for home, files in homes.items() if len(files) > 1}
+
+
+def test_nothing_is_left_for_later():
+    unfinished = re.compile(r"\b(?:TO" + "DO|FIX" + "ME|X" + "XX)\\b|NotImplemented" + "Error")
+    found = [f"{path}:{number}" for path in MODULES + TESTS for number, text in lines(path) if unfinished.search(text)]
+    assert not found
+
+
+def test_no_test_imports_a_mock():
+    mocks = re.compile(r"^\s*(?:from|import)\s+(?:unittest\.mock|mock|pytest_mock)\b")
+    assert not [f"{path}:{number}" for path in TESTS for number, text in lines(path) if mocks.search(text)]
+
+
+# Locks
+
+
+@pytest.mark.parametrize("extra", ["node", "demo", "dev", "bench"])
+def test_the_lock_holds_everything_that_the_project_asks_for(extra: str):
+    """Red after an edit of pyproject.toml that nobody followed with `make lock`."""
+    pinned = pins(extra)
+    asked = [*wanted(extra), *map(Requirement, PROJECT["project"]["dependencies"])]
+    stale = [str(one) for one in asked if not one.specifier.contains(pinned.get(canonicalize_name(one.name), "0"))]
+    assert not stale, "run: make lock"
+
+
+def wanted(extra: str) -> Iterator[Requirement]:
+    """What an extra asks for, with what the extras of our own that it names ask for."""
+    for text in PROJECT["project"]["optional-dependencies"][extra]:
+        requirement = Requirement(text)
+        if requirement.name != PROJECT["project"]["name"]:
+            yield requirement
+        for inner in sorted(requirement.extras) if requirement.name == PROJECT["project"]["name"] else ():
+            yield from wanted(inner)
+
+
+def test_the_smaller_locks_agree_with_the_largest():
+    largest = pins("bench")
+    for extra in ("node", "demo", "dev"):
+        assert {name: largest[name] for name in pins(extra)} == pins(extra)
+
+
+def test_a_lock_names_hashes_and_no_place():
+    for path in sorted((CHECKOUT / "requirements").glob("*.txt")):
+        text = path.read_text()
+        assert "://" not in text
+        assert not re.search(r"^\s*-", text.replace("    --hash=sha256:", ""), re.MULTILINE)
+
+
+# What is tracked
+
+SECRETS = {
+    "a private key": re.compile(
+        r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s*(?:\\n)?[A-Za-z0-9+/=]{16}|^MC4CAQAwBQYDK2Vw"
+    ),
+    "a token": re.compile(
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|xox[abp]-[0-9A-Za-z-]{20,}|glpat-\S{20,})"
+    ),
+    "a password in an address": re.compile(
+        r"[a-z]+://[^\s/:@]+:(?!\.\.\.|PASSWORD|password|secret)[^\s/:@{}$<>]+@[\w.-]+"
+    ),
+    "a path of somebody's machine": re.compile(
+        r"(?<![\w.$}~])/(?:home/(?!pi\b)\w+|Users/\w+|root|work|workspace|builds)/\w"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SECRETS)
+def test_nothing_tracked_holds(what: str):
+    found = [
+        f"{path.relative_to(CHECKOUT)}:{number}"
+        for path in tracked()
+        for number, text in lines(path)
+        if SECRETS[what].search(text)
+    ]
+    assert not found, what
+
+
+def test_nothing_tracked_names_this_checkouts_own_place():
+    here = re.compile(
+        "|".join(re.escape(str(place)) for place in {CHECKOUT, Path.home()} if len(place.parts) > 2) or "$^"
+    )
+    assert not [path for path in tracked() if any(here.search(text) for _, text in lines(path))]
+
+
+def test_nothing_tracked_is_a_picture_of_people():
+    """Frames and clips are drawn or fetched, never committed; pictures of the documentation are drawings and screens."""
+    footage = {".avi", ".mp4", ".mkv", ".mov", ".jpg", ".jpeg", ".npy", ".npz", ".wav", ".mp3"}
+    assert not [path for path in tracked() if path.suffix.lower() in footage]
+
+
+def test_nothing_tracked_is_larger_than_a_model():
+    assert not [path for path in tracked() if path.stat().st_size > 8_000_000]
