@@ -114,7 +114,7 @@ class Audit:
     """An act that somebody may have to answer for: configuration applied, command rejected.
 
     `action` and `subject` come from fixed vocabularies; `digest` names the content concerned.
-    `first` and `last` name the range of a `dropped` record.
+    `first` and `last` are the ends of a `dropped` record, `ranges` the numbers themselves.
     """
 
     at: float
@@ -124,6 +124,7 @@ class Audit:
     digest: str = ""
     first: int | None = None
     last: int | None = None
+    ranges: tuple[tuple[int, int], ...] = ()
 
 
 Record = Event | Stat | Health | Audit

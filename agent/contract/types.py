@@ -59,7 +59,10 @@ Action = Literal[
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What all payload parts share: frozen, no unknown member, defaults left out."""
+    """What all payload parts share: frozen, no unknown member.
+
+    A default is never spelled out, so the empty text that stands for "not told" cannot come on the wire.
+    """
 
 
 class ReasonData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -90,7 +93,7 @@ class EventData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     source: Name
     reason: ReasonData
     also: Annotated[tuple[ReasonData, ...], Meta(max_length=4)] = ()
-    zone: Name | Literal[""] = ""
+    zone: Name = ""
     label: Label = ""
     duration_s: Annotated[float, Meta(ge=0.0)] | None = None
     closed_by: Literal["", "rule", "restart", "budget", "command", "stale"] = ""
@@ -117,9 +120,9 @@ class AuditData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     """`audit`: an act that somebody may have to answer for."""
 
     action: Action
-    subject: Name | Literal[""] = ""
-    outcome: Name | Literal[""] = ""
-    digest: Digest | Literal[""] = ""
+    subject: Name = ""
+    outcome: Name = ""
+    digest: Digest = ""
     first: Seq | None = None
     last: Seq | None = None
     ranges: Ranges = ()
@@ -161,7 +164,7 @@ class CommandData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True
     node: FullName
     command: Literal["report", "relearn", "resend", "restart", "commission"]
     deadline: Instant
-    target: Name | Literal[""] = ""
+    target: Name = ""
     first: Seq | None = None
     last: Seq | None = None
 
@@ -171,7 +174,7 @@ class ResultData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True,
 
     command: EventId
     outcome: Literal["done", "refused", "failed", "expired"]
-    why: Name | Literal[""] = ""
+    why: Name = ""
 
 
 class AckData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

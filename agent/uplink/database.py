@@ -32,6 +32,8 @@ _TABLES = (
 
 Connect = Callable[[Path], sqlite3.Connection]
 Ranges = tuple[tuple[int, int], ...]
+Seal = Callable[[int, str], tuple[str, str]]
+"""(seq, prev) -> (token, digest)."""
 
 
 @dataclass(frozen=True, slots=True)

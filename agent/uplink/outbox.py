@@ -8,7 +8,6 @@ envelope, and a flush that failed can be called again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from agent.uplink.database import (
     SELECT_TAIL,
     Connect,
     Ranges,
+    Seal,
     Tail,
     connect,
     connect_readonly,
@@ -40,9 +40,6 @@ _GIVE_UP_ORDER = ((Class.HEALTH,), (Class.STAT,), (Class.EVT, Class.AUDIT))
 _GIVE_UP_ROWS = 256
 _GIVE_UP_RANGES = 32
 _ATTEMPTS = 5
-
-Seal = Callable[[int, str], tuple[str, str]]
-"""(seq, prev) -> (token, digest)."""
 
 
 class Row(NamedTuple):
@@ -93,7 +90,7 @@ class Outbox:
         self._db = open_writer(path, max_mb=settings.max_mb, connect=connect)
         self.tail = read_tail(self._db)
 
-    def put(self, klass: Class, topic: str, seal: Seal, *, at: float) -> None:
+    def put(self, klass: Class, topic: str, seal: Seal, at: float) -> None:
         """Take an envelope into the next transaction, which gives it its number and seals it."""
         self._batch.append(_Draft(klass, topic, at, seal))
 
@@ -123,10 +120,15 @@ class Outbox:
         for first, last in ranges:
             self._change("DELETE FROM envelope WHERE seq BETWEEN ? AND ?", first, min(last, self.tail.seq))
 
+    @property
+    def waiting(self) -> int:
+        """How much was put and is not committed."""
+        return len(self._batch) + len(self._trial)
+
     def crowded(self) -> bool:
-        """True when the next transactions need room that only giving up records can make."""
+        """True when the cap leaves no room for what was put, a page for each."""
         (pages,), (free,) = (self._db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count"))
-        return bool(pages - free > CROWDED * max_pages(self._max_mb))
+        return bool(pages - free + self.waiting > CROWDED * max_pages(self._max_mb))
 
     def give_up(self) -> tuple[Class, Ranges] | None:
         """Let go of the oldest records of the least class; the numbers that will be missing.

@@ -1,0 +1,215 @@
+"""The exit door: what of a record may leave the node.
+
+The invariant: every text that passes is a word of the contract or an id of this node's own
+configuration, every number is rounded to its purpose; anything else is Refused('not-declared') and
+nothing of that record leaves. No message of a refusal repeats what was refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from agent.contract.times import instant
+from agent.contract.topics import CHAINED, ITSELF, Class, NodeName
+from agent.contract.types import (
+    AuditData,
+    Data,
+    EventData,
+    EventKind,
+    HealthData,
+    Label,
+    Quality,
+    ReasonData,
+    StatData,
+)
+from agent.errors import Refused
+from agent.records import Audit, ClockQuality, Event, Health, Reason, Record, Severity, Stat
+from agent.uplink.measures import DECIMALS, rounded
+
+T = TypeVar("T")
+
+DROPPED = "dropped"
+"""The act of giving up records; only the spool itself tells it."""
+
+VALUES_BYTES = 1800
+"""Names and numbers that one envelope takes; more of them go into several."""
+
+_LABELS = frozenset(get_args(Label)) - {""}
+_KINDS = frozenset(get_args(EventKind))
+_WORDS = frozenset({*CHAINED, Class.RCPT, Class.CMD, Class.ACK, "letter", ITSELF})
+"""What an audit record may be about besides the node's own ids."""
+
+_VALUE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The ids that the configuration declares; nothing else of its kind can be told."""
+
+    rules: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    zones: frozenset[str] = frozenset()
+    """Zones and lines."""
+    outcomes: frozenset[str] = frozenset()
+    """What audit records may say of an act, besides the words of refusal."""
+    digests: frozenset[str] = frozenset()
+    """SHA-256 of the configurations and models that an audit record may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What of a record may leave, before it is signed; `kind` is the last level of its topic."""
+
+    klass: Class
+    kind: str
+    at: float
+    data: Data
+    severity: Severity | UnsetType = UNSET
+    correlation: str | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The only way from records to payloads."""
+
+    name: NodeName
+    vocabulary: Vocabulary
+
+    def let_out(self, record: Record, *, clock: ClockQuality) -> list[Passed]:
+        """What may be told of a record: one message, or several where its numbers are too many for one."""
+        match record:
+            case Event():
+                return [self._event(record, clock)]
+            case Stat():
+                return list(self._stat(record))
+            case Health():
+                return [
+                    Passed(Class.HEALTH, ITSELF, record.at, HealthData(values=part))
+                    for part in self._parts(record.values)
+                ]
+            case Audit():
+                return [self._audit(record)]
+        raise Refused("not-declared", "no record of ours")
+
+    def _event(self, event: Event, clock: ClockQuality) -> Passed:
+        data = _typed(
+            EventData,
+            rule=_declared("rule", event.rule, self.vocabulary.rules),
+            phase=event.phase,
+            source=_declared("source", event.source, self.vocabulary.sources),
+            reason=self._reason(event.reason),
+            also=tuple(self._reason(reason) for reason in event.also),
+            zone=_declared("zone", event.zone, self.vocabulary.zones, empty=True),
+            label=_declared("label", event.label, _LABELS, empty=True),
+            duration_s=None if event.duration_s is None else rounded(event.duration_s, decimals=0),
+            closed_by=event.closed_by,
+            quality=Quality(clock=clock),
+        )
+        kind = _declared("kind", event.kind, _KINDS)
+        return Passed(Class.EVT, kind, event.at, data, Severity(event.severity), self._correlation(event.id))
+
+    def _correlation(self, event_id: str) -> str:
+        """Binds the messages of one event; hashed, so that it carries nothing but being the same."""
+        return hashlib.sha256(f"{self.name} {event_id}".encode()).hexdigest()[:16]
+
+    def _reason(self, reason: Reason) -> ReasonData:
+        quantity, decimals = self._quantity(reason.quantity)
+        return _typed(
+            ReasonData,
+            quantity=quantity,
+            test=reason.test,
+            observed=rounded(reason.observed, decimals=decimals),
+            expected=_optional(reason.expected, decimals=decimals + 1),
+            spread=_optional(reason.spread, decimals=decimals + 1),
+            evidence=_optional(reason.evidence, decimals=1),
+            evidence_unit=reason.evidence_unit,
+        )
+
+    def _stat(self, stat: Stat) -> Iterator[Passed]:
+        source = _declared("source", stat.source, self.vocabulary.sources)
+        for values in self._parts(stat.values):
+            data = _typed(
+                StatData,
+                source=source,
+                since=instant(stat.since),
+                until=instant(stat.at),
+                coverage=rounded(stat.coverage, decimals=2),
+                values=values,
+            )
+            yield Passed(Class.STAT, source, stat.at, data)
+
+    def _parts(self, values: Iterable[tuple[str, float]]) -> Iterator[dict[str, float]]:
+        """Declared quantities and their rounded numbers, as many as fit into one envelope each."""
+        part: dict[str, float] = {}
+        room = VALUES_BYTES
+        for name, value in values:
+            quantity, decimals = self._quantity(name)
+            room -= len(quantity) + _VALUE_BYTES
+            if room < 0:
+                yield part
+                part, room = {}, VALUES_BYTES - len(quantity) - _VALUE_BYTES
+            part[quantity] = rounded(value, decimals=decimals)
+        yield part
+
+    def _audit(self, audit: Audit) -> Passed:
+        if audit.action != DROPPED and (audit.first, audit.last, audit.ranges) != (None, None, ()):
+            raise Refused("not-declared", "numbers in an audit record that drops nothing")
+        ids = self.vocabulary.sources | self.vocabulary.rules | self.vocabulary.zones | _WORDS
+        data = _typed(
+            AuditData,
+            action=audit.action,
+            subject=_declared("subject", audit.subject, ids, empty=True),
+            outcome=_declared("outcome", audit.outcome, self.vocabulary.outcomes | REFUSALS, empty=True),
+            digest=_declared("digest", audit.digest, self.vocabulary.digests, empty=True),
+            first=audit.first,
+            last=audit.last,
+            ranges=audit.ranges,
+        )
+        return Passed(Class.AUDIT, audit.action, audit.at, data)
+
+    def _quantity(self, name: str) -> tuple[str, int]:
+        """A quantity whose every level is declared, and the decimals of its measure."""
+        *places, measure = name.split("/")
+        own = self.vocabulary
+        allowed: tuple[frozenset[str], ...] = (own.zones | own.sources | {"camera"}, _LABELS | {"all"})
+        if len(places) > len(allowed):
+            raise Refused("not-declared", "a quantity of too many levels")
+        for place, names in zip(places, allowed, strict=False):
+            _declared("quantity", place, names)
+        _declared("measure", measure, frozenset(DECIMALS))
+        return name, DECIMALS[measure]
+
+
+REFUSALS = frozenset(
+    {
+        "not-declared", "not-a-number", "too-big", "malformed", "header", "unknown-key", "signature", "payload",
+        "spelling", "source", "role", "topic", "chain", "data", "bad-topic", "bad-name", "bad-instant", "retained",
+        "expired", "ahead", "delivered", "class",
+    }
+)  # fmt: skip
+"""`why` of everything that is refused, at the door or from outside."""
+
+
+def _declared(what: str, value: str, allowed: frozenset[str] | set[str], *, empty: bool = False) -> str:
+    if value in allowed or (empty and value == ""):
+        return str(value)
+    raise Refused("not-declared", f"a {what} that neither contract nor configuration declares")
+
+
+def _optional(value: float | None, *, decimals: int) -> float | None:
+    return None if value is None else rounded(value, decimals=decimals)
+
+
+def _typed(kind: type[T], **members: Any) -> T:
+    """The payload part, held to every limit of its type, which plain construction does not check."""
+    told = {name: value for name, value in members.items() if value not in ("", None)}
+    try:
+        return msgspec.convert(told, kind)
+    except msgspec.ValidationError as error:
+        raise Refused("not-declared", f"{kind.__name__} outside the limits of the contract") from error

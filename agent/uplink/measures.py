@@ -1,0 +1,61 @@
+"""What may be measured, and how finely it may be told.
+
+The invariant: a number leaves the node only under a name of this table, with the decimals that its
+purpose needs and never more than four significant digits, so no number is wide enough to hide in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from agent.errors import Refused
+
+SIGNIFICANT = 4
+_STATES = (
+    "open", "tampered", "pressed", "stuck", "chatter", "fault", "implausible", "undervoltage",
+    "undervoltage_since_boot", "throttled", "throttled_since_boot", "clock_synced", "clock_rtc",
+)  # fmt: skip
+_COUNTS = ("count", "entered", "left", "in", "out", "occupancy")
+
+DECIMALS: Mapping[str, int] = MappingProxyType(
+    {
+        **dict.fromkeys(_STATES, 0),
+        **dict.fromkeys(_COUNTS, 1),  # a mean over an interval has a fraction
+        **dict.fromkeys(("stay_s", "stayed_s", "uptime_s"), 0),
+        "speed": 1,
+        "fps": 1,
+        "inference_ms": 0,
+        "observed": 2,
+        "motion": 2,
+        "temperature_c": 1,
+        "cpu_temp_c": 0,
+        "humidity_pct": 0,
+        "pressure_hpa": 0,
+        "light_lx": 0,
+        "gas_ohm": 0,
+        "co2_ppm": 0,
+        "voc_ppm": 1,
+        "pm1_ug_m3": 0,
+        "pm2p5_ug_m3": 0,
+        "pm10_ug_m3": 0,
+        "distance_m": 1,
+        "load_1m": 1,
+        "disk_free_mb": 0,
+        "disk_free_pct": 0,
+        "disk_written_mb": 0,
+        "memory_available_mb": 0,
+        "rss_mb": 0,
+        "value": 2,
+    }
+)
+"""Measure -> decimals; docs/reference/contract.md says the same with the purposes."""
+
+
+def rounded(value: float, *, decimals: int) -> float:
+    """`value` as it may be told; Refused('not-a-number') for what is not finite."""
+    if not math.isfinite(value):
+        raise Refused("not-a-number", "a number that is not finite")
+    coarse = float(f"{value:.{SIGNIFICANT}g}")
+    return round(coarse, decimals) + 0.0  # no negative zero

@@ -1,0 +1,111 @@
+"""A node's uplink in a folder: clock, outbox, sealer, inbox and spool, and what a receiver would see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.clock import SimulatedClock
+from agent.contract.envelope import Envelope, open_envelope, spell
+from agent.contract.jws import KeyRing
+from agent.contract.topics import Class, NodeName
+from agent.contract.types import Data, StateData
+from agent.records import Audit, ClockQuality, Event, Health, Phase, Reason, Severity, Stat
+from agent.uplink.door import Vocabulary
+from agent.uplink.envelope import Sealer
+from agent.uplink.inbox import Inbox, Letter
+from agent.uplink.outbox import Outbox, OutboxReader
+from agent.uplink.settings import BrokerSettings, OutboxSettings, UplinkSettings
+from agent.uplink.spool import Spool
+from tests.contract.makers import AT, NODE, STORE, payload, ring_of, signer
+
+WORDS = Vocabulary(
+    rules=frozenset({"stays"}), sources=frozenset({"gate-cam", "host"}), zones=frozenset({"gate", "kerb"})
+)
+STATE = StateData(
+    status="up",
+    agent="0.1.0",
+    cfg="a" * 12,
+    model="b" * 12,
+    contract="c" * 12,
+    clock=ClockQuality.NTP,
+    delete_on="receipt",
+)
+OPERATOR = NodeName("romagna-faentina", "brisighella", "operator")
+PARTIES = {"store": STORE, "operator": OPERATOR}
+
+
+def event(**changed: Any) -> Event:
+    reason = Reason("gate/person/stay_s", "stay", 41.0, expected=30.0)
+    given: dict[str, Any] = {
+        "id": "happening 1", "rule": "stays", "kind": "loitering", "phase": Phase.OPENED, "severity": Severity.NOTICE,
+        "at": AT, "source": "gate-cam", "reason": reason, "zone": "gate", "label": "person",
+    }  # fmt: skip
+    return Event(**given | changed)
+
+
+def stat(at: float = AT) -> Stat:
+    return Stat("gate-cam", at - 900, at, 0.97, (("gate/person/count", 1.26), ("kerb/person/in", 7.0)))
+
+
+def health(at: float = AT) -> Health:
+    return Health(at, (("cpu_temp_c", 61.3), ("gate-cam/fps", 5.02)))
+
+
+def sealer(clock: SimulatedClock | None = None) -> Sealer:
+    return Sealer(NODE, signer("node"), WORDS, clock=clock or SimulatedClock(AT), boot="0000beef")
+
+
+def letter(klass: Class, data: Data, *, role: str = "store", retained: bool = False, node: NodeName = NODE) -> Letter:
+    """A message signed by a party of the ring, as link would drop it."""
+    token, _ = signer(role).seal(spell(payload(klass, data, name=PARTIES[role], kind="store")))
+    return Letter(f"piazza/v1/{node}/{klass}/store", token.encode(), retained=retained)
+
+
+@dataclass
+class Node:
+    """What stands on one node between the records and the link."""
+
+    folder: Path
+    max_mb: int = 16
+    delete_on: Any = "receipt"
+    clock: SimulatedClock = field(default_factory=lambda: SimulatedClock(AT))
+
+    def __post_init__(self) -> None:
+        self.settings = UplinkSettings(
+            BrokerSettings("localhost"), outbox=OutboxSettings(max_mb=self.max_mb), delete_on=self.delete_on
+        )
+        self.ring: KeyRing = ring_of(
+            (signer("node"), "node", NODE),
+            (signer("store"), "store", STORE),
+            (signer("operator"), "operator", OPERATOR),
+        )
+        self.outbox = Outbox(self.folder / "outbox.sqlite", self.settings.outbox)
+        self.inbox = Inbox(self.folder / "inbox")
+        self.spool = Spool(self.outbox, sealer(self.clock), self.inbox, self.ring, self.settings)
+        self.reader = OutboxReader(self.folder / "outbox.sqlite")
+
+    def seen(self, klass: Class | None = None) -> list[Envelope]:
+        """What a receiver would open now."""
+        rows = self.reader.after(0, limit=100_000)
+        opened = [open_envelope(row.token, self.ring, topic=row.topic) for row in rows]
+        return [envelope for envelope in opened if klass in (None, envelope.klass)]
+
+    def statement(self, klass: Class) -> Envelope:
+        topic = f"piazza/v1/{NODE}/{klass}/node"
+        return next(
+            open_envelope(one.token, self.ring, topic=topic) for one in self.reader.statements() if one.topic == topic
+        )
+
+    def tick(self, *, after_s: float = 1.0) -> list[Envelope]:
+        self.clock.sleep(after_s)
+        return self.spool.tick(self.clock.now())
+
+    def audits(self) -> list[tuple[str, str, str]]:
+        return [(e.data.action, e.data.subject, e.data.outcome) for e in self.seen(Class.AUDIT)]  # type: ignore[union-attr]
+
+
+def audit(**changed: Any) -> Audit:
+    given: dict[str, Any] = {"at": AT, "action": "boot"}
+    return Audit(**given | changed)

@@ -1,0 +1,198 @@
+"""The spool: records in, durable envelopes out, receipts let go of them, nobody else can."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from agent.contract.chain import BAD, ChainCheck
+from agent.contract.topics import Class
+from agent.contract.types import AckData, AuditData, CommandData, HeadData, ReceiptData, StateData
+from agent.records import Phase
+from agent.uplink.inbox import DELIVERED, Letter
+from agent.uplink.outbox import WILL
+from tests.contract.makers import AT, NODE
+from tests.uplink.nodes import STATE, Node, audit, event, health, letter, stat
+
+RECEIPT = ReceiptData(node=str(NODE), cum=2)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+def numbers(node: Node) -> list[int]:
+    return [envelope.seq for envelope in node.seen()]
+
+
+def filled(node: Node, count: int) -> Node:
+    for _ in range(count):
+        node.spool.put(event())
+    node.spool.flush()
+    return node
+
+
+def test_every_kind_of_record_comes_out_signed_and_chained(node: Node) -> None:
+    for record in (event(), stat(), health(), audit()):
+        node.spool.put(record)
+    node.spool.flush()
+    seen = node.seen()
+    check = ChainCheck(whole=True)
+    assert [envelope.klass for envelope in seen] == ["evt", "stat", "health", "audit"]
+    assert [finding.word for envelope in seen for finding in check.feed(envelope)] == ["ok"] * 4
+
+
+def test_put_alone_commits_nothing_and_a_tick_does(node: Node) -> None:
+    node.spool.tick(node.clock.now())
+    node.spool.put(event())
+    assert node.seen() == []
+    node.tick(after_s=0.1)
+    assert node.seen() == []
+    node.tick(after_s=0.2)
+    assert numbers(node) == [1]
+
+
+def test_a_head_is_signed_every_minute(node: Node) -> None:
+    filled(node, 3)
+    node.tick()
+    head = node.statement(Class.HEAD)
+    assert isinstance(head.data, HeadData)
+    assert (head.data.seq, head.data.digest) == (3, node.seen()[-1].digest)
+    filled(node, 1)
+    node.tick(after_s=30)
+    assert node.statement(Class.HEAD).data == head.data
+    node.tick(after_s=30)
+    assert node.statement(Class.HEAD).data == HeadData(seq=4, digest=node.seen()[-1].digest)
+
+
+def test_birth_leaves_a_state_a_will_and_an_audit_record(node: Node) -> None:
+    node.spool.birth(STATE)
+    assert node.statement(Class.STATE).data == STATE
+    assert WILL in [statement.topic for statement in node.reader.statements()]
+    assert node.audits() == [("boot", "", "")]
+
+
+def test_going_down_is_said_with_a_last_head(node: Node) -> None:
+    filled(node, 2)
+    node.spool.put(event())
+    node.spool.close(STATE)
+    state, head = node.statement(Class.STATE), node.statement(Class.HEAD)
+    assert isinstance(state.data, StateData)
+    assert isinstance(head.data, HeadData)
+    assert (state.data.status, head.data.seq, numbers(node)) == ("down", 3, [1, 2, 3])
+
+
+def test_a_receipt_of_the_store_lets_go_of_what_it_names(node: Node) -> None:
+    filled(node, 5)
+    node.inbox.put_latest(letter(Class.RCPT, ReceiptData(node=str(NODE), cum=2, ranges=((4, 4),))))
+    node.tick()
+    assert numbers(node) == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("data", "role", "why"),
+    [
+        (RECEIPT, "operator", "role"),
+        (ReceiptData(node="romagna-faentina/brisighella/n-0018", cum=2), "store", "topic"),
+        (ReceiptData(node=str(NODE), cum=6), "store", "ahead"),
+        (ReceiptData(node=str(NODE), cum=0, ranges=((1, 6),)), "store", "ahead"),
+    ],
+)
+def test_a_receipt_that_is_not_right_lets_go_of_nothing_and_is_told(
+    node: Node, data: ReceiptData, role: str, why: str
+) -> None:
+    filled(node, 5)
+    node.inbox.put_latest(letter(Class.RCPT, data, role=role))
+    node.tick()
+    assert numbers(node)[:5] == [1, 2, 3, 4, 5]
+    assert node.audits() == [("letter-refused", "rcpt", why)]
+
+
+def test_bytes_of_the_link_let_go_of_nothing(node: Node) -> None:
+    filled(node, 3)
+    for forged in (b"", b"{}", b"a.b.c", b"\xff" * 5000, node.seen()[0].payload.data):
+        node.inbox.put(Letter(f"piazza/v1/{NODE}/rcpt/store", bytes(forged)))
+    node.inbox.put(Letter("somewhere", b"x"))
+    node.tick()
+    assert numbers(node)[:3] == [1, 2, 3]
+    assert {action for action, *_ in node.audits()} == {"letter-refused"}
+
+
+def test_the_links_own_report_counts_only_where_the_configuration_says_so(tmp_path: Path) -> None:
+    report = Letter(DELIVERED, b'{"node":"romagna-faentina/brisighella/n-0017","cum":2,"ranges":[[4,4]]}')
+    strict, bench = filled(Node(tmp_path / "a"), 5), filled(Node(tmp_path / "b", delete_on="puback"), 5)
+    for node in (strict, bench):
+        node.inbox.put_latest(report)
+        node.tick()
+    assert numbers(strict) == [1, 2, 3, 4, 5, 6]
+    assert strict.audits() == [("letter-refused", "letter", "delivered")]
+    assert numbers(bench) == [3, 5]
+
+
+def test_a_flood_of_bad_letters_is_told_once_between_two_heads(node: Node) -> None:
+    for _ in range(100):
+        node.inbox.put(Letter(f"piazza/v1/{NODE}/rcpt/store", b"x"))
+    node.tick()
+    for _ in range(100):
+        node.inbox.put(Letter(f"piazza/v1/{NODE}/rcpt/store", b"x"))
+    node.tick()
+    assert node.audits() == [("letter-refused", "rcpt", "malformed")]
+
+
+def test_a_verified_command_and_a_verdict_reach_sense(node: Node) -> None:
+    command = CommandData(node=str(NODE), command="report", deadline="2026-05-01T08:31:00.000Z")
+    verdict = AckData(node=str(NODE), event="00000000000000aa", verdict="useful")
+    node.inbox.put(letter(Class.CMD, command, role="operator"))
+    node.inbox.put(letter(Class.ACK, verdict, role="operator"))
+    assert [envelope.data for envelope in node.tick()] == [command, verdict]
+
+
+def test_a_retained_or_late_command_is_refused_and_told(node: Node) -> None:
+    late = CommandData(node=str(NODE), command="restart", deadline="2026-05-01T08:30:00.000Z")
+    kept = CommandData(node=str(NODE), command="restart", deadline="2026-05-01T09:30:00.000Z")
+    node.inbox.put(letter(Class.CMD, late, role="operator"))
+    node.inbox.put(letter(Class.CMD, kept, role="operator", retained=True))
+    assert node.tick() == []
+    assert node.audits() == [("letter-refused", "cmd", "expired"), ("letter-refused", "cmd", "retained")]
+
+
+def test_open_events_are_there_after_a_crash_and_closed_ones_are_not(tmp_path: Path) -> None:
+    first = Node(tmp_path)
+    stays, goes = event(id="stays open"), event(id="goes")
+    for record in (stays, goes, dataclasses.replace(goes, phase=Phase.CLOSED, closed_by="rule", duration_s=3.0)):
+        first.spool.put(record)
+    first.spool.flush()
+    assert Node(tmp_path).spool.open_events() == [stays]
+
+
+def test_a_record_that_is_kept_back_is_told_and_stops_nothing(node: Node) -> None:
+    node.spool.put(event(zone="Piazza del Popolo 3"))
+    node.spool.put(event())
+    node.spool.put(audit(action="dropped", ranges=((1, 2),)))
+    node.spool.flush()
+    assert [envelope.klass for envelope in node.seen()] == ["audit", "evt", "audit"]
+    assert node.audits() == [("refused", "evt", "not-declared"), ("refused", "audit", "not-declared")]
+    assert "Popolo" not in "".join(str(envelope) for envelope in node.seen())
+
+
+@pytest.mark.slow
+def test_a_full_spool_gives_up_health_first_and_every_gap_is_explained(tmp_path: Path) -> None:
+    """An outage longer than the spool: what is missing at the end is exactly what the node says it dropped."""
+    node = Node(tmp_path, max_mb=1)
+    for second in range(900):
+        node.spool.put(health(AT + second))
+        if second % 3 == 0:
+            node.spool.put(event())
+        node.spool.flush()
+    seen = node.seen()
+    check = ChainCheck(whole=True)
+    words = {finding.word for envelope in seen for finding in check.feed(envelope)}
+    assert (words & BAD, check.missing()) == (set(), ())
+    assert check.dropped()
+    dropped = [envelope.data for envelope in seen if isinstance(envelope.data, AuditData)]
+    assert {data.subject for data in dropped} == {"health"}
+    assert sum(envelope.klass == "evt" for envelope in seen) == 300
+    assert (tmp_path / "outbox.sqlite").stat().st_size <= 1024 * 1024
