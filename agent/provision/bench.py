@@ -1,0 +1,86 @@
+"""A folder with all keys of a bench: authority, broker, parties and the key ring that knows them.
+
+    DIR/ca/ca.pem ca.key         DIR/broker/tls.pem tls.key        DIR/ring.json
+    DIR/parties/NAME/tls.pem tls.key sign.pem sign.pub.pem         NAME with dots for slashes
+
+The invariant: every folder has other keys, and what is there is never replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.contract.jws import Key, KeyRing
+from agent.contract.topics import NodeName
+from agent.errors import Refused, UserError
+from agent.provision.ca import Authority, TlsFiles, common_name
+from agent.provision.keys import load_ring, new_signing_key, save_ring
+
+DAYS = 365
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The keys in one folder."""
+
+    folder: Path
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca" / "ca.pem"
+
+    @property
+    def ring(self) -> Path:
+        return self.folder / "ring.json"
+
+    @property
+    def broker(self) -> TlsFiles:
+        return _tls(self.folder / "broker")
+
+    def tls(self, name: str) -> TlsFiles:
+        """Certificate and key with which the party `name` connects."""
+        return _tls(self._party(name))
+
+    def signing_key(self, name: str) -> Path:
+        """The private key with which the party `name` signs."""
+        return self._party(name) / "sign.pem"
+
+    @classmethod
+    def make(cls, folder: Path, *, at: float, hosts: Sequence[str] = LOOPBACK) -> Bench:
+        """A new folder: authority, broker certificate for `hosts` and an empty ring."""
+        bench = cls(folder)
+        authority = Authority.make(folder / "ca", at=at, days=10 * DAYS)
+        authority.server(bench.broker, hosts, at=at, days=DAYS)
+        save_ring(bench.ring, KeyRing())
+        return bench
+
+    def add_signer(self, role: str, name: str, *, at: float) -> Key:
+        """A party that connects and signs: `name` is union/comune/id; its key joins the ring."""
+        _check_name(name)
+        ring = load_ring(self.ring)
+        self.add_reader(name, at=at)
+        key = new_signing_key(self.signing_key(name), role=role, subject=name)
+        ring.add(key)
+        save_ring(self.ring, ring)
+        return key
+
+    def add_reader(self, name: str, *, at: float) -> None:
+        """A party that only connects, such as a watcher."""
+        Authority(self.folder / "ca").client(self.tls(name), name, at=at, days=DAYS)
+
+    def _party(self, name: str) -> Path:
+        return self.folder / "parties" / common_name(name)
+
+
+def _tls(folder: Path) -> TlsFiles:
+    return TlsFiles(folder / "tls.pem", folder / "tls.key")
+
+
+def _check_name(name: str) -> None:
+    try:
+        NodeName.parse(name)
+    except Refused as error:
+        raise UserError(error.message, hint="such as romagna-faentina/brisighella/n-0017") from error

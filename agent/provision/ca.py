@@ -1,0 +1,147 @@
+"""A small certificate authority for a bench: TLS certificates for a broker and its clients.
+
+The common name of a client is what mosquitto's `use_identity_as_username` calls it: a full name
+with dots for slashes, since a user name with a slash is shut out of pattern rules. Certificates
+begin a day early, because the clock of a node that has just booted may be behind.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from agent.errors import KeyFileError, UserError
+from agent.provision.keys import write_secret
+
+BACKDATED_S = 86_400
+MAX_COMMON_NAME = 64
+"""RFC 5280, ub-common-name."""
+
+_AUTHORITY = "Piazza bench authority"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """A certificate and its private key, both PEM."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Signs certificates with the key `ca.key` of its folder."""
+
+    folder: Path
+
+    @property
+    def certificate(self) -> Path:
+        """What broker and clients trust."""
+        return self.folder / "ca.pem"
+
+    @classmethod
+    def make(cls, folder: Path, *, at: float, days: int) -> Authority:
+        """A new authority in `folder`; KeyFileError where one is already there."""
+        authority, key = cls(folder), _new_key(folder / "ca.key")
+        usage = x509.KeyUsage(
+            digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+            key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+        )  # fmt: skip
+        builder = (
+            _builder(_AUTHORITY, key.public_key(), at=at, days=days)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(usage, critical=True)
+        )
+        _save(authority.certificate, builder.sign(key, hashes.SHA256()))
+        return authority
+
+    def server(self, files: TlsFiles, hosts: Sequence[str], *, at: float, days: int) -> None:
+        """A certificate for a broker that is reached under `hosts`."""
+        names = x509.SubjectAlternativeName([_host(host) for host in hosts])
+        self._issue(files, hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, at=at, days=days, names=names)
+
+    def client(self, files: TlsFiles, name: str, *, at: float, days: int) -> None:
+        """A certificate that proves to a broker that the client is `name`."""
+        self._issue(files, common_name(name), ExtendedKeyUsageOID.CLIENT_AUTH, at=at, days=days)
+
+    def _issue(
+        self,
+        files: TlsFiles,
+        name: str,
+        usage: x509.ObjectIdentifier,
+        *,
+        at: float,
+        days: int,
+        names: x509.SubjectAlternativeName | None = None,
+    ) -> None:
+        signing = self._key()
+        builder = (
+            _builder(name, _new_key(files.key).public_key(), at=at, days=days)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
+        )
+        if names is not None:
+            builder = builder.add_extension(names, critical=False)
+        _save(files.certificate, builder.sign(signing, hashes.SHA256()))
+
+    def _key(self) -> ec.EllipticCurvePrivateKey:
+        path = self.folder / "ca.key"
+        try:
+            key = load_pem_private_key(path.read_bytes(), password=None)
+        except (OSError, ValueError) as error:
+            raise KeyFileError(f"{path}: {error}", hint="make an authority with: piazza keys init") from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise KeyFileError(f"{path}: not a key of this authority", hint="make one with: piazza keys init")
+        return key
+
+
+def common_name(name: str) -> str:
+    """`union/comune/node` as a user name of the broker."""
+    dotted = name.replace("/", ".")
+    if len(dotted) > MAX_COMMON_NAME:
+        raise UserError(
+            f"'{name}' is longer than the {MAX_COMMON_NAME} characters that a certificate's name may have",
+            hint="shorten the union's or the comune's id",
+        )
+    return dotted
+
+
+def _builder(name: str, public: ec.EllipticCurvePublicKey, *, at: float, days: int) -> x509.CertificateBuilder:
+    begins = datetime.fromtimestamp(at - BACKDATED_S, UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _AUTHORITY)]))
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=days + 1))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    )
+
+
+def _new_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"))
+    return key
+
+
+def _save(path: Path, certificate: x509.Certificate) -> None:
+    path.write_bytes(certificate.public_bytes(Encoding.PEM))
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

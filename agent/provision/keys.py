@@ -1,0 +1,102 @@
+"""Signing keys and key rings as files.
+
+A private key is Ed25519 in PKCS#8 PEM with mode 0600, as `openssl genpkey` writes it; a key ring is
+a JWK set. The invariant: nothing here is overwritten, and a key that others can read is not used.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import stat
+from pathlib import Path
+
+from agent.contract.jws import Key, KeyRing, Signer
+from agent.errors import KeyFileError
+
+_PRIVATE_DER = bytes.fromhex("302e020100300506032b657004220420")
+"""All of an Ed25519 private key in DER before its 32 bytes (RFC 8410 section 7)."""
+_PUBLIC_DER = bytes.fromhex("302a300506032b6570032100")
+"""The same for a public key (RFC 8410 section 4)."""
+_MAKE_KEYS = "make keys with: piazza keys"
+
+
+def load_signer(path: Path) -> Signer:
+    """The private key at `path`; KeyFileError where it is missing, open to others or no such key."""
+    text = _read(path)
+    if path.stat().st_mode & stat.S_IRWXO:
+        raise KeyFileError(f"{path}: everybody on this machine can read this private key", hint=f"chmod o= {path}")
+    return Signer(_from_pem(text, "PRIVATE KEY", _PRIVATE_DER, path))
+
+
+def load_public(path: Path) -> bytes:
+    """The 32 bytes of a public key in PEM."""
+    return _from_pem(_read(path), "PUBLIC KEY", _PUBLIC_DER, path)
+
+
+def load_ring(path: Path) -> KeyRing:
+    """The public keys that are trusted; KeyFileError where the file is missing or no key ring."""
+    try:
+        return KeyRing.from_jwks(json.loads(_read(path)))
+    except json.JSONDecodeError as error:
+        raise KeyFileError(f"{path}: {error}", hint=_MAKE_KEYS) from error
+
+
+def save_ring(path: Path, ring: KeyRing) -> None:
+    """Put a key ring in place of the older one, whole or not at all."""
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("w", encoding="ascii") as file:
+        json.dump(ring.to_jwks(), file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def new_signing_key(path: Path, *, role: str, subject: str) -> Key:
+    """Write a new private key to `path` and its public half beside it; what a ring takes in."""
+    private = os.urandom(32)
+    signer = Signer(private)
+    write_secret(path, _pem(_PRIVATE_DER + private, "PRIVATE KEY"))
+    path.with_suffix(".pub.pem").write_text(public_pem(signer.public), encoding="ascii")
+    return Key(signer.kid, signer.public, role, subject)
+
+
+def public_pem(public: bytes) -> str:
+    """A public key as openssl reads it."""
+    return _pem(_PUBLIC_DER + public, "PUBLIC KEY")
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write what only the owner may read; KeyFileError where something is already there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise KeyFileError(f"{path} is there already and is not replaced", hint="take another folder") from error
+    with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 -- made with its mode, never open to others
+        file.write(text)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyFileError(f"{path}: {error}", hint=_MAKE_KEYS) from error
+
+
+def _pem(der: bytes, kind: str) -> str:
+    return f"-----BEGIN {kind}-----\n{base64.b64encode(der).decode('ascii')}\n-----END {kind}-----\n"
+
+
+def _from_pem(text: str, kind: str, head: bytes, path: Path) -> bytes:
+    body = text.strip().removeprefix(f"-----BEGIN {kind}-----").removesuffix(f"-----END {kind}-----")
+    try:
+        der = base64.b64decode("".join(body.split()), validate=True)
+    except binascii.Error:
+        der = b""
+    if not (der.startswith(head) and len(der) == len(head) + 32):
+        raise KeyFileError(f"{path}: not an Ed25519 {kind.lower()} in PEM", hint=_MAKE_KEYS)
+    return der[len(head) :]
