@@ -1,0 +1,62 @@
+"""`piazza schema`: the contract's documents, printed, written anew, or compared with what ships."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import agent.schemas
+from agent.config import Config
+from agent.contract.schemas import asyncapi, payload_schema, settings_schema
+from agent.contract.topics import Class
+from agent.contract.types import KINDS
+from agent.errors import UserError
+
+FOLDER = Path(agent.schemas.__file__).parent
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help=f"one of: {', '.join(sorted(documents()))} (default: list them)")
+    act = parser.add_mutually_exclusive_group()
+    act.add_argument("--write", action="store_true", help="write all documents where the package keeps them")
+    act.add_argument("--check", action="store_true", help="1 when a document that ships is not what the types say")
+
+
+def run(options: argparse.Namespace) -> int:
+    made = documents()
+    if options.write:
+        for name, text in made.items():
+            (FOLDER / f"{name}.json").write_text(text, encoding="ascii")
+        return 0
+    if options.check:
+        stale = stale_documents()
+        print("\n".join(f"{name}.json is stale" for name in stale) or "all documents are what the types say")
+        return 1 if stale else 0
+    if options.name is None:
+        print("\n".join(sorted(made)))
+        return 0
+    if options.name not in made:
+        raise UserError(f"no document '{options.name}'", hint=f"one of: {', '.join(sorted(made))}")
+    print(made[options.name], end="")
+    return 0
+
+
+def documents() -> dict[str, str]:
+    """Every document by name, as text."""
+    made = {
+        "asyncapi": asyncapi(),
+        "config": settings_schema(Config, name="config"),
+        **{klass: payload_schema(Class(klass)) for klass in KINDS},
+    }
+    return {name: json.dumps(document, indent=1) + "\n" for name, document in made.items()}
+
+
+def stale_documents() -> list[str]:
+    """Names of documents that ship and differ from the types, or do not ship at all."""
+    return [name for name, text in documents().items() if _shipped(name) != text]
+
+
+def _shipped(name: str) -> str:
+    path = FOLDER / f"{name}.json"
+    return path.read_text(encoding="ascii") if path.exists() else ""
