@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 from typing import Protocol, cast
 
 from agent.camera.settings import CameraSettings
@@ -43,12 +44,13 @@ class Surroundings:
     """What a driver is given beside its settings.
 
     `start` is the instant of the first frame of a file or a drawn world, now where it is None;
-    `scene` is what the synthetic camera draws.
+    `scene` is what the synthetic camera draws; `chance` spreads attempts to connect.
     """
 
     clock: Clock
     start: float | None = None
     scene: Scene | None = None
+    chance: Random = field(default_factory=Random)
 
     def since(self) -> float:
         """The instant of the first frame."""

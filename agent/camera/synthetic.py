@@ -41,7 +41,8 @@ class SyntheticCamera:
 
     def frames(self) -> Iterator[Frame]:
         """Every picture that the camera gives, to the end of the world or until it is closed."""
-        stall = Stall(self._name, stall_s=self._settings.stall_s) if self._settings.stall_s else None
+        patience = self._settings.stall_s
+        stall = Stall(self._name, stall_s=patience, frozen_s=patience) if patience else None
         for number in range(ceil(self._scene.duration_s * self._settings.fps)):
             if self._closed.is_set():
                 return
