@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
+from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.settings import RuleSettings
 from agent.camera.settings import CameraSettings
 from agent.clock import CLOCK
@@ -74,7 +75,7 @@ def check(config: Config) -> Iterator[str]:
     """What no section can see alone: ids given twice, zones nobody drew, a time zone nobody knows."""
     yield from _twice("cameras and sensors", [CLOCK, *sources(config)])
     yield from _twice("sensors and lamp", pins((*config.sensors, config.lamp)))
-    yield from _twice("rules", [rule.id for rule in config.rules])
+    yield from _twice("rules", [LOST, *(rule.id for rule in config.rules)])
     for number, camera in enumerate(config.cameras):
         yield from _twice(f"cameras[{number}].view", _places(camera.view))
     for number, rule in enumerate(config.rules):

@@ -33,11 +33,15 @@ class ConfigError(UserError):
 
 
 class CameraError(UserError, OSError):
-    """A camera that is missing, refused or of the wrong kind."""
+    """A camera that is missing, refused or of the wrong kind; `camera` is its id where known."""
+
+    camera = ""
 
 
 class CameraStalled(PiazzaError, TimeoutError):
     """A camera that stopped giving new pictures; the process ends and systemd restarts it."""
+
+    camera = ""
 
 
 class SensorError(UserError, OSError):

@@ -1,0 +1,101 @@
+"""From a configuration to the parts of a node: the one place where rooms are put together.
+
+`sense` and `replay` both build from here, so a replayed world runs the same objects as a live node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from agent.anomaly.engine import Engine, ids
+from agent.anomaly.lost import RULE as LOST
+from agent.anomaly.tally import Tally
+from agent.camera import CAMERAS, Camera
+from agent.camera.settings import SyntheticSettings
+from agent.camera.world import Scene
+from agent.clock import Clock, local_offset
+from agent.config import CameraSection, Config, places, sources
+from agent.contract.topics import NodeName
+from agent.pipeline import Decider, Vitals
+from agent.sensors.settings import HostSettings
+from agent.uplink.door import Vocabulary
+from agent.vision import DETECTORS, Detector, manifest
+from agent.vision.eye import Eye
+from agent.vision.settings import VisionSettings
+from agent.world import load as load_world
+
+SHORT = 12
+"""Digits of a digest that the contract tells."""
+
+
+def name(config: Config) -> NodeName:
+    """The node's full name."""
+    return NodeName(config.node.union, config.node.comune, config.node.id)
+
+
+def vocabulary(config: Config, *, digests: Sequence[str] = ()) -> Vocabulary:
+    """Every id that may leave this node."""
+    return Vocabulary(
+        rules=frozenset({LOST, *(rule.id for rule in config.rules)}),
+        sources=frozenset(sources(config)),
+        zones=places(config),
+        digests=frozenset(digests),
+    )
+
+
+def decider(config: Config, *, boot: str) -> Decider:
+    """Rules, counts and the node's own numbers."""
+    hosts = frozenset(sensor.id for sensor in config.sensors if isinstance(sensor, HostSettings))
+    engine = Engine(config.rules, new_id=ids(boot), local=local_offset(config.timezone))
+    return Decider(engine, Tally(), Vitals(hosts))
+
+
+def detector(settings: VisionSettings, *, timer: Callable[[], float]) -> Detector:
+    """The detector that all cameras share."""
+    found: Detector = _driver(DETECTORS[settings.detector]).from_settings(settings, timer=timer)
+    return found
+
+
+def camera(section: CameraSection, *, clock: Clock, scene: Scene | None = None, start: float = 0.0) -> Camera:
+    """The camera of one section; `scene` and `start` are the world of a replay."""
+    settings = section.input
+    driver = _driver(CAMERAS[str(settings.__struct_config__.tag)])
+    world: Mapping[str, Any] = {}
+    if isinstance(settings, SyntheticSettings):
+        if scene is None:
+            scene, start = load_world(Path(settings.world)), clock.now()
+        world = {"scene": scene, "start": start}
+    made: Camera = driver(section.id, settings, clock=clock, **world)
+    return made
+
+
+def eye(section: CameraSection, settings: VisionSettings, sight: Detector) -> Eye:
+    """What turns this camera's frames into numbers."""
+    return Eye(camera=section.id, view=section.view, settings=settings, detector=sight)
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 as the contract tells it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _driver(where: str) -> Any:
+    module, _, kind = where.partition(":")
+    return getattr(importlib.import_module(module), kind)
+
+
+def model_digest(settings: VisionSettings) -> str:
+    """SHA-256 of the model that the configuration names, zeros where none is used."""
+    if settings.detector != "tflite":
+        return "0" * 64
+    return manifest.load(manifest.folder()).model(settings.model).sha256
+
+
+def contract_digest() -> str:
+    """SHA-256 of the contract's document, as it ships with this agent."""
+    return digest(resources.files("agent").joinpath("schemas/asyncapi.json").read_bytes())

@@ -1,0 +1,112 @@
+"""The running node: one thread that takes what all streams give, decides, and feeds the spool.
+
+The invariant: the watchdog is fed by work done (every camera saw, the outbox took a write), and
+whatever ends this loop leaves the outbox committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from agent.anomaly.lost import LostCameras
+from agent.clock import CLOCK, SystemClock
+from agent.contract.types import StateData
+from agent.errors import CameraError, CameraStalled
+from agent.files import write_atomic
+from agent.notify import Pulse
+from agent.pipeline import Decider, LiveMerge
+from agent.records import Event, Observation, Record
+from agent.sensors.lamp import Lamp, Sight
+from agent.uplink.spool import Every, Spool
+
+OUTBOX = "outbox"
+"""What beats in the pulse besides the cameras."""
+SAVE_S = 300.0
+"""How much of what was learned a power cut may take."""
+RESYNC_S = 10.0
+
+
+@dataclass(slots=True)
+class Node:
+    """Owned by one thread; only `stop` may be called from elsewhere."""
+
+    clock: SystemClock
+    spool: Spool
+    decider: Decider
+    lost: LostCameras
+    pulse: Pulse
+    merge: LiveMerge
+    learned: Path
+    state: Callable[[], StateData]
+    lamp: Lamp | None = None
+    _save: Every = field(default_factory=lambda: Every(SAVE_S))
+    _resync: Every = field(default_factory=lambda: Every(RESYNC_S))
+    _ready: bool = False
+
+    def run(self) -> None:
+        """Until the end of a finite source or `stop`; a camera that fails is told and raised."""
+        try:
+            for observation in self.merge:
+                self._take(observation)
+        except (CameraError, CameraStalled) as error:
+            self._put_all(self.lost.failed(error.camera, self.clock.now()))
+            raise
+        finally:
+            self.pulse.notify.stopping()
+            self._save_learned()
+            self.spool.close(self.state())
+
+    def stop(self) -> None:
+        """End soon; may be called from a signal handler."""
+        self.merge.stop()
+
+    def _take(self, observation: Observation) -> None:
+        self._put_all([*self._seen(observation), *self.decider.update(observation)])
+        if observation.source == CLOCK:
+            self._each_second(observation.at)
+
+    def _seen(self, observation: Observation) -> list[Event]:
+        """A sign of life of a camera; ready means that the first frame was understood."""
+        if observation.source not in self.pulse.parts:
+            return []
+        self.pulse.beat(observation.source, self.clock.monotonic())
+        self._say_ready()
+        return self.lost.seen(observation.source, observation.at)
+
+    def _say_ready(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self.pulse.notify.ready("watching")
+
+    def _put_all(self, records: Iterable[Record]) -> None:
+        put = False
+        for record in records:
+            self.spool.put(record)
+            put = True
+        if put:
+            self.spool.flush()
+
+    def _each_second(self, at: float) -> None:
+        self.spool.tick(at)
+        monotonic = self.clock.monotonic()
+        self.pulse.beat(OUTBOX, monotonic)
+        if self.pulse.parts == {OUTBOX}:
+            self._say_ready()
+        if self.lamp:
+            self.lamp.feed(Sight.WATCHING if self._ready else Sight.FAULT, at)
+        if self._resync.due(monotonic):
+            self._follow_clock()
+        if self._save.due(monotonic):
+            self._save_learned()
+
+    def _follow_clock(self) -> None:
+        step_s = self.clock.resync()
+        if step_s:
+            self.decider.engine.stepped(step_s)
+
+    def _save_learned(self) -> None:
+        write_atomic(self.learned, msgspec.json.encode(self.decider.engine.state()))

@@ -1,0 +1,155 @@
+"""`piazza sense`: cameras and sensors in, signed events in the outbox out. This process has no network.
+
+It ends when a camera fails, and the service manager starts it anew; the event of that stays open
+until a picture comes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from agent import __version__, logs
+from agent.anomaly.engine import ids
+from agent.anomaly.lost import RULE as LOST
+from agent.anomaly.lost import LostCameras
+from agent.camera import Camera
+from agent.clock import SystemClock
+from agent.commands import assembly
+from agent.commands.node import OUTBOX, Node
+from agent.config import Config, load
+from agent.contract.types import StateData
+from agent.notify import Notify, Pulse
+from agent.pipeline import Decider, LiveMerge, Stream, read, ticks, watch
+from agent.provision.keys import load_ring, load_signer
+from agent.sensors import open_sensor
+from agent.sensors.kernel_clock import clock_quality
+from agent.sensors.lamp import open_lamp
+from agent.uplink.envelope import Digests, Sealer
+from agent.uplink.inbox import Inbox
+from agent.uplink.outbox import Outbox
+from agent.uplink.spool import Spool
+from agent.vision import Detector
+
+log = logging.getLogger(__name__)
+
+TICK_LAG_S = 1.0
+"""How long after a second has passed the rules are told so: seeing takes a while."""
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=Path("/etc/piazza/node.yaml"), help="the node's configuration")
+
+
+def run(options: argparse.Namespace) -> int:
+    logs.start()
+    config = load(options.config)
+    with ExitStack() as stack:
+        node = _node(config, assembly.digest(options.config.read_bytes()), stack)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: node.stop())
+        node.run()
+    log.info("sense has ended")
+    return 0
+
+
+def _node(config: Config, cfg: str, stack: ExitStack) -> Node:
+    """Everything opened, the birth said, what an earlier run left open closed."""
+    clock, boot = SystemClock(), BOOT_ID.read_text(encoding="ascii")[:8]
+    digests = Digests(cfg[: assembly.SHORT], assembly.model_digest(config.vision)[: assembly.SHORT])
+    spool = _spool(config, clock, boot=boot, digests=digests)
+    decider = assembly.decider(config, boot=f"{boot} {clock.monotonic()}")
+    sight = assembly.detector(config.vision, timer=clock.monotonic) if config.cameras else None
+    cameras = {section.id: assembly.camera(section, clock=clock) for section in config.cameras}
+    for camera in cameras.values():
+        stack.callback(camera.close)
+    state = _state(digests, config, networked=any(camera.networked for camera in cameras.values()))
+    learned = Path(config.state_dir) / "learned.json"
+    _restore(decider, learned)
+    spool.birth(state())
+    return Node(
+        clock=clock,
+        spool=spool,
+        decider=decider,
+        lost=_left_open(spool, decider, clock.now(), boot=boot),
+        pulse=Pulse.of(Notify.of_service(), [*cameras, OUTBOX]),
+        merge=LiveMerge(_watched(config, cameras, sight), _read(config, clock, stack)),
+        learned=learned,
+        state=state,
+        lamp=open_lamp(config.lamp) if config.lamp else None,
+    )
+
+
+def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests) -> Spool:
+    folder = Path(config.state_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    sealer = Sealer(
+        assembly.name(config),
+        load_signer(Path(config.node.signing_key)),
+        assembly.vocabulary(config),
+        clock=clock,
+        boot=boot,
+        digests=digests,
+        trust=clock_quality,
+    )
+    outbox = Outbox(folder / "outbox.sqlite", config.uplink.outbox)
+    return Spool(outbox, sealer, Inbox(folder / "inbox"), load_ring(Path(config.node.keyring)), config.uplink)
+
+
+def _state(digests: Digests, config: Config, *, networked: bool) -> Callable[[], StateData]:
+    def state() -> StateData:
+        return StateData(
+            status="up",
+            agent=__version__,
+            cfg=digests.cfg,
+            model=digests.model,
+            contract=assembly.contract_digest()[: assembly.SHORT],
+            clock=clock_quality(),
+            delete_on=config.uplink.delete_on,
+            pixels_network=networked,
+        )
+
+    return state
+
+
+def _left_open(spool: Spool, decider: Decider, at: float, *, boot: str) -> LostCameras:
+    """Close what an earlier run left open, except the loss of a camera, which only a picture ends."""
+    left = spool.open_events()
+    for event in decider.engine.close_left_open([event for event in left if event.rule != LOST], at):
+        spool.put(event)
+    spool.flush()
+    return LostCameras(left, new_id=ids(boot))
+
+
+def _watched(config: Config, cameras: dict[str, Camera], sight: Detector | None) -> Sequence[Stream]:
+    return [
+        watch(section.id, cameras[section.id], section.view.masks, assembly.eye(section, config.vision, sight))
+        for section in config.cameras
+        if sight is not None
+    ]
+
+
+def _read(config: Config, clock: SystemClock, stack: ExitStack) -> Sequence[Stream]:
+    streams: list[Stream] = [ticks(clock, lag_s=TICK_LAG_S)]
+    for settings in config.sensors:
+        sensor = open_sensor(settings, clock=clock)
+        stack.callback(sensor.close)
+        streams.append(read(sensor, clock))
+    return streams
+
+
+def _restore(decider: Decider, learned: Path) -> None:
+    """Take up what was learned; a file that cannot be read costs the learning, not the node."""
+    try:
+        decider.engine.restore(msgspec.json.decode(learned.read_bytes()))
+    except FileNotFoundError:
+        log.info("nothing was learned yet")
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+        log.exception("what was learned cannot be read; learning begins anew", extra={"file": str(learned)})
