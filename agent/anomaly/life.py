@@ -7,6 +7,7 @@ At most one event is open; its phases come in order under one id; a told instant
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -130,9 +131,12 @@ def place(quantity: str) -> tuple[str, str]:
 
 
 def _worse(one: Reason, other: Reason | None) -> Reason:
-    """The one that is farther from what was expected; the earlier when they are equal."""
-    return one if other is None or _distance(other) <= _distance(one) else other
+    """The one that is farther from what was expected, on the side where `one` is."""
+    if other is None:
+        return one
+    side = math.copysign(1.0, _excess(one))
+    return other if side * _excess(other) > side * _excess(one) else one
 
 
-def _distance(reason: Reason) -> float:
-    return abs(reason.observed - (reason.expected or 0.0))
+def _excess(reason: Reason) -> float:
+    return reason.observed - (reason.expected or 0.0)

@@ -87,6 +87,7 @@ class AbsenceRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="absenc
 
     event: EventKind = "sensor"
     severity: Severity = Severity.WARNING
+    update_s: Seconds = 3600.0
     longer_s: Some
     of: Literal["readings", "presence"] = "readings"
 
@@ -127,7 +128,7 @@ class BaselineRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="basel
     least_spread: Annotated[float, Meta(gt=0.0)] = 0.1
     warm_up: Annotated[int, Meta(ge=10, le=1000)] = 60
     half_life: Annotated[float, Meta(ge=10.0, le=250.0)] = 240.0
-    stale_s: Some = 60.0
+    stale_s: Some = 300.0
 
     def __post_init__(self) -> None:
         if self.warm_up > 4 * self.half_life:
@@ -177,6 +178,7 @@ class StuckRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="stuck"):
 
     event: EventKind = "sensor"
     severity: Severity = Severity.WARNING
+    update_s: Seconds = 3600.0
     longer_s: Some
     band: Annotated[float, Meta(ge=0.0)] = 0.0
     value: float | None = None

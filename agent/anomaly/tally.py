@@ -21,6 +21,8 @@ GRACE_S = 2.0
 """An interval is told so long after its end, for the numbers that come a moment late."""
 MOST = 64
 """Values in one Stat; what is more goes into another of the same interval."""
+LEAP = 96
+"""Intervals; time that runs farther ahead in one step was set, and what is between is not told."""
 
 
 @dataclass(slots=True)
@@ -88,9 +90,8 @@ class Tally:
         if self._next is None:
             self._next = self._number(at)
         last = self._number(at - GRACE_S)
-        if last - self._next > MOST:
-            self._next = min(self._books, default=last)
-        stats = [stat for number in range(self._next, last) for stat in self._tell(number, self._end(number))]
+        numbers = range(self._next, last) if last - self._next <= LEAP else sorted(self._books)
+        stats = [stat for number in numbers if number < last for stat in self._tell(number, self._end(number))]
         self._next = max(self._next, last)
         return stats
 

@@ -104,9 +104,10 @@ class Watch:
 
     def _settle(self, at: float) -> Iterator[Event]:
         awake = self.hours.at(at)
-        if awake and not self._awake:
-            self.judge.restart(at)
-            self._verdict = self._verdict if self._silent else self.judge.wait(at)
+        if awake != self._awake and not self._silent:
+            if awake:
+                self.judge.restart(at)
+            self._verdict = self.judge.wait(at)
         self._awake = awake
         verdict = self._verdict
         if verdict.holds and verdict.reason is not None and awake:
