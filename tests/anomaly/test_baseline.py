@@ -10,10 +10,10 @@ import statistics
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.anomaly.playing import lines, play, series
 
 from agent.anomaly.baseline import Baseline, counts, quantile
 from agent.errors import Refused
+from tests.anomaly.playing import lines, play, series
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.anomaly.playing import MONDAY, lines, play, series
 
 from agent.records import Event, Phase
+from tests.anomaly.playing import MONDAY, lines, play, series
 
 TWO = "- {kind: crossing, id: wrong-way, quantity: '*/person/out', per_hour: 2, update_s: 60}"
 

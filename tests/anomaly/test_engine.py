@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.anomaly.playing import MONDAY, engine, lines, play, series
 
 from agent.anomaly.kinds import RULES
 from agent.records import Event, Observation, Phase
+from tests.anomaly.playing import MONDAY, engine, lines, play, series
 
 EVERYTHING = """
 - {kind: limit, id: hot, quantity: temperature_c, above: 3, hysteresis: 1, dwell_s: 2, clear_s: 3}
@@ -78,7 +78,7 @@ def test_the_events_do_not_depend_on_how_time_is_cut(steps, cuts):
     for event in run(observations, [], end):
         by_source[event.source].append(event)
     for chopped in (run(observations, ticks, end), run(observations, seconds, end)):
-        for source in {"a", "b"}:
+        for source in ("a", "b"):
             assert [event for event in chopped if event.source == source] == by_source[source]
 
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.anomaly.playing import MONDAY, lines, play, series
 
 from agent.anomaly.calendar import Wall
 from agent.anomaly.settings import DAYS, Hours
 from agent.clock import local_offset
+from tests.anomaly.playing import MONDAY, lines, play, series
 
 NIGHT = '- {kind: schedule, id: door, quantity: open, allowed: [{from: "07:00", to: "22:00"}]}'
 HOUR = 3600.0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.anomaly.playing import lines, play, series
 
 from agent.errors import ConfigError
+from tests.anomaly.playing import lines, play, series
 
 HOT = "- {kind: limit, id: hot, quantity: temperature_c, above: 40, hysteresis: 2}"
 

@@ -7,10 +7,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.anomaly.playing import MONDAY, Reading, series
 
 from agent.anomaly.tally import Tally
 from agent.records import Observation, Stat
+from tests.anomaly.playing import MONDAY, Reading, series
 
 QUARTER = 900.0
 
@@ -85,7 +85,8 @@ def test_a_node_that_stops_tells_the_piece_it_has():
     for one in watching(0, 300):
         tally.update(one)
     (stat,) = tally.finish(MONDAY + 450)
-    assert (stat.at - MONDAY, stat.coverage) == (450.0, pytest.approx(300 / 450))
+    assert stat.at - MONDAY == 450.0
+    assert stat.coverage == pytest.approx(300 / 450)
     assert tally.finish(MONDAY + 450) == []
 
 
