@@ -19,8 +19,6 @@ LEVELS = frozenset({"count", "occupancy"})
 OBSERVED = "camera/observed"
 GRACE_S = 2.0
 """An interval is told so long after its end, for the numbers that come a moment late."""
-MOST = 64
-"""Values in one Stat; what is more goes into another of the same interval."""
 LEAP = 96
 """Intervals; time that runs farther ahead in one step was set, and what is between is not told."""
 
@@ -120,9 +118,7 @@ class Tally:
         for source in sorted(self._reported):
             book = books.get(source, Book())
             coverage = min(1.0, book.seen_s / (until - since)) if until > since else 0.0
-            values = book.values()
-            for first in range(0, max(1, len(values)), MOST):
-                yield Stat(source, since, until, coverage, tuple(values[first : first + MOST]))
+            yield Stat(source, since, until, coverage, tuple(book.values()))
 
     def _book(self, source: str, at: float) -> Book:
         """The book of the interval that `at` is in, or of the oldest that is not told."""

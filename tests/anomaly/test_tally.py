@@ -100,13 +100,6 @@ def test_what_is_no_number_is_left_alone():
     assert tally.finish(MONDAY + 10) == []
 
 
-def test_a_view_with_many_places_is_told_in_several_pieces():
-    crossings = [one for n in range(100) for one in series(f"line-{n}/person/in", [(1.0, 1.0)])]
-    stats = told(crossings, until=903)
-    assert [len(stat.values) for stat in stats] == [64, 36]
-    assert len({stat.since for stat in stats}) == 1
-
-
 def test_a_clock_that_leaps_does_not_tell_of_years():
     tally = Tally()
     tally.update(Observation("gate-cam", "kerb/person/in", 1.0, 100.0))
