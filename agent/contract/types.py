@@ -49,7 +49,7 @@ EventKind = Literal["anomaly", "crossing", "loitering", "occupancy", "tamper", "
 EvidenceUnit = Literal["", "weeks", "tracks", "samples", "hours"]
 Test = Literal[
     "limit", "presence", "absence", "schedule", "rate", "baseline", "crossing", "stay", "occupancy", "button",
-    "switch", "normality", "health", "stuck", "chatter", "combined", "restart",
+    "switch", "normality", "health", "stuck", "chatter", "combined", "budget",
 ]  # fmt: skip
 Action = Literal[
     "boot", "dropped", "refused", "config-applied", "mask-changed", "mode-changed", "model-applied", "letter-refused",

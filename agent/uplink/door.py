@@ -37,6 +37,9 @@ T = TypeVar("T")
 DROPPED = "dropped"
 """The act of giving up records; only the spool itself tells it."""
 
+FINER = 2
+"""Decimals that an expectation has beyond its measure: the usual count of a quiet zone is 0.04."""
+
 VALUES_BYTES = 1800
 """Names and numbers that one envelope takes; more of them go into several."""
 
@@ -112,7 +115,7 @@ class Door:
             quality=Quality(clock=clock),
         )
         kind = _declared("kind", event.kind, _KINDS)
-        return Passed(Class.EVT, kind, event.at, data, Severity(event.severity), self._correlation(event.id))
+        return Passed(Class.EVT, kind, event.at, data, _severity(event.severity), self._correlation(event.id))
 
     def _correlation(self, event_id: str) -> str:
         """Binds the messages of one event; hashed, so that it carries nothing but being the same."""
@@ -125,8 +128,8 @@ class Door:
             quantity=quantity,
             test=reason.test,
             observed=rounded(reason.observed, decimals=decimals),
-            expected=_optional(reason.expected, decimals=decimals + 1),
-            spread=_optional(reason.spread, decimals=decimals + 1),
+            expected=_optional(reason.expected, decimals=decimals + FINER),
+            spread=_optional(reason.spread, decimals=decimals + FINER),
             evidence=_optional(reason.evidence, decimals=1),
             evidence_unit=reason.evidence_unit,
         )
@@ -200,6 +203,10 @@ def _declared(what: str, value: str, allowed: frozenset[str] | set[str], *, empt
     if value in allowed or (empty and value == ""):
         return str(value)
     raise Refused("not-declared", f"a {what} that neither contract nor configuration declares")
+
+
+def _severity(value: str) -> Severity:
+    return Severity(_declared("severity", value, frozenset(Severity)))
 
 
 def _optional(value: float | None, *, decimals: int) -> float | None:

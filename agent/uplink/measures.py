@@ -13,11 +13,16 @@ from types import MappingProxyType
 from agent.errors import Refused
 
 SIGNIFICANT = 4
+LARGEST = 1e12
+"""No purpose needs more, and a wide exponent would be room to hide in too."""
+
 _STATES = (
     "open", "tampered", "pressed", "stuck", "chatter", "fault", "implausible", "undervoltage",
     "undervoltage_since_boot", "throttled", "throttled_since_boot", "clock_synced", "clock_rtc",
 )  # fmt: skip
-_COUNTS = ("count", "entered", "left", "in", "out", "occupancy")
+_COUNTS = (
+    "count", "entered", "left", "in", "out", "occupancy", "count_mean", "count_max", "occupancy_mean", "occupancy_max",
+)  # fmt: skip
 
 DECIMALS: Mapping[str, int] = MappingProxyType(
     {
@@ -54,8 +59,8 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
 
 
 def rounded(value: float, *, decimals: int) -> float:
-    """`value` as it may be told; Refused('not-a-number') for what is not finite."""
-    if not math.isfinite(value):
-        raise Refused("not-a-number", "a number that is not finite")
+    """`value` as it may be told; Refused('not-a-number') for what is not finite or beyond all measure."""
+    if not math.isfinite(value) or abs(value) > LARGEST:
+        raise Refused("not-a-number", "a number that is not finite or too large for any purpose")
     coarse = float(f"{value:.{SIGNIFICANT}g}")
     return round(coarse, decimals) + 0.0  # no negative zero
