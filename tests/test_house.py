@@ -72,7 +72,7 @@ VIOLATIONS = {
 }
 
 
-@pytest.mark.parametrize(("module", "line", "contract"), VIOLATIONS.values(), ids=VIOLATIONS)
+@pytest.mark.parametrize(("module", "line", "contract"), list(VIOLATIONS.values()), ids=list(VIOLATIONS))
 def test_a_forbidden_import_breaks_its_contract(tmp_path: Path, module: str, line: str, contract: str):
     """The tree is copied, one import is added, and import-linter names the contract that it breaks."""
     shutil.copytree(CHECKOUT / "agent", tmp_path / "agent", ignore=shutil.ignore_patterns("__pycache__"))

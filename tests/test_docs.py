@@ -1,0 +1,168 @@
+"""The documentation keeps its word: links lead somewhere, examples load, commands print what is shown."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from agent import config, world
+from agent.config import Config
+from agent.contract.topics import Class
+from agent.documents import convert, parse
+from tests.pages import CHECKOUT, PAGES, Example, anchors, commands, examples, links, matches
+
+GLOSSARY = CHECKOUT / "docs" / "design" / "glossary.md"
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(CHECKOUT))
+
+
+# Links
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_of_a_page_leads_somewhere(page: Path):
+    assert not [link for link in links(page) if not leads(page, link)]
+
+
+def leads(page: Path, link: str) -> bool:
+    """Addresses on the web are for their readers to try; everything else must be here."""
+    if re.match(r"[a-z]+:", link):
+        return True
+    path, _, anchor = link.partition("#")
+    target = (page.parent / path).resolve() if path else page
+    return target.exists() and (not anchor or anchor in anchors(target))
+
+
+def test_every_page_of_the_documentation_can_be_reached_from_its_index():
+    seen: set[Path] = set()
+    waiting = [CHECKOUT / "docs" / "index.md"]
+    while waiting:
+        page = waiting.pop()
+        seen.add(page)
+        near = {
+            (page.parent / link.partition("#")[0]).resolve() for link in links(page) if not re.match("[a-z]+:", link)
+        }
+        waiting += [target for target in near - seen if target.suffix == ".md" and target.exists()]
+    assert not [named(page) for page in (CHECKOUT / "docs").rglob("*.md") if page not in seen]
+
+
+# Examples
+
+
+@pytest.mark.parametrize("example", examples("yaml"), ids=str)
+def test_a_configuration_example_loads(example: Example, tmp_path: Path):
+    """A whole node, or some of its sections, each checked as its own kind."""
+    if example.note.startswith("not checked: "):
+        return
+    path = tmp_path / "example.yaml"
+    path.write_text(example.text)
+    if example.note == "world":
+        world.load(path)
+        return
+    sections = parse(example.text, name=str(example))
+    if "node" in sections:
+        config.load(path)
+        return
+    kinds = get_type_hints(Config, include_extras=True)
+    for name, section in sections.items():
+        convert(section, kinds[name], name=f"{example} {name}")
+
+
+@pytest.mark.parametrize("example", examples("json", "python"), ids=str)
+def test_an_example_in_json_or_python_can_be_read(example: Example):
+    if example.language == "json":
+        json.loads(example.text)
+    else:
+        ast.parse(example.text)
+
+
+@pytest.mark.parametrize("example", examples("console", "sh", "bash", "shell"), ids=str)
+def test_a_console_example_is_run_or_says_why_not(example: Example):
+    assert example.language == "console", "call it console and start its commands with $"
+    assert re.fullmatch(r"run(?:: exit \d+)?|not run: \S.*", example.note), "needs a note, see tests/pages.py"
+
+
+RUN = [one for one in examples("console") if one.note.startswith("run")]
+PAGES_THAT_RUN = {named(page): list(group) for page, group in groupby(RUN, key=lambda one: one.page)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", PAGES_THAT_RUN.values(), ids=list(PAGES_THAT_RUN))
+def test_the_commands_of_a_page_print_what_it_shows(group: list[Example], tmp_path: Path):
+    """All of a page run in order in one folder that looks like a checkout and is thrown away."""
+    for entry in CHECKOUT.iterdir():
+        (tmp_path / entry.name).symlink_to(entry)
+    for example in group:
+        steps = list(commands(example.text))
+        codes = [0] * (len(steps) - 1) + [int(example.note.partition("exit ")[2] or 0)]
+        for (command, shown), expected in zip(steps, codes, strict=True):
+            code, printed = shell(command, tmp_path)
+            assert matches(shown, printed), f"{example}: {command}\n{printed}"
+            assert code == expected, f"{example}: {command}\n{printed}"
+
+
+def shell(command: str, folder: Path) -> tuple[int, str]:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, check=False, text=True, timeout=100,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def test_the_runner_of_examples_sees_a_difference():
+    (first, second) = commands("$ echo a \\\n    b\na b\n$ false\n")
+    assert first == ("echo a b", "a b\n")
+    assert second == ("false", "")
+    assert matches("took ... ms\n", "took 12 ms\n")
+    assert not matches("took ... ms", "took 12 s")
+    assert not matches("", "something")
+
+
+# Words
+
+
+def glossary() -> dict[str, str]:
+    """Noun -> where it lives in the code, from the rows of the glossary's tables."""
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \|.*\| `?([^`|]*)`? \|$", GLOSSARY.read_text(), re.MULTILINE)
+    return {noun: place.strip() for noun, place in rows}
+
+
+def test_the_glossary_has_every_record_and_every_class_of_message():
+    words = {word.lower() for word in glossary()}
+    for module in ("agent.records", "agent.pixels"):
+        tree = ast.parse(Path(str(importlib.import_module(module).__file__)).read_text())
+        missing = {node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.name.lower() not in words}
+        assert not missing
+    assert not {str(klass) for klass in Class} - words
+
+
+@pytest.mark.parametrize(("noun", "place"), list(glossary().items()), ids=list(glossary()))
+def test_what_the_glossary_points_at_exists(noun: str, place: str):
+    """A dotted name that can be imported, a path of this checkout, or nothing."""
+    if not place or place == "-":
+        return
+    if "/" in place:
+        assert (CHECKOUT / place).exists(), noun
+        return
+    module, _, name = place.rpartition(".")
+    assert hasattr(importlib.import_module(module), name), noun
+
+
+def test_the_terms_of_every_change_of_the_configuration_are_dated():
+    """A heading of CONFIG_CHANGES.md is a version with its date, or not released yet."""
+    headings = re.findall(r"^## (.*)$", (CHECKOUT / "CONFIG_CHANGES.md").read_text(), re.MULTILINE)
+    assert headings
+    assert all(re.search(r"not released|\d{4}-\d\d-\d\d", heading) for heading in headings)
