@@ -1,0 +1,183 @@
+"""What an event says, as a sentence for a person.
+
+Made from the members of the contract alone, so a subscriber says the same as the node that saw it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.records import Phase
+
+MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
+_SPANS = ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min"))
+
+_UNITS = (
+    ("_ug_m3", "µg/m³"), ("_hpa", "hPa"), ("_ppm", "ppm"), ("_ohm", "Ω"), ("_pct", "%"), ("_lx", "lx"),
+    ("_mb", "MB"), ("_ms", "ms"), ("_c", "°C"), ("_m", "m"), ("_s", "s"),
+)  # fmt: skip
+"""Ending of a measure's name -> its unit; the longest first."""
+
+_STATES = {
+    "open": "open",
+    "motion": "movement",
+    "tampered": "tampered with",
+    "pressed": "pressed",
+    "stuck": "stuck",
+    "chatter": "a chattering contact",
+    "fault": "at fault",
+    "implausible": "an implausible value",
+}
+"""Measures that are 1 or 0 -> what 1 means."""
+
+_PLURALS = {"person": "people", "bus": "buses"}
+
+
+_TEMPLATES = {
+    "limit": "{seen}, {side} the limit of {limit}",
+    "schedule": "{seen} outside the allowed hours",
+    "absence": "no {noun} for {observed_span}, at most {expected_span}",
+    "stuck": "{noun} unchanged for {observed_span}, at most {expected_span}",
+    "rate": "{seen}, at most {expected:g} within the window",
+    "baseline": "{seen}, usually {limit}{learned}",
+    "stay": "a {label} stays {observed_span}, at most {expected_span}",
+    "occupancy": "{seen}, at most {limit}",
+    "button": "the button was pressed{times}",
+    "budget": "{observed:g} more not told one by one, at most {expected:g} an hour are",
+}
+"""Test of a reason -> what it says."""
+
+
+class ReasonLike(Protocol):
+    """What was seen against what was expected: `records.Reason` or `types.ReasonData`."""
+
+    @property
+    def quantity(self) -> str: ...
+    @property
+    def test(self) -> str: ...
+    @property
+    def observed(self) -> float: ...
+    @property
+    def expected(self) -> float | None: ...
+    @property
+    def spread(self) -> float | None: ...
+    @property
+    def evidence(self) -> float | None: ...
+    @property
+    def evidence_unit(self) -> str: ...
+
+
+class EventLike(Protocol):
+    """`records.Event` or `types.EventData`."""
+
+    @property
+    def phase(self) -> Phase: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def zone(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def duration_s(self) -> float | None: ...
+    @property
+    def closed_by(self) -> str: ...
+    @property
+    def reason(self) -> ReasonLike: ...
+
+
+def sentence(event: EventLike) -> str:
+    """Where, what, and against what: `gate (gate-cam): a person stays 31 s, at most 30 s`."""
+    where = f"{event.zone} ({event.source})" if event.zone else event.source
+    return f"{where}: {_begin(event)}{_said(event.reason, event.label)}{_end(event)}"
+
+
+def span(seconds: float) -> str:
+    """A duration in the two largest units that it fills: `2 h 5 min`."""
+    left = round(seconds)
+    words: list[str] = []
+    for size, unit in _SPANS:
+        if left >= size and len(words) < 2:  # noqa: PLR2004 -- two are fine enough
+            words.append(f"{int(left // size)} {unit}")
+            left %= int(size)
+    if len(words) < 2 and (left or not words):  # noqa: PLR2004
+        words.append(f"{left} s")
+    return " ".join(words)
+
+
+def _begin(event: EventLike) -> str:
+    return {Phase.OPENED: "", Phase.UPDATED: "still ", Phase.CLOSED: "over, "}[event.phase]
+
+
+def _end(event: EventLike) -> str:
+    if event.phase is not Phase.CLOSED:
+        return ""
+    after = "" if event.duration_s is None else f", for {span(event.duration_s)}"
+    why = {
+        "restart": ", closed by a restart: nobody saw when it ended",
+        "stale": ", the source has fallen silent",
+        "command": ", closed by command",
+    }
+    return after + why.get(event.closed_by, "")
+
+
+def _said(reason: ReasonLike, label: str) -> str:
+    """The template of the test, filled in; tests without one say the bare value."""
+    expected = 0.0 if reason.expected is None else reason.expected
+    return _TEMPLATES.get(reason.test, "{seen}").format(
+        seen=_value(reason, label),
+        limit=_measured(reason.quantity, expected),
+        side="over" if reason.observed > expected else "under",
+        noun=_noun(reason.quantity, label),
+        label=label or "thing",
+        observed=reason.observed,
+        expected=expected,
+        observed_span=span(reason.observed),
+        expected_span=span(expected),
+        learned=_learned(reason),
+        times=f" {reason.observed:g} times" if reason.observed > 1.0 else "",
+    )
+
+
+def _learned(reason: ReasonLike) -> str:
+    spread = "" if reason.spread is None else f" ± {reason.spread:g}"
+    if reason.evidence is None:
+        return spread
+    return f"{spread} (learned from {reason.evidence:g} {reason.evidence_unit})"
+
+
+def _value(reason: ReasonLike, label: str) -> str:
+    """What was observed: `2 people`, `2 people out`, `open`, `temperature 41 °C`."""
+    measure = reason.quantity.rpartition("/")[2]
+    if measure in _STATES:
+        return _STATES[measure] if reason.observed == 1.0 else f"{_STATES[measure]} ({reason.observed:g})"
+    if "/" not in reason.quantity or measure in ("speed", "stay_s", "stayed_s"):
+        return f"{_noun(reason.quantity, label)} {_measured(reason.quantity, reason.observed)}"
+    counted = f"{reason.observed:g} {_plural(label, reason.observed)}"
+    return counted if measure in ("count", "occupancy") else f"{counted} {measure}"
+
+
+def _measured(quantity: str, value: float) -> str:
+    unit = _unit(quantity)
+    return f"{value:g} {unit[1]}" if unit else f"{value:g}"
+
+
+def _noun(quantity: str, label: str) -> str:
+    """What a quantity is about: `temperature`, `person`, `movement`."""
+    measure = quantity.rpartition("/")[2]
+    if measure in ("count", "occupancy") and "/" in quantity:
+        return label or "presence"
+    if measure in _STATES:
+        return "movement" if measure == "motion" else f"'{measure}'"
+    unit = _unit(quantity)
+    return (measure.removesuffix(unit[0]) if unit else measure).replace("_", " ")
+
+
+def _unit(quantity: str) -> tuple[str, str] | None:
+    return next((unit for unit in _UNITS if quantity.endswith(unit[0])), None)
+
+
+def _plural(label: str, count: float) -> str:
+    if not label:
+        return "present"
+    return label if count == 1.0 else _PLURALS.get(label, f"{label}s")

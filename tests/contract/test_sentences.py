@@ -1,0 +1,77 @@
+"""What an event says to a person."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.contract.sentences import sentence, span
+from agent.records import Event, Phase, Reason, Severity
+
+
+def said(reason: Reason, *, phase: Phase = Phase.OPENED, source: str = "gate-cam", place: str = "", **end) -> str:
+    zone, _, label = place.partition("/")
+    return sentence(
+        Event("0" * 16, "r", "anomaly", phase, Severity.NOTICE, 0.0, source, reason, zone=zone, label=label, **end)
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "place", "expected"),
+    [
+        (Reason("temperature_c", "limit", 41.5, 40.0, 2.0), "", "temperature 41.5 °C, over the limit of 40 °C"),
+        (Reason("humidity_pct", "limit", 8.0, 10.0), "", "humidity 8 %, under the limit of 10 %"),
+        (Reason("open", "schedule", 1.0, 0.0), "", "open outside the allowed hours"),
+        (Reason("gate/person/count", "presence", 2.0, 0.0), "gate/person", "2 people"),
+        (Reason("temperature_c", "absence", 3720.0, 600.0), "", "no temperature for 1 h 2 min, at most 10 min"),
+        (Reason("gate/person/count", "absence", 90.0, 60.0), "gate/person", "no person for 1 min 30 s, at most 1 min"),
+        (Reason("motion", "stuck", 3600.0, 1800.0), "", "movement unchanged for 1 h, at most 30 min"),
+        (Reason("kerb/person/in", "rate", 21.0, 20.0), "kerb/person", "21 people in, at most 20 within the window"),
+        (
+            Reason("square/person/count", "baseline", 25.0, 2.1, 1.5, 14.0, "hours"),
+            "square/person",
+            "25 people, usually 2.1 ± 1.5 (learned from 14 hours)",
+        ),
+        (Reason("kerb/bus/out", "crossing", 1.0), "kerb/bus", "1 bus out"),
+        (Reason("gate/person/stay_s", "stay", 31.0, 30.0), "gate/person", "a person stays 31 s, at most 30 s"),
+        (Reason("gate/all/occupancy", "occupancy", 11.0, 10.0), "gate/", "11 present, at most 10"),
+        (Reason("pressed", "button", 2.0, 0.0), "", "the button was pressed 2 times"),
+        (
+            Reason("kerb/person/out", "budget", 9.0, 12.0),
+            "",
+            "9 more not told one by one, at most 12 an hour are",
+        ),
+        (Reason("gate/person/speed", "limit", 3.0, 2.0), "gate/person", "speed 3, over the limit of 2"),
+    ],
+)
+def test_each_test_has_its_sentence(reason: Reason, place: str, expected: str):
+    where = f"{place.partition('/')[0]} (gate-cam)" if place else "gate-cam"
+    assert said(reason, place=place) == f"{where}: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("closed_by", "duration_s", "end"),
+    [
+        ("rule", 61.0, ", for 1 min 1 s"),
+        ("restart", None, ", closed by a restart: nobody saw when it ended"),
+        ("stale", 10.0, ", for 10 s, the source has fallen silent"),
+        ("command", 10.0, ", for 10 s, closed by command"),
+    ],
+)
+def test_the_last_word_says_how_long_it_was_and_why_it_ended(closed_by: str, duration_s: float | None, end: str):
+    reason = Reason("open", "presence", 1.0, 0.0)
+    told = said(reason, phase=Phase.CLOSED, source="door", closed_by=closed_by, duration_s=duration_s)
+    assert told == f"door: over, open{end}"
+
+
+def test_an_update_says_that_it_goes_on():
+    assert (
+        said(Reason("pressed", "button", 1.0), phase=Phase.UPDATED, source="b1") == "b1: still the button was pressed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (59.6, "1 min"), (90, "1 min 30 s"), (3600, "1 h"), (7325, "2 h 2 min"), (200_000, "2 d 7 h")],
+)
+def test_a_span_has_two_units_at_most(seconds: float, words: str):
+    assert span(seconds) == words
