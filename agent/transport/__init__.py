@@ -19,7 +19,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a broker is and how we prove who we are; without TLS files only a loopback broker."""
+    """Where a broker is and how we prove who we are; without TLS files only a loopback broker.
+
+    `mqtt` is `auto` (5, then 3.1.1) or `3.1.1` for a broker that hangs when it hears 5.
+    """
 
     host: str
     port: int = 8883
@@ -27,6 +30,7 @@ class Address:
     certificate: str = ""
     key: str = ""
     keepalive_s: int = 30
+    mqtt: str = "auto"
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 REFUSED_WAIT_S = 15.0
 """A refusal needs a person or a clock that is set: no use in asking often."""
 
+NOW_S = 1e-3
+"""A wait that is shorter is over; a clock need not resolve it."""
+
 STEADY_S = 2.0
 """A session that lasted so long was no fluke: the next wait is short again."""
 
@@ -45,7 +48,7 @@ class MqttTransport:
         self._client_id = client_id or (tls.common_name(address.certificate) if address.certificate else "")
         self._session_s = session_s
         self._will = will
-        self._protocol = Protocol.V5
+        self._protocol = Protocol.V5 if address.mqtt == "auto" else Protocol.V311
         self._backoff = Backoff(randomness)
         self._patterns: list[str] = []
         self._session: Session | None = None
@@ -91,7 +94,7 @@ class MqttTransport:
     def _connect(self, timeout_s: float) -> list[Happening]:
         """Start a session when it is time to, or wait for that time."""
         wait = self._try_at - self._clock.monotonic() if self._opened else timeout_s
-        if wait > 0:
+        if wait > NOW_S:
             self._clock.sleep(min(timeout_s, wait))
             return []
         terms = Terms(self._address, self._client_id, self._session_s, self._protocol, self._will)
@@ -107,7 +110,7 @@ class MqttTransport:
         if session.ended is None:
             return news
         self._session = None
-        if session.try_other_protocol:
+        if session.try_other_protocol and self._address.mqtt == "auto":
             self._protocol = Protocol.V311 if self._protocol == Protocol.V5 else Protocol.V5
         if session.lasted_s >= STEADY_S:
             self._backoff.reset()

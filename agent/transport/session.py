@@ -25,6 +25,9 @@ from agent.transport import Acknowledged, Address, Connected, Disconnected, Happ
 CONNECT_S = 10.0
 """A broker that has not answered for so long is absent; TLS at 2 kB/s fits in it."""
 
+ANSWER_S = 5.0
+"""Time from CONNECT to its answer: brokers that stumble over MQTT 5 say nothing at all."""
+
 INBOUND = 200
 """Messages that the broker may send before we acknowledge one, and about the most that one turn gives."""
 
@@ -67,7 +70,6 @@ class Session:
         self._v5 = terms.protocol == Protocol.V5
         self._patterns = patterns
         self._clock = clock
-        self._began = clock.monotonic()
         self._stood_since: float | None = None
         self._news: list[Happening] = []
         self._unacknowledged: list[int] = []
@@ -75,9 +77,11 @@ class Session:
         self._said = ""
         self.ended: Disconnected | None = None
         self.try_other_protocol = False
-        self._client = self._paho(terms, tls_context)
-        self._connection: Any = self._connect(terms)
         self._poller = select.poll()
+        self._connection: Any = None
+        self._client = self._paho(terms, tls_context)
+        self._connect(terms)
+        self._began = clock.monotonic()
 
     @property
     def lasted_s(self) -> float:
@@ -146,17 +150,16 @@ class Session:
         client.on_log = self._on_log
         return client
 
-    def _connect(self, terms: Terms) -> Any:
-        """The socket of a connection on which CONNECT is under way."""
+    def _connect(self, terms: Terms) -> None:
         where = (terms.address.host, terms.address.port, terms.address.keepalive_s)
         if self._v5:
             properties = _connect_properties(terms.session_s)
             self._client.connect(*where, clean_start=terms.session_s == 0, properties=properties)
         else:
             self._client.connect(*where)
-        connection: Any = self._client.socket()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
+        self._connection = self._client.socket()
+        if self._connection is not None:  # None when the broker hung up in the meantime
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _wait(self, timeout_s: float) -> None:
         if getattr(self._connection, "pending", int)() or self._connection.fileno() < 0:
@@ -173,7 +176,8 @@ class Session:
             self._check(self._client.loop_write())
         if self.ended is None:
             self._check(self._client.loop_misc())
-        if self._stood_since is None and self._clock.monotonic() - self._began > CONNECT_S:
+        if self._stood_since is None and self._clock.monotonic() - self._began > ANSWER_S:
+            self.try_other_protocol = True
             self._end(Disconnected(f"{self._address} takes connections but does not answer as an MQTT broker"))
 
     def _readable(self) -> bool:
@@ -190,7 +194,8 @@ class Session:
         """Over; the first reason given is the one that counts."""
         if self.ended is None:
             self.ended = why
-            self._connection.close()
+            if self._connection is not None:
+                self._connection.close()
 
     def _on_log(self, _client: Client, _: Any, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
