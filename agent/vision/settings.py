@@ -49,8 +49,8 @@ class MotionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
 
     enabled: bool = True
     width: Annotated[int, Meta(ge=32, le=320)] = 96
-    threshold: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.06
-    area: Fraction = 0.002
+    threshold: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.04
+    area: Fraction = 0.0006
     linger_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 2.0
     floor_s: Annotated[float, Meta(gt=0.0, le=60.0)] = 5.0
 
