@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+from dataclasses import replace
 
 from agent.clock import Clock
 from agent.transport import Address, Disconnected, Happening, Will, tls
@@ -17,6 +18,12 @@ log = logging.getLogger(__name__)
 
 REFUSED_WAIT_S = 15.0
 """A refusal needs a person or a clock that is set: no use in asking often."""
+
+HUNG_UP = 3
+"""A broker that took the connection and ended it so often before a session stood does not want us.
+
+The alert that would say why is lost when TLS 1.3 refuses a certificate while CONNECT is on its way.
+"""
 
 NOW_S = 1e-3
 """A wait that is shorter is over; a clock need not resolve it."""
@@ -53,6 +60,7 @@ class MqttTransport:
         self._patterns: list[str] = []
         self._session: Session | None = None
         self._opened = False
+        self._hung_up = 0
         self._try_at = 0.0
 
     def open(self) -> None:
@@ -114,7 +122,9 @@ class MqttTransport:
             self._protocol = Protocol.V311 if self._protocol == Protocol.V5 else Protocol.V5
         if session.lasted_s >= STEADY_S:
             self._backoff.reset()
-        return [*news, self._wait_after(session.ended)]
+        self._hung_up = 0 if session.stood else self._hung_up + 1
+        end = replace(session.ended, refused=session.ended.refused or self._hung_up >= HUNG_UP)
+        return [*news, self._wait_after(end)]
 
     def _wait_after(self, end: Disconnected) -> Disconnected:
         wait = self._backoff.next_s(at_least_s=REFUSED_WAIT_S if end.refused else 0.0)

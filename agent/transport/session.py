@@ -84,6 +84,11 @@ class Session:
         self._began = clock.monotonic()
 
     @property
+    def stood(self) -> bool:
+        """Whether the broker ever took us in."""
+        return self._stood_since is not None
+
+    @property
     def lasted_s(self) -> float:
         """How long the session stood, 0 if it never did."""
         return self._clock.monotonic() - self._stood_since if self._stood_since is not None else 0.0
