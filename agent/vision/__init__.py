@@ -8,7 +8,14 @@ from agent.pixels import Detections, Frame
 
 
 class Detector(Protocol):
-    """Finds things in one frame."""
+    """Finds things in one frame.
+
+    `invoke_s` is how long the last call kept the processor busy with the model itself; `accelerated`
+    is whether the runtime's fast path (XNNPACK) is on, None where there is no such thing.
+    """
+
+    invoke_s: float
+    accelerated: bool | None
 
     def detect(self, frame: Frame) -> Detections: ...
 

@@ -40,7 +40,7 @@ class TfliteDetector:
         score_floor: float,
     ) -> None:
         self.invoke_s = 0.0
-        self.accelerated = interpreter.accelerated
+        self.accelerated: bool | None = interpreter.accelerated
         self._interpreter = interpreter
         self._classes = tuple(classes)
         self._floor = score_floor
