@@ -65,8 +65,12 @@ def covered(polygons: Sequence[Polygon], *, height: int, width: int) -> NDArray[
 
 def look_up(picture: Picture, table: Picture) -> Picture:
     """What `table`, uint8 (32 * 32 * 32,), says of each pixel by the upper five bits of R, G and B."""
-    red, green, blue = (picture[:, :, channel].astype(np.uint16) >> 3 for channel in range(3))
-    return np.asarray(table.take(red << 10 | green << 5 | blue))
+    red, green, blue = (np.asarray(channel, np.uint8) for channel in cv2.split(picture))
+    place = (red >> 3).astype(np.uint16)
+    for channel in (green, blue):
+        place <<= 5
+        place |= channel >> 3
+    return np.asarray(table.take(place))
 
 
 def blobs(plate: Picture, *, least: int) -> Iterator[Blob]:
