@@ -38,12 +38,12 @@ _TEMPLATES = {
     "schedule": "{seen} outside the allowed hours",
     "absence": "no {noun} for {observed_span}, at most {expected_span}",
     "stuck": "{noun} unchanged for {observed_span}, at most {expected_span}",
-    "rate": "{seen}, at most {expected:g} within the window",
+    "rate": "{seen}, at most {expected} within the window",
     "baseline": "{seen}, usually {limit}{learned}",
     "stay": "a {label} stays {observed_span}, at most {expected_span}",
     "occupancy": "{seen}, at most {limit}",
     "button": "the button was pressed{times}",
-    "budget": "{observed:g} more not told one by one, at most {expected:g} an hour are",
+    "budget": "{observed} more not told one by one, at most {expected} an hour are",
 }
 """Test of a reason -> what it says."""
 
@@ -130,36 +130,36 @@ def _said(reason: ReasonLike, label: str) -> str:
         side="over" if reason.observed > expected else "under",
         noun=_noun(reason.quantity, label),
         label=label or "thing",
-        observed=reason.observed,
-        expected=expected,
+        observed=_figure(reason.observed),
+        expected=_figure(expected),
         observed_span=span(reason.observed),
         expected_span=span(expected),
         learned=_learned(reason),
-        times=f" {reason.observed:g} times" if reason.observed > 1.0 else "",
+        times=f" {_figure(reason.observed)} times" if reason.observed > 1.0 else "",
     )
 
 
 def _learned(reason: ReasonLike) -> str:
-    spread = "" if reason.spread is None else f" ± {reason.spread:g}"
+    spread = "" if reason.spread is None else f" ± {_figure(reason.spread)}"
     if reason.evidence is None:
         return spread
-    return f"{spread} (learned from {reason.evidence:g} {reason.evidence_unit})"
+    return f"{spread} (learned from {_figure(reason.evidence)} {reason.evidence_unit})"
 
 
 def _value(reason: ReasonLike, label: str) -> str:
     """What was observed: `2 people`, `2 people out`, `open`, `temperature 41 °C`."""
     measure = reason.quantity.rpartition("/")[2]
     if measure in _STATES:
-        return _STATES[measure] if reason.observed == 1.0 else f"{_STATES[measure]} ({reason.observed:g})"
+        return _STATES[measure] if reason.observed == 1.0 else f"{_STATES[measure]} ({_figure(reason.observed)})"
     if "/" not in reason.quantity or measure in ("speed", "stay_s", "stayed_s"):
         return f"{_noun(reason.quantity, label)} {_measured(reason.quantity, reason.observed)}"
-    counted = f"{reason.observed:g} {_plural(label, reason.observed)}"
+    counted = f"{_figure(reason.observed)} {_plural(label, reason.observed)}"
     return counted if measure in ("count", "occupancy") else f"{counted} {measure}"
 
 
 def _measured(quantity: str, value: float) -> str:
     unit = _unit(quantity)
-    return f"{value:g} {unit[1]}" if unit else f"{value:g}"
+    return f"{_figure(value)} {unit[1]}" if unit else _figure(value)
 
 
 def _noun(quantity: str, label: str) -> str:
@@ -181,3 +181,8 @@ def _plural(label: str, count: float) -> str:
     if not label:
         return "present"
     return label if count == 1.0 else _PLURALS.get(label, f"{label}s")
+
+
+def _figure(value: float) -> str:
+    """Four significant digits, without an exponent where a person would write none."""
+    return f"{float(f'{value:.4g}'):g}"
