@@ -35,7 +35,7 @@ BROKEN_PACKETS = 100
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A decoded picture, not yet converted; `t` is its place in the video in seconds."""
+    """A decoded picture, not yet converted; `t` is seconds since the first one."""
 
     t: float
     frame: VideoFrame
@@ -77,16 +77,17 @@ class Video:
 
         Ends with the stream; CameraError when it breaks off, times out or is nothing but damage.
         """
-        last = -1.0
+        first = last = None
         try:
             for frame in self._frames():
-                t = frame.time if frame.time is not None else last + self._period
-                if t > last:
-                    yield Shot(t, frame, self._converter, self._width)
+                t = _time(frame, after=last, period_s=self._period)
+                first = t if first is None else first
+                if last is None or t > last:
                     last = t
+                    yield Shot(t - first, frame, self._converter, self._width)
         except FFmpegError as error:
             raise _explained(error, self._source) from error
-        if last < 0.0:
+        if first is None:
             raise CameraError(f"{self._source}: not one picture of it can be decoded", hint="give another video")
 
     def close(self) -> None:
@@ -104,6 +105,13 @@ class Video:
                 continue
             broken = 0
             yield from (frame for frame in frames if isinstance(frame, VideoFrame) and not frame.is_corrupt)
+
+
+def _time(frame: VideoFrame, *, after: float | None, period_s: float) -> float:
+    """The frame's own time, or one period after the last where the container gives none."""
+    if frame.pts is not None:
+        return frame.time
+    return 0.0 if after is None else after + period_s
 
 
 def _opened(source: Source, timeout_s: float) -> InputContainer:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 class Thinner:
     """Lets through at most `fps` frames a second, all of them where `fps` is None.
 
-    A frame counts as due a quarter of a period early, so that 25 frames a second thin to an even 5
+    A frame counts as due a tenth of a period early, so that 25 frames a second thin to an even 5
     in spite of rounded timestamps.
     """
 
@@ -26,7 +26,7 @@ class Thinner:
         if self.fps is None:
             return True
         period = 1.0 / self.fps
-        if self._due is not None and t < self._due - period / 4:
+        if self._due is not None and t < self._due - period / 10:
             return False
         on_time = self._due is not None and t < self._due + period
         self._due = (self._due if on_time and self._due is not None else t) + period
