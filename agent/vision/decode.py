@@ -58,7 +58,8 @@ class NanoDetHead:
         least = np.int8(min(127, int(np.floor(floor / probabilities.scale)) + probabilities.zero))
         hits = np.flatnonzero(probabilities.values.reshape(-1) > least)
         rows, classes = np.divmod(hits, self._classes)
-        return np.unique(rows[wanted[classes]])
+        rows = rows[wanted[classes]]
+        return rows[np.flatnonzero(np.diff(rows, prepend=-1))]
 
     def _boxes(self, cells: Floats, sides: Floats) -> Floats:
         """`cells` (n, 3) are centre x, centre y and stride in input pixels; `sides` (n, 4 * bins) logits.
