@@ -19,16 +19,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from agent.anomaly.baseline import Baseline
 from agent.anomaly.budget import NewId
 from agent.anomaly.calendar import DAY_S, Local, Wall, utc
 from agent.anomaly.lane import Lane
 from agent.anomaly.settings import AbsenceRule, Rule
-from agent.errors import ConfigError
+from agent.errors import ConfigError, Refused
 from agent.records import Event, Observation, Phase
 
 LATE_S = 60.0
 """An observation from longer ago than this is refused."""
 TICK_S = 1.0
+VERSION = 1
+"""Of the form in which `state` gives what was learned."""
 AHEAD_S = 3600.0
 """An observation from farther in the future is refused."""
 LEAP_S = DAY_S
@@ -107,12 +110,19 @@ class Engine:
     def state(self) -> dict[str, Any]:
         """What was learned, as plain values that JSON can hold; for `restore` after a restart."""
         learned = {name: judge.state() for lane in self._lanes.values() for name, judge in lane.learners()}
-        return {"version": 1, "learned": {**self._learned, **learned}}
+        return {"version": VERSION, "learned": {**self._learned, **learned}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what an earlier run learned; what is no longer asked for is kept but not used."""
-        if state.get("version") == 1:
-            self._learned = dict(state["learned"])
+        """Take up what an earlier run learned, before the first observation.
+
+        What is no longer asked for is kept but not used; Refused('bad-state') for what is no state of
+        ours.
+        """
+        if state.get("version") != VERSION or not isinstance(learned := state.get("learned"), Mapping):
+            raise Refused("bad-state", "not what an engine has learned", hint="remove the file and learn anew")
+        for known in learned.values():
+            Baseline().restore(known)
+        self._learned.update(learned)
 
     def _begin(self, at: float) -> float:
         """The present; at the first call time begins, and with it the wait for what is expected."""

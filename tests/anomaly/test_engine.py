@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.anomaly.kinds import RULES
+from agent.errors import Refused
 from agent.records import Event, Observation, Phase
 from tests.anomaly.playing import MONDAY, engine, lines, play, series
 
@@ -204,3 +205,18 @@ def test_what_was_learned_survives_a_restart():
     second.restore(first.state())
     events = [event for o in series("temperature_c", [(500, 30), (510, 30)]) for event in second.update(o)]
     assert lines(events) == ["510 opened 30"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"version": 2, "learned": {}},
+        {"version": 1, "learned": []},
+        {"version": 1, "learned": {"a": {"samples": [1]}}},
+    ],
+)
+def test_a_state_that_is_none_of_ours_is_refused_at_once(state):
+    """Not at the first observation, which would end the process in the middle of its work."""
+    with pytest.raises(Refused):
+        engine("[]").restore(state)
