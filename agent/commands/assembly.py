@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from agent.anomaly.engine import Engine, ids
 from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.tally import Tally
-from agent.camera import CAMERAS, Camera
+from agent.camera import Camera, Surroundings, open_camera
 from agent.camera.settings import SyntheticSettings
 from agent.camera.world import Scene
 from agent.clock import Clock, local_offset
@@ -61,17 +61,12 @@ def detector(settings: VisionSettings, *, timer: Callable[[], float]) -> Detecto
     return found
 
 
-def camera(section: CameraSection, *, clock: Clock, scene: Scene | None = None, start: float = 0.0) -> Camera:
+def camera(section: CameraSection, *, clock: Clock, scene: Scene | None = None, start: float | None = None) -> Camera:
     """The camera of one section; `scene` and `start` are the world of a replay."""
     settings = section.input
-    driver = _driver(CAMERAS[str(settings.__struct_config__.tag)])
-    world: Mapping[str, Any] = {}
-    if isinstance(settings, SyntheticSettings):
-        if scene is None:
-            scene, start = load_world(Path(settings.world)), clock.now()
-        world = {"scene": scene, "start": start}
-    made: Camera = driver(section.id, settings, clock=clock, **world)
-    return made
+    if scene is None and isinstance(settings, SyntheticSettings) and settings.world:
+        scene = load_world(Path(settings.world))
+    return open_camera(section.id, settings, Surroundings(clock, start, scene))
 
 
 def eye(section: CameraSection, settings: VisionSettings, sight: Detector) -> Eye:
