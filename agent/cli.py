@@ -5,14 +5,16 @@ A verb is a module in `agent/commands/` with `add_arguments(parser)` and `run(op
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import os
 import sys
-from collections.abc import Sequence
 
 from agent import __version__
 from agent.errors import PiazzaError
+
+TYPE_CHECKING = False  # typing itself would cost more than all the rest of this module
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 VERBS = {
     "sense": "watch cameras and sensors and put signed events into the outbox",
@@ -55,6 +57,9 @@ def _unread() -> int:
 
 
 def _say(argv: Sequence[str]) -> int:
+    if argv == ["--version"]:
+        print(f"piazza {__version__}")  # health checks ask often; argparse alone would cost half as much again
+        return 0
     try:
         _overview().parse_args(argv or ["--help"])
     except SystemExit as end:
@@ -63,6 +68,9 @@ def _say(argv: Sequence[str]) -> int:
 
 
 def _call(verb: str, rest: list[str]) -> int:
+    import argparse
+    import importlib
+
     module = importlib.import_module(f"agent.commands.{verb}")
     parser = argparse.ArgumentParser(prog=f"piazza {verb}", description=VERBS[verb])
     module.add_arguments(parser)
@@ -70,6 +78,8 @@ def _call(verb: str, rest: list[str]) -> int:
 
 
 def _overview() -> argparse.ArgumentParser:
+    import argparse
+
     listed = "\n".join(f"  {verb:10} {text}" for verb, text in VERBS.items())
     parser = argparse.ArgumentParser(
         prog="piazza",
