@@ -25,7 +25,7 @@ from agent.clock import CLOCK, Clock
 from agent.errors import CameraError, CameraStalled
 from agent.pixels import Frame
 from agent.records import Health, Observation, Record
-from agent.sensors import Sensor
+from agent.sensors import STATES, Sensor
 from agent.vision.masks import masked
 from agent.vision.settings import Polygon
 
@@ -121,7 +121,7 @@ class LiveMerge:
 
 @dataclass(slots=True)
 class Vitals:
-    """The latest numbers about the machine and its cameras, told every `period_s`."""
+    """The latest numbers about the machine, its cameras and the state of its sensors, told every `period_s`."""
 
     sources: frozenset[str]
     period_s: float = 60.0
@@ -129,8 +129,10 @@ class Vitals:
     _due: float | None = None
 
     def see(self, observation: Observation) -> None:
-        """Keep a number of the host as it is, and a camera's own under the camera's id."""
-        if observation.source in self.sources:
+        """Keep a number of the host as it is, a camera's own and a sensor's state under their ids."""
+        if observation.quantity in STATES:
+            self._latest[f"{observation.source}/{observation.quantity}"] = observation.value
+        elif observation.source in self.sources:
             self._latest[observation.quantity] = observation.value
         elif observation.quantity.startswith("camera/"):
             self._latest[f"{observation.source}/{observation.quantity.removeprefix('camera/')}"] = observation.value

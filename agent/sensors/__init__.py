@@ -45,6 +45,9 @@ SENSORS = {
 }
 """Driver name -> module:class, imported only when a configuration names it."""
 
+STATES = frozenset({"fault", "chatter", "stuck", "implausible"})
+"""Quantities that say how far a sensor may be believed: 1 while it is so, 0 when it is over."""
+
 
 def open_sensor(
     settings: SensorSettings,

@@ -7,8 +7,10 @@ from typing import get_args
 import msgspec
 import pytest
 
-from agent.sensors import SENSORS
-from agent.sensors.settings import LampSettings, Measure, SensorSettings
+from agent.sensors import SENSORS, STATES
+from agent.sensors.host import Host
+from agent.sensors.settings import HostSettings, LampSettings, Measure, SensorSettings
+from agent.uplink.measures import DECIMALS
 from tests.conftest import CHECKOUT
 
 PAGE = (CHECKOUT / "docs/reference/sensors.md").read_text(encoding="utf-8")
@@ -28,3 +30,10 @@ def test_every_option_is_explained(kind):
 def test_every_quantity_is_named():
     of_contacts = [kind.quantity for kind in KINDS if "quantity" in vars(kind) and isinstance(kind.quantity, str)]
     assert [name for name in (*of_contacts, *get_args(Measure)) if f"`{name}`" not in PAGE] == []
+
+
+def test_every_quantity_and_state_may_leave_the_node():
+    """A new one needs its decimals in the table of the exit door, or its events are refused there."""
+    of_contacts = {kind.quantity for kind in KINDS if isinstance(getattr(kind, "quantity", None), str)}
+    of_host = {one.quantity for one in Host(HostSettings()).read(0.0)}
+    assert (of_contacts | of_host | set(get_args(Measure)) | STATES) - set(DECIMALS) == set()
