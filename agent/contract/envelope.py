@@ -13,12 +13,13 @@ or missing), `data` (not what the class carries).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 from msgspec import UNSET
 
 from agent.contract.jws import Key, KeyRing
-from agent.contract.times import seconds
+from agent.contract.times import check_date, seconds
 from agent.contract.topics import CHAINED, MAKERS, Class, NodeName, Topic
 from agent.contract.types import KINDS, AckData, CommandData, Data, Payload, ReceiptData
 from agent.errors import Refused
@@ -79,7 +80,7 @@ def open_envelope(token: str | bytes, ring: KeyRing, *, topic: str | None = None
     maker = _maker(payload, unsealed.key)
     if unsealed.key.role not in MAKERS[klass]:
         raise Refused("role", f"a key of role '{unsealed.key.role}' may not sign '{klass}'")
-    about = NodeName.parse(data.node) if isinstance(data, ReceiptData | CommandData | AckData) else maker
+    about = _named(data.node) if isinstance(data, ReceiptData | CommandData | AckData) else maker
     belongs = Topic(about, klass, kind)
     if topic is not None and topic != str(belongs):
         raise Refused("topic", f"it belongs under '{belongs}'")
@@ -131,7 +132,12 @@ def _spelled(payload: Payload, data: Data) -> bytes:
 def _maker(payload: Payload, key: Key) -> NodeName:
     if payload.source != f"{SOURCE}{key.subject}":
         raise Refused("source", f"'{payload.source}' signed by the key of '{key.subject}'")
-    return NodeName.parse(key.subject)
+    return _named(key.subject)
+
+
+@lru_cache(maxsize=1024)
+def _named(name: str) -> NodeName:
+    return NodeName.parse(name)
 
 
 def _check_chain(klass: Class, payload: Payload) -> None:
@@ -144,7 +150,7 @@ def _check_chain(klass: Class, payload: Payload) -> None:
 
 
 def _check_instants(payload: Payload) -> None:
-    seconds(payload.time)
-    seconds(payload.recordedtime)
+    check_date(payload.time)
+    check_date(payload.recordedtime)
     if payload.expirytime is not UNSET:
-        seconds(payload.expirytime)
+        check_date(payload.expirytime)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,10 @@ GENESIS = "0" * 64
 """`prev` of the first envelope of a node."""
 
 
+_STANDARD = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
+"""base64url to base64, and what may not stand in base64url to what may not stand in either."""
+
+
 def b64(data: bytes) -> str:
     """base64url without padding (RFC 7515 section 2)."""
     return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
@@ -33,10 +37,12 @@ def b64(data: bytes) -> str:
 def unb64(text: str) -> bytes:
     """The strict inverse: padding, other alphabets and non-canonical tails are refused."""
     try:
-        data = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        padded = text.encode("ascii").translate(_STANDARD) + b"=" * (-len(text) % 4)
+        data = binascii.a2b_base64(padded, strict_mode=True)
     except (ValueError, binascii.Error) as error:
         raise Refused("malformed", "not base64url") from error
-    if b64(data) != text:
+    rest = len(data) % 3
+    if rest and b64(data[-rest:]) != text[-rest - 1 :]:
         raise Refused("malformed", "base64url is not canonical")
     return data
 
@@ -59,7 +65,7 @@ class Signer:
         self._key = Ed25519PrivateKey.from_private_bytes(private)
         self.public = self._key.public_key().public_bytes_raw()
         self.kid = thumbprint(self.public)
-        self._header = b64(f'{{"alg":"EdDSA","kid":"{self.kid}","typ":"{TYPE}"}}'.encode("ascii"))
+        self._header = b64(_header(self.kid))
 
     def seal(self, payload: bytes) -> tuple[str, str]:
         """The token over `payload`, and the digest of what was signed."""
@@ -95,12 +101,15 @@ class KeyRing:
     """The public keys that a party trusts, as a JWK set (RFC 7517) on disk."""
 
     _keys: dict[str, Key] = field(default_factory=dict)
+    _kids: dict[str, str] = field(default_factory=dict)
+    """First part of a token as its key would make it -> key id."""
     _loaded: dict[str, Ed25519PublicKey] = field(default_factory=dict)
 
     def add(self, key: Key) -> None:
         if key.kid != thumbprint(key.public):
             raise KeyFileError(f"key {key.kid} is not the key that its id names")
         self._keys[key.kid] = key
+        self._kids[b64(_header(key.kid))] = key.kid
         self._loaded[key.kid] = Ed25519PublicKey.from_public_bytes(key.public)
 
     def __iter__(self) -> Iterator[Key]:
@@ -117,15 +126,20 @@ class KeyRing:
         parts = text.split(".")
         if len(parts) != 3:  # noqa: PLR2004
             raise Refused("malformed", "a token has three parts")
-        key = self._keys.get(_kid(parts[0]))
-        if key is None:
-            raise Refused("unknown-key", hint="fetch the key set of the union again")
+        key = self._keys[self._kids.get(parts[0]) or self._strange(parts[0])]
         signing_input = f"{parts[0]}.{parts[1]}"
         try:
             self._loaded[key.kid].verify(unb64(parts[2]), signing_input.encode("ascii"))
         except InvalidSignature as error:
             raise Refused("signature") from error
         return Unsealed(unb64(parts[1]), key, digest(signing_input))
+
+    def _strange(self, part: str) -> str:
+        """Say why a first part is none that a key of ours makes."""
+        kid = _kid(part)
+        if kid not in self._keys:
+            raise Refused("unknown-key", hint="fetch the key set of the union again")
+        return kid
 
     def to_jwks(self) -> dict[str, Any]:
         return {"keys": [_to_jwk(key) for key in self._keys.values()]}
@@ -141,11 +155,14 @@ class KeyRing:
         return ring
 
 
+def _header(kid: str) -> bytes:
+    return f'{{"alg":"EdDSA","kid":"{kid}","typ":"{TYPE}"}}'.encode()
+
+
 def _ascii(token: str | bytes) -> str:
-    try:
-        return token.decode("ascii") if isinstance(token, bytes) else token.encode("ascii").decode("ascii")
-    except UnicodeError as error:
-        raise Refused("malformed", "not ASCII") from error
+    if not token.isascii():
+        raise Refused("malformed", "not ASCII")
+    return token.decode("ascii") if isinstance(token, bytes) else token
 
 
 def _kid(part: str) -> str:
@@ -156,7 +173,7 @@ def _kid(part: str) -> str:
         kid = header["kid"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused("header", "not a header of ours") from error
-    if raw != f'{{"alg":"EdDSA","kid":"{kid}","typ":"{TYPE}"}}'.encode():
+    if raw != _header(kid):
         raise Refused("header", "alg, typ or members are not the agreed ones")
     return str(kid)
 

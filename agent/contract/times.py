@@ -6,11 +6,12 @@ Pure arithmetic that reads no clock. The invariant: `seconds(instant(at))` is `a
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from agent.errors import Refused
 
 _DAY_S = 86400
-_SHAPE = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?Z", re.ASCII)
+_SHAPE = re.compile(r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{3}))?Z", re.ASCII)
 _LAST_YEAR = 9999
 
 
@@ -18,24 +19,41 @@ def instant(at: float) -> str:
     """`at` as `2026-05-01T08:30:00.250Z`; ValueError before 1970 and after 9999."""
     whole, milli = divmod(round(at * 1000), 1000)
     days, second = divmod(whole, _DAY_S)
-    year, month, day = _civil(days)
-    if whole < 0 or year > _LAST_YEAR:
-        raise ValueError(f"{at} is no instant between 1970 and 9999")
     hour, rest = divmod(second, 3600)
-    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{rest // 60:02}:{rest % 60:02}.{milli:03}Z"
+    return f"{_date(days)}T{hour:02}:{rest // 60:02}:{rest % 60:02}.{milli:03}Z"
 
 
 def seconds(text: str) -> float:
     """The inverse of `instant`; Refused('bad-instant') for what is no such moment."""
     found = _SHAPE.fullmatch(text)
     if found is None:
-        raise Refused("bad-instant", f"'{text}' is no instant")
-    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+        raise Refused("bad-instant", "not a date and time of day in UTC")
+    date, hour, minute, second, milli = found.groups()
+    return _midnight(date) + int(hour) * 3600 + int(minute) * 60 + int(second) + int(milli or "0") / 1000
+
+
+def check_date(text: str) -> None:
+    """Refused('bad-instant') for an instant of the right form on a day that no calendar has."""
+    _midnight(text[:10])
+
+
+@lru_cache(maxsize=64)
+def _date(days: int) -> str:
+    """The day as text; neighbouring instants share it."""
+    year, month, day = _civil(days)
+    if days < 0 or year > _LAST_YEAR:
+        raise ValueError("no instant between 1970 and 9999")
+    return f"{year:04}-{month:02}-{day:02}"
+
+
+@lru_cache(maxsize=64)
+def _midnight(date: str) -> int:
+    """Seconds since 1970 at the beginning of a day of the calendar."""
+    year, month, day = (int(part) for part in date.split("-"))
     days = _days(year, month, day)
-    if _civil(days) != (year, month, day) or hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 -- clock faces
-        raise Refused("bad-instant", f"'{text}' is no moment of the calendar")
-    milli = int((found[7] or "0").ljust(3, "0"))
-    return days * _DAY_S + hour * 3600 + minute * 60 + second + milli / 1000
+    if _civil(days) != (year, month, day):
+        raise Refused("bad-instant", f"{date} is no day of the calendar")
+    return days * _DAY_S
 
 
 def _civil(days: int) -> tuple[int, int, int]:

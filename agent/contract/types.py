@@ -34,7 +34,7 @@ ShortDigest = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{12}}{END}", description=
 Instant = Annotated[
     str,
     Meta(
-        pattern=rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}[.][0-9]{{3}}Z{END}",
+        pattern=rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){{2}}[.][0-9]{{3}}Z{END}",
         description="RFC 3339 in UTC, milliseconds",
     ),
 ]

@@ -8,8 +8,8 @@ nothing of that record leaves. No message of a refusal repeats what was refused.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -43,8 +43,10 @@ FINER = 2
 VALUES_BYTES = 1800
 """Names and numbers that one envelope takes; more of them go into several."""
 
+_SEVERITIES = frozenset(Severity)
 _LABELS = frozenset(get_args(Label)) - {""}
 _KINDS = frozenset(get_args(EventKind))
+_MEASURES = frozenset(DECIMALS)
 _WORDS = frozenset({*CHAINED, Class.RCPT, Class.CMD, Class.ACK, "letter", ITSELF})
 """What an audit record may be about besides the node's own ids."""
 
@@ -83,6 +85,8 @@ class Door:
 
     name: NodeName
     vocabulary: Vocabulary
+    _quantities: dict[str, int] = field(default_factory=dict)
+    """Quantities that passed before, with their decimals; there are only as many as are declared."""
 
     def let_out(self, record: Record, *, clock: ClockQuality) -> list[Passed]:
         """What may be told of a record: one message, or several where its numbers are too many for one."""
@@ -101,7 +105,7 @@ class Door:
         raise Refused("not-declared", "no record of ours")
 
     def _event(self, event: Event, clock: ClockQuality) -> Passed:
-        data = _typed(
+        data = _made(
             EventData,
             rule=_declared("rule", event.rule, self.vocabulary.rules),
             phase=event.phase,
@@ -122,10 +126,10 @@ class Door:
         return hashlib.sha256(f"{self.name} {event_id}".encode()).hexdigest()[:16]
 
     def _reason(self, reason: Reason) -> ReasonData:
-        quantity, decimals = self._quantity(reason.quantity)
-        return _typed(
+        decimals = self._decimals(reason.quantity)
+        return _plain(
             ReasonData,
-            quantity=quantity,
+            quantity=reason.quantity,
             test=reason.test,
             observed=rounded(reason.observed, decimals=decimals),
             expected=_optional(reason.expected, decimals=decimals + FINER),
@@ -137,7 +141,7 @@ class Door:
     def _stat(self, stat: Stat) -> Iterator[Passed]:
         source = _declared("source", stat.source, self.vocabulary.sources)
         for values in self._parts(stat.values):
-            data = _typed(
+            data = _made(
                 StatData,
                 source=source,
                 since=instant(stat.since),
@@ -152,19 +156,19 @@ class Door:
         part: dict[str, float] = {}
         room = VALUES_BYTES
         for name, value in values:
-            quantity, decimals = self._quantity(name)
-            room -= len(quantity) + _VALUE_BYTES
+            decimals = self._decimals(name)
+            room -= len(name) + _VALUE_BYTES
             if room < 0:
                 yield part
-                part, room = {}, VALUES_BYTES - len(quantity) - _VALUE_BYTES
-            part[quantity] = rounded(value, decimals=decimals)
+                part, room = {}, VALUES_BYTES - len(name) - _VALUE_BYTES
+            part[name] = rounded(value, decimals=decimals)
         yield part
 
     def _audit(self, audit: Audit) -> Passed:
         if audit.action != DROPPED and (audit.first, audit.last, audit.ranges) != (None, None, ()):
             raise Refused("not-declared", "numbers in an audit record that drops nothing")
         ids = self.vocabulary.sources | self.vocabulary.rules | self.vocabulary.zones | _WORDS
-        data = _typed(
+        data = _made(
             AuditData,
             action=audit.action,
             subject=_declared("subject", audit.subject, ids, empty=True),
@@ -176,17 +180,22 @@ class Door:
         )
         return Passed(Class.AUDIT, audit.action, audit.at, data)
 
-    def _quantity(self, name: str) -> tuple[str, int]:
-        """A quantity whose every level is declared, and the decimals of its measure."""
-        *places, measure = name.split("/")
+    def _decimals(self, quantity: str) -> int:
+        """Decimals of the measure of a quantity whose every level is declared."""
+        known = self._quantities.get(quantity)
+        if known is None:
+            known = self._quantities[quantity] = self._judge(quantity)
+        return known
+
+    def _judge(self, quantity: str) -> int:
+        *places, measure = quantity.split("/")
         own = self.vocabulary
         allowed: tuple[frozenset[str], ...] = (own.zones | own.sources | {"camera"}, _LABELS | {"all"})
         if len(places) > len(allowed):
             raise Refused("not-declared", "a quantity of too many levels")
         for place, names in zip(places, allowed, strict=False):
             _declared("quantity", place, names)
-        _declared("measure", measure, frozenset(DECIMALS))
-        return name, DECIMALS[measure]
+        return DECIMALS[_declared("measure", measure, _MEASURES)]
 
 
 REFUSALS = frozenset(
@@ -206,17 +215,21 @@ def _declared(what: str, value: str, allowed: frozenset[str] | set[str], *, empt
 
 
 def _severity(value: str) -> Severity:
-    return Severity(_declared("severity", value, frozenset(Severity)))
+    return Severity(_declared("severity", value, _SEVERITIES))
 
 
 def _optional(value: float | None, *, decimals: int) -> float | None:
     return None if value is None else rounded(value, decimals=decimals)
 
 
-def _typed(kind: type[T], **members: Any) -> T:
-    """The payload part, held to every limit of its type, which plain construction does not check."""
-    told = {name: value for name, value in members.items() if value not in ("", None)}
+def _plain(kind: Callable[..., T], **members: Any) -> T:
+    """A part of a payload that is checked with the whole."""
+    return kind(**members)
+
+
+def _made(kind: type[T], **members: Any) -> T:
+    """A payload part held to every limit of its type, which plain construction does not check."""
     try:
-        return msgspec.convert(told, kind)
+        return msgspec.json.decode(msgspec.json.encode(kind(**members)), type=kind)
     except msgspec.ValidationError as error:
         raise Refused("not-declared", f"{kind.__name__} outside the limits of the contract") from error

@@ -15,17 +15,17 @@ from msgspec import UNSET
 
 from agent.clock import Clock
 from agent.contract.envelope import source, spell, type_name
-from agent.contract.jws import GENESIS, Signer
+from agent.contract.jws import Signer
 from agent.contract.times import instant
 from agent.contract.topics import EXPIRES_S, ITSELF, Class, NodeName, Topic
-from agent.contract.types import MAX_SEQ, Data, HeadData, Payload, StateData
+from agent.contract.types import Data, HeadData, Payload, StateData
 from agent.errors import Refused
 from agent.records import ClockQuality, Record
 from agent.uplink.database import Seal, Tail
 from agent.uplink.door import Door, Passed, Vocabulary
 
-PAYLOAD_BYTES = 2880
-"""The largest payload whose token stays within `jws.MAX_BYTES`."""
+DATA_BYTES = 2048
+"""The most that one message tells; what stands around it leaves its token within `jws.MAX_BYTES`."""
 
 Trust = Callable[[], ClockQuality]
 
@@ -73,6 +73,8 @@ class Sealer:
         self._digests = digests
         self._trust = trust
         self._stated = 0
+        self._source = source(name)
+        self._topics: dict[tuple[Class, str], str] = {}
 
     def drafts(self, record: Record) -> list[Draft]:
         """What is to be put for a record; Refused when the door keeps it back."""
@@ -96,29 +98,34 @@ class Sealer:
             expirytime=UNSET if lasts_s is None else instant(passed.at + lasts_s),
             severity=passed.severity,
             correlationid=passed.correlation,
-            id=str(MAX_SEQ),
-            seq=MAX_SEQ,
-            prev=GENESIS,
+            id="",
         )
-        if len(spell(payload)) > PAYLOAD_BYTES:
-            raise Refused("too-big", "more than an envelope holds")
 
         def seal(seq: int, prev: str) -> tuple[str, str]:
             return self._signer.seal(spell(msgspec.structs.replace(payload, id=str(seq), seq=seq, prev=prev)))
 
-        return Draft(passed.klass, str(Topic(self.name, passed.klass, passed.kind)), seal, passed.at)
+        return Draft(passed.klass, self._topic(passed.klass, passed.kind), seal, passed.at)
 
     def _statement(self, klass: Class, data: Data) -> tuple[str, str]:
         self._stated += 1
         number = hashlib.sha256(f"{self._boot} {self.clock.monotonic()} {self._stated}".encode()).hexdigest()[:16]
         payload = self._payload(klass, ITSELF, data, id=number, time=instant(self.clock.now()))
         token, _ = self._signer.seal(spell(payload))
-        return str(Topic(self.name, klass, ITSELF)), token
+        return self._topic(klass, ITSELF), token
+
+    def _topic(self, klass: Class, kind: str) -> str:
+        known = self._topics.get((klass, kind))
+        if known is None:
+            known = self._topics[klass, kind] = str(Topic(self.name, klass, kind))
+        return known
 
     def _payload(self, klass: Class, kind: str, data: Data, **members: Any) -> Payload:
+        told = msgspec.json.encode(data)
+        if len(told) > DATA_BYTES:
+            raise Refused("too-big", "more than an envelope holds")
         return Payload(
             specversion="1.0",
-            source=source(self.name),
+            source=self._source,
             type=type_name(klass, kind),
             recordedtime=instant(self.clock.now()),
             boot=self._boot,
@@ -126,6 +133,6 @@ class Sealer:
             clock=self._trust(),
             cfg=self._digests.cfg,
             model=self._digests.model,
-            data=msgspec.Raw(msgspec.json.encode(data)),
+            data=msgspec.Raw(told),
             **members,
         )
