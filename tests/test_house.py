@@ -191,7 +191,7 @@ SECRETS = {
         r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|xox[abp]-[0-9A-Za-z-]{20,}|glpat-\S{20,})"
     ),
     "a password in an address": re.compile(
-        r"[a-z]+://[^\s/:@]+:(?!\.\.\.|PASSWORD|password|secret)[^\s/:@{}$<>]+@[\w.-]+"
+        r"[a-z]+://[^\s/:@]+:(?!\.\.\.|PASSWORD|password|secret|hunter2)[^\s/:@{}$<>]+@[\w.-]+"
     ),
     "a path of somebody's machine": re.compile(
         r"(?<![\w.$}~])/(?:home/(?!pi\b)\w+|Users/\w+|root|work|workspace|builds)/\w"
