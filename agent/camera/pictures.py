@@ -50,3 +50,28 @@ def grained(pixels: Picture, brighter: Picture, darker: Picture) -> Picture:
     """`pixels + brighter - darker`, saturating at both ends, written over `pixels`."""
     cv2.subtract(cv2.add(pixels, brighter, dst=pixels), darker, dst=pixels)
     return pixels
+
+
+LAYOUTS = {
+    "YUV420": cv2.COLOR_YUV2RGB_I420,
+    "YVU420": cv2.COLOR_YUV2RGB_YV12,
+    "NV12": cv2.COLOR_YUV2RGB_NV12,
+    "NV21": cv2.COLOR_YUV2RGB_NV21,
+    "RGB888": cv2.COLOR_BGR2RGB,
+    "BGR888": None,
+    "XBGR8888": cv2.COLOR_RGBA2RGB,
+    "XRGB8888": cv2.COLOR_BGRA2RGB,
+}
+"""Pixel format as libcamera names it -> OpenCV's conversion to RGB; the names read from the high byte
+down, so that RGB888 lies in memory as B, G, R. YUV is taken as BT.601 with limited range."""
+
+
+def rgb_from(array: Picture, *, layout: str, width: int, height: int) -> Picture:
+    """A (height, width, 3) RGB copy of a buffer in one of LAYOUTS, without the padding of its rows.
+
+    YUV arrays are (height * 3 / 2, stride): planes of a padded row fit together at the stride's
+    width, so the picture is cut only after conversion.
+    """
+    code = LAYOUTS[layout]
+    picture = array.copy() if code is None else np.asarray(cv2.cvtColor(np.ascontiguousarray(array), code), np.uint8)
+    return np.ascontiguousarray(picture[:height, :width])
