@@ -61,9 +61,11 @@ class Stuck:
     _same_s: float = 0.0
 
     def observe(self, value: float, at: float) -> Verdict:
-        if self._anchor is None or abs(value - self._anchor) > self.rule.band:
-            self._anchor, self._since = value, at
         self._same_s = at - self._since
+        last_word = self.wait(at).reason
+        if self._anchor is None or abs(value - self._anchor) > self.rule.band:
+            self._anchor, self._since, self._same_s = value, at, 0.0
+            return Verdict(holds=False, reason=last_word)
         return self.wait(at)
 
     def wait(self, _at: float) -> Verdict:

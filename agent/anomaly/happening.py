@@ -26,7 +26,7 @@ class Crossing:
     def observe(self, value: float, at: float) -> Verdict:
         if value <= 0.0:
             return Verdict(holds=False)
-        together = self._count and at < self._last + self.rule.clear_s
+        together = self._count and at <= self._last + self.rule.clear_s
         self._count, self._last = (self._count if together else 0.0) + value, at
         return Verdict(holds=True, reason=Reason(self.quantity, "crossing", self._count), due=at)
 
@@ -70,7 +70,7 @@ class Button:
 
     def _press(self, at: float) -> None:
         if not self._down:
-            apart = at >= self._last + self.rule.clear_s
+            apart = at > self._last + self.rule.clear_s
             self._presses = 1 if apart else self._presses + 1
         self._last = at
 

@@ -48,9 +48,9 @@ class Agenda:
         for number in range(len(self.actors)):
             self.plan(number)
 
-    def until(self, at: float) -> Iterator[tuple[int, float]]:
-        """Each actor that is due by `at`, with the instant it named."""
-        while self._heap and self._heap[0][0] <= at:
+    def before(self, at: float) -> Iterator[tuple[int, float]]:
+        """Each actor that is due before `at`, with the instant it named."""
+        while self._heap and self._heap[0][0] < at:
             due, number = heapq.heappop(self._heap)
             if due != self._planned[number]:
                 continue  # an earlier plan took its place
@@ -93,7 +93,11 @@ class Lane:
         return at < self._read_at.get(quantity, at)
 
     def observe(self, quantity: str, value: float, at: float) -> Iterator[Event]:
-        """A reading; one from before the present of this source counts now."""
+        """A reading; one from before the present of this source counts now.
+
+        What is due at the very instant of a reading waits for it, and for all others of that instant: a
+        door that is shut after exactly the dwell was not open for longer.
+        """
         self._read_at[quantity] = at
         at = max(at, self.now)
         yield from self.advance(at)
@@ -103,11 +107,10 @@ class Lane:
         for number, watch in self._watching[quantity]:
             yield from watch.observe(value, at)
             self._plan(number, watch)
-        yield from self.advance(at)
 
     def advance(self, at: float) -> Iterator[Event]:
-        """Everything that comes to pass by `at`."""
-        for number, due in self._agenda.until(at):
+        """Everything that comes to pass before `at`."""
+        for number, due in self._agenda.before(at):
             actor = self._agenda.actors[number]
             yield from actor.wait(due)
             self._plan(number, actor)

@@ -48,6 +48,14 @@ _TEMPLATES = {
 """Test of a reason -> what it says."""
 
 
+_ENDS = {
+    "restart": "; closed by a restart, nobody saw when it ended",
+    "stale": "; the source has fallen silent",
+    "command": "; closed by command",
+}
+"""What closed an event -> what to add."""
+
+
 class ReasonLike(Protocol):
     """What was seen against what was expected: `records.Reason` or `types.ReasonData`."""
 
@@ -89,7 +97,7 @@ class EventLike(Protocol):
 def sentence(event: EventLike) -> str:
     """Where, what, and against what: `gate (gate-cam): a person stays 31 s, at most 30 s`."""
     where = f"{event.zone} ({event.source})" if event.zone else event.source
-    return f"{where}: {_begin(event)}{_said(event.reason, event.label)}{_end(event)}"
+    return f"{where}: {_begin(event)}{_said(event)}{_ENDS.get(event.closed_by, '')}"
 
 
 def span(seconds: float) -> str:
@@ -106,28 +114,19 @@ def span(seconds: float) -> str:
 
 
 def _begin(event: EventLike) -> str:
-    return {Phase.OPENED: "", Phase.UPDATED: "still ", Phase.CLOSED: "over, "}[event.phase]
+    if event.phase is Phase.CLOSED:
+        return "over: " if event.duration_s is None else f"over after {span(event.duration_s)}: "
+    return "still: " if event.phase is Phase.UPDATED else ""
 
 
-def _end(event: EventLike) -> str:
-    if event.phase is not Phase.CLOSED:
-        return ""
-    after = "" if event.duration_s is None else f", for {span(event.duration_s)}"
-    why = {
-        "restart": ", closed by a restart: nobody saw when it ended",
-        "stale": ", the source has fallen silent",
-        "command": ", closed by command",
-    }
-    return after + why.get(event.closed_by, "")
-
-
-def _said(reason: ReasonLike, label: str) -> str:
+def _said(event: EventLike) -> str:
     """The template of the test, filled in; tests without one say the bare value."""
+    reason, label = event.reason, event.label
     expected = 0.0 if reason.expected is None else reason.expected
     return _TEMPLATES.get(reason.test, "{seen}").format(
         seen=_value(reason, label),
         limit=_measured(reason.quantity, expected),
-        side="over" if reason.observed > expected else "under",
+        side=_side(event, reason.observed - expected),
         noun=_noun(reason.quantity, label),
         label=label or "thing",
         observed=_figure(reason.observed),
@@ -137,6 +136,13 @@ def _said(reason: ReasonLike, label: str) -> str:
         learned=_learned(reason),
         times=f" {_figure(reason.observed)} times" if reason.observed > 1.0 else "",
     )
+
+
+def _side(event: EventLike, excess: float) -> str:
+    """An update may tell of a value that is back within the limit, but not by the hysteresis."""
+    if event.phase is Phase.UPDATED:
+        return "against"
+    return "over" if excess > 0.0 else "under"
 
 
 def _learned(reason: ReasonLike) -> str:
@@ -150,7 +156,7 @@ def _value(reason: ReasonLike, label: str) -> str:
     """What was observed: `2 people`, `2 people out`, `open`, `temperature 41 °C`."""
     measure = reason.quantity.rpartition("/")[2]
     if measure in _STATES:
-        return _STATES[measure] if reason.observed == 1.0 else f"{_STATES[measure]} ({_figure(reason.observed)})"
+        return _STATES[measure] if reason.observed == 1.0 else f"{_STATES[measure]} {_figure(reason.observed)} times"
     if "/" not in reason.quantity or measure in ("speed", "stay_s", "stayed_s"):
         return f"{_noun(reason.quantity, label)} {_measured(reason.quantity, reason.observed)}"
     counted = f"{_figure(reason.observed)} {_plural(label, reason.observed)}"

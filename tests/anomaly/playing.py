@@ -56,7 +56,7 @@ def play(
     while now <= end:
         events += one.advance(now)
         now += tick_s
-    return events
+    return events + one.advance(end + 0.001)  # what is due at the end itself
 
 
 def lines(events: Iterable[Event]) -> list[str]:

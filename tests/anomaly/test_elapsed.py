@@ -45,7 +45,7 @@ def test_a_movement_sensor_that_is_stuck_on():
     text = "- {kind: stuck, id: pir-stuck, quantity: motion, value: 1, longer_s: 300}"
     level = [(t, 0 if t < 10 or t >= 400 else 1) for t in range(0, 420, 5)]
     opened, closed = play(text, series("motion", level))
-    assert lines([opened, closed]) == ["310 opened 300", "400 closed 385"]
+    assert lines([opened, closed]) == ["310 opened 300", "400 closed 390"]
     assert closed.duration_s == 390.0
 
 

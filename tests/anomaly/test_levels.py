@@ -41,6 +41,16 @@ def test_a_level_must_hold_for_the_dwell_before_it_is_told():
     assert events[-1].duration_s == 60.0
 
 
+def test_what_ends_exactly_with_the_dwell_was_not_longer():
+    text = "- {kind: presence, id: there, quantity: gate/person/count, dwell_s: 30}"
+    assert play(text, series("gate/person/count", [(0, 1), (30, 0)]), until=60) == []
+
+
+def test_a_source_that_speaks_as_seldom_as_its_silence_is_long_is_not_silent():
+    text = "- {kind: presence, id: open, quantity: open, stale_s: 60}"
+    assert lines(play(text, series("open", [(t, 1) for t in range(0, 600, 60)]))) == ["0 opened 1"]
+
+
 def test_a_short_gap_within_clear_does_not_close():
     text = "- {kind: presence, id: there, quantity: gate/person/count, clear_s: 10}"
     readings = [(0, 1), (5, 0), (10, 1), (12, 0)]
@@ -70,8 +80,8 @@ def test_a_changed_value_is_told_again_but_not_too_often():
     readings = [(t, 11 + t // 10) for t in range(0, 150, 10)] + [(150, 3)]
     assert lines(play(text, series("square/all/occupancy", readings))) == [
         "0 opened 11",
-        "60 updated 16",
-        "120 updated 22",
+        "60 updated 17",
+        "120 updated 23",
         "150 closed 25",
     ]
 

@@ -49,24 +49,28 @@ def test_each_test_has_its_sentence(reason: Reason, place: str, expected: str):
 
 
 @pytest.mark.parametrize(
-    ("closed_by", "duration_s", "end"),
+    ("closed_by", "duration_s", "expected"),
     [
-        ("rule", 61.0, ", for 1 min 1 s"),
-        ("restart", None, ", closed by a restart: nobody saw when it ended"),
-        ("stale", 10.0, ", for 10 s, the source has fallen silent"),
-        ("command", 10.0, ", for 10 s, closed by command"),
+        ("rule", 61.0, "over after 1 min 1 s: open"),
+        ("restart", None, "over: open; closed by a restart, nobody saw when it ended"),
+        ("stale", 10.0, "over after 10 s: open; the source has fallen silent"),
+        ("command", 10.0, "over after 10 s: open; closed by command"),
     ],
 )
-def test_the_last_word_says_how_long_it_was_and_why_it_ended(closed_by: str, duration_s: float | None, end: str):
+def test_the_last_word_says_how_long_it_was_and_why_it_ended(closed_by: str, duration_s: float | None, expected: str):
     reason = Reason("open", "presence", 1.0, 0.0)
     told = said(reason, phase=Phase.CLOSED, source="door", closed_by=closed_by, duration_s=duration_s)
-    assert told == f"door: over, open{end}"
+    assert told == f"door: {expected}"
 
 
 def test_an_update_says_that_it_goes_on():
-    assert (
-        said(Reason("pressed", "button", 1.0), phase=Phase.UPDATED, source="b1") == "b1: still the button was pressed"
-    )
+    pressed = Reason("pressed", "button", 2.0)
+    assert said(pressed, phase=Phase.UPDATED, source="b1") == "b1: still: the button was pressed 2 times"
+
+
+def test_an_update_within_the_hysteresis_does_not_claim_to_be_over_the_limit():
+    back = Reason("temperature_c", "limit", 0.5, 0.0, 1.0)
+    assert said(back, phase=Phase.UPDATED) == "gate-cam: still: temperature 0.5 °C, against the limit of 0 °C"
 
 
 @pytest.mark.parametrize(
