@@ -95,3 +95,14 @@ def _literal(host: str) -> tuple[str] | None:
         return (str(ipaddress.ip_address(host)),)
     except ValueError:
         return None
+
+
+def filled_in(template: str, addresses: Iterable[str]) -> str:
+    """The unit's drop-in for RTSP with the cameras' addresses; CameraError for what is no address.
+
+    With no address at all nothing may be installed, since an empty list would read as "no change".
+    """
+    listed = sorted(set(addresses))
+    if not listed or any(_literal(one) is None for one in listed):
+        raise CameraError("the cameras' IP addresses are not known", hint="give each camera's IP address")
+    return template.replace("@CAMERAS@", " ".join(listed))
