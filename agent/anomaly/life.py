@@ -28,6 +28,7 @@ class _Open:
     since: float
     told_at: float
     told: float
+    latest: Reason
     worst: Reason
     over: float | None = None
 
@@ -67,9 +68,11 @@ class Life:
         if current.over is None:
             current.over = at
             current.worst = _worse(current.worst, last_word)
-        self.due = current.over + self.rule.clear_s
-        if at >= self.due:
+        if at >= current.over + self.rule.clear_s:
             yield from self.close(at, "rule", over=current.over)
+            return
+        yield from self._tell(current, at)
+        self.due = min(self.due, current.over + self.rule.clear_s)
 
     def close(self, at: float, why: str, *, over: float) -> Iterator[Event]:
         """End an open event at once; what it tells of held until `over`."""
@@ -95,11 +98,17 @@ class Life:
             self._refused = True
             return
         event = self._event(reason, at)
-        self._open, self.due = _Open(event, since, at, reason.observed, reason), NEVER
+        self._open, self.due = _Open(event, since, at, reason.observed, reason, reason), NEVER
         yield event
 
     def _go_on(self, current: _Open, reason: Reason, at: float) -> Iterator[Event]:
-        current.over, current.worst = None, _worse(current.worst, reason)
+        current.over, current.latest = None, reason
+        current.worst = _worse(current.worst, reason)
+        yield from self._tell(current, at)
+
+    def _tell(self, current: _Open, at: float) -> Iterator[Event]:
+        """The latest value, where it is not what was told and the last telling is long enough ago."""
+        reason = current.latest
         self.due = NEVER if reason.observed == current.told else current.told_at + self.rule.update_s
         if at >= self.due:
             current.told_at, current.told, self.due = at, reason.observed, NEVER
