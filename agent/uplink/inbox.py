@@ -38,7 +38,7 @@ class Inbox:
     """A folder of letters."""
 
     def __init__(self, folder: Path, *, max_letters: int = MAX_LETTERS) -> None:
-        self._folder = folder
+        self.folder = folder
         self._max_letters = max_letters
         folder.mkdir(parents=True, exist_ok=True)
         self._next = max((int(path.name[:16]) for path in self._waiting() if path.name[:16].isdigit()), default=0) + 1
@@ -65,22 +65,22 @@ class Inbox:
         return letters
 
     def _waiting(self) -> Iterator[Path]:
-        with os.scandir(self._folder) as entries:
+        with os.scandir(self.folder) as entries:
             yield from (
                 Path(entry.path)
                 for entry in entries
-                if not entry.name.startswith(("taken-", "new-")) and not entry.is_dir(follow_symlinks=False)
+                if not entry.name.startswith(("taken-", "new-", ".")) and not entry.is_dir(follow_symlinks=False)
             )
 
     def _write(self, letter: Letter, name: str) -> bool:
         """Whole or absent to a reader; not synced, because whoever sent it sends it again."""
         if len(letter.payload) > MAX_LETTER_BYTES:
             return False
-        fresh = self._folder / f"new-{name}"
+        fresh = self.folder / f"new-{name}"
         mark = _RETAINED if letter.retained else _LIVE
         fresh.write_bytes(mark + b" " + letter.topic.encode() + b"\n" + letter.payload)
         fresh.chmod(_MODE)
-        fresh.replace(self._folder / name)
+        fresh.replace(self.folder / name)
         self._next += 1
         return True
 

@@ -21,6 +21,9 @@ class BrokerSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     certificate: str = ""
     key: str = ""
     keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 30
+    mqtt: Annotated[
+        Literal["auto", "3.1.1"], Meta(description="auto tries 5 first; 3.1.1 for a broker that hangs when it hears 5")
+    ] = "auto"
 
 
 class OutboxSettings(_Settings, frozen=True, forbid_unknown_fields=True):
@@ -30,11 +33,26 @@ class OutboxSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     commit_s: Annotated[float, Meta(ge=0.0, le=5.0)] = 0.2
 
 
+Kilobytes = Annotated[int, Meta(ge=1, le=4_000_000)]
+
+
+class BudgetSettings(_Settings, frozen=True, forbid_unknown_fields=True):
+    """The most that link sends in any hour, by class: what could ever be smuggled out is bounded by it."""
+
+    evt_kb: Kilobytes = 8192
+    stat_kb: Kilobytes = 1024
+    health_kb: Kilobytes = 1024
+    audit_kb: Kilobytes = 1024
+    state_kb: Kilobytes = 256
+    head_kb: Kilobytes = 256
+
+
 class UplinkSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     """The link's and the outbox's share of the configuration."""
 
     broker: BrokerSettings
     outbox: OutboxSettings = OutboxSettings()
+    budget: BudgetSettings = BudgetSettings()
     window: Annotated[int, Meta(ge=1, le=1000)] = 20
     resend_s: Annotated[float, Meta(gt=0.0)] = 30.0
     head_s: Annotated[float, Meta(gt=0.0)] = 60.0

@@ -1,0 +1,289 @@
+"""Carries the outbox to the broker and brings letters back; holds no signing key and no key ring.
+
+    outbox --rows--> window --publish--> broker --rcpt, cmd, ack--> inbox
+
+The invariants: a row is handed over again until the store's receipt names it (a configuration may
+say that the broker's acknowledgement is enough), nothing is deleted here, and no hour carries more
+bytes than the budget allows.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from agent.clock import Clock
+from agent.contract.chain import Span
+from agent.contract.topics import EXPIRES_S, ITSELF, RETAINED, Class, NodeName, Topic, pattern
+from agent.contract.types import ReceiptData
+from agent.errors import Refused
+from agent.transport import (
+    NOBODY_SUBSCRIBES,
+    Acknowledged,
+    Connected,
+    Disconnected,
+    Happening,
+    Message,
+    Transport,
+    Will,
+)
+from agent.uplink import numbers, unverified
+from agent.uplink.budget import HOUR_S, Budget, size_of
+from agent.uplink.inbox import DELIVERED, Inbox, Letter
+from agent.uplink.outbox import WILL, Row, Statement
+from agent.uplink.settings import UplinkSettings
+from agent.uplink.window import Window
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.1
+"""How soon a row is seen after it was committed."""
+
+TELL_S = 30.0
+HELD_S = 60.0
+"""How soon rows that the budget or the broker held back are tried again."""
+
+REPORTED = 32
+"""Ranges that one report of what was delivered has room for."""
+
+READS = (Class.RCPT, Class.CMD, Class.ACK)
+"""What a node listens to below its own name."""
+
+
+class Reader(Protocol):
+    """Sight of the outbox, as `OutboxReader` gives it."""
+
+    def after(self, seq: int, *, limit: int) -> list[Row]: ...
+    def statements(self) -> list[Statement]: ...
+    def last(self) -> int: ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """What link tells of itself."""
+
+    sessions: int = 0
+    resent: int = 0
+    refused: int = 0
+
+
+class Link:
+    """Owned by one thread; `run` until told to stop, or `run_once` again and again."""
+
+    def __init__(
+        self,
+        name: NodeName,
+        reader: Reader,
+        transport: Transport,
+        inbox: Inbox,
+        settings: UplinkSettings,
+        *,
+        clock: Clock,
+        randomness: random.Random,
+    ) -> None:
+        self._name = name
+        self._reader = reader
+        self._transport = transport
+        self._inbox = inbox
+        self._by_puback = settings.delete_on == "puback"
+        self._clock = clock
+        self._window = Window(size=settings.window, resend_s=settings.resend_s, randomness=randomness)
+        self._budget = Budget({klass: getattr(settings.budget, f"{klass}_kb") * 1024 for klass in numbers.BUDGETED})
+        self._resend_s = settings.resend_s
+        self._connected = False
+        self._said: dict[str, int] = {}
+        self._shut: dict[Class, float] = {}
+        self._look_again_at: float | None = None
+        self._delivered = Span()
+        self._highest_sent = 0
+        self._down = False
+        self._tell_at = 0.0
+        self.counts = Counts()
+
+    def run(self, stopped: Callable[[], bool], *, beat: Callable[[], None] = lambda: None) -> None:
+        """Work until `stopped`; `beat` is called each time the outbox was looked at."""
+        self.open()
+        try:
+            while not stopped():
+                self.run_once()
+                beat()
+        finally:
+            self.close()
+
+    def open(self) -> None:
+        """Take up the hour's budget where the last run left it, and start connecting."""
+        self._restore_budget()
+        for klass in READS:
+            self._transport.subscribe(pattern(self._name.union, self._name.comune, self._name.node, klass))
+        self._see_will(self._reader.statements())
+        self._transport.open()
+
+    def close(self) -> None:
+        """Leave; unless sense has said that the node goes down, the broker will say that it is lost."""
+        if self._connected:
+            self._say_statements(self._reader.statements())
+        self._transport.close(lost=not self._down)
+        self._connected = False
+        self._tell()
+
+    def run_once(self, timeout_s: float = LOOK_S) -> None:
+        """Hear what happened, hand over what waits."""
+        for happening in self._transport.poll(timeout_s):
+            self._hear(happening)
+        if self._connected:
+            self._send_again()
+            self._fill()
+        statements = self._reader.statements()
+        self._see_will(statements)
+        if self._connected:
+            self._say_statements(statements)
+        if self._clock.monotonic() >= self._tell_at:
+            self._tell()
+
+    def _hear(self, happening: Happening) -> None:
+        match happening:
+            case Connected():
+                log.info("session with the broker stands", extra={"mqtt": happening.protocol})
+                self._connected = True
+                self.counts.sessions += 1
+                self._begin_session()
+            case Disconnected():
+                self._connected = False
+                self._begin_session()
+                if happening.refused:
+                    log.error("the broker refuses this node", extra={"why": happening.why, "hint": happening.hint})
+            case Acknowledged():
+                self._acknowledged(happening)
+            case Message():
+                self._receive(happening)
+
+    def _begin_session(self) -> None:
+        self._window.lose_session()
+        self._said.clear()
+        self._tell()
+
+    def _receive(self, message: Message) -> None:
+        """Keep a letter for sense; a receipt also moves the window."""
+        try:
+            klass = Topic.parse(message.topic).klass
+        except Refused:
+            return
+        letter = Letter(message.topic, message.payload, retained=message.retained)
+        if klass is Class.RCPT:
+            self._inbox.put_latest(letter)
+            self._believe(unverified.receipt(message.payload))
+        elif klass in READS and not self._inbox.put(letter):
+            log.warning("inbox full, a letter is lost", extra={"topic": message.topic})
+
+    def _believe(self, receipt: ReceiptData | None) -> None:
+        if receipt is None or receipt.node != str(self._name):
+            return
+        if max([receipt.cum, *(last for _, last in receipt.ranges)]) <= self._reader.last():
+            self._window.receive(cum=receipt.cum, ranges=receipt.ranges, at=self._clock.monotonic())
+
+    def _acknowledged(self, answer: Acknowledged) -> None:
+        found = self._window.find(answer.mid)
+        if answer.reason > NOBODY_SUBSCRIBES:
+            self.counts.refused += 1
+        if found is None:
+            return
+        seq, klass = found
+        now = self._clock.monotonic()
+        if answer.reason > NOBODY_SUBSCRIBES:
+            if self._shut.get(klass, 0.0) <= now:
+                log.warning("the broker takes no message of this class", extra={"class": klass, "code": answer.reason})
+            self._shut[klass] = now + self._resend_s
+            self._window.turned_away(seq)
+            self._look_again(now + self._resend_s)
+        elif self._by_puback and answer.delivered:
+            self._report_delivered(seq, now)
+
+    def _report_delivered(self, seq: int, now: float) -> None:
+        """Tell sense what the broker has, where the configuration says that this is enough."""
+        self._window.receive(cum=0, ranges=[(seq, seq)], at=now)
+        self._delivered.add(seq, seq)
+        oldest = next((row.seq for row in self._reader.after(0, limit=1)), seq)
+        self._delivered.remove(0, min(oldest, seq) - 1)
+        report = ReceiptData(node=str(self._name), cum=0, ranges=tuple(self._delivered)[:REPORTED])
+        self._inbox.put_latest(Letter(DELIVERED, msgspec.json.encode(report)))
+
+    def _send_again(self) -> None:
+        now = self._clock.monotonic()
+        if self._window.stalled(now):
+            log.warning("nothing received for long, sending again")
+        if self._look_again_at is not None and now >= self._look_again_at:
+            self._look_again_at = None
+            self._window.rewind()
+
+    def _fill(self) -> None:
+        """Hand over rows until the window is full or the outbox has no more."""
+        while room := self._window.room:
+            rows = self._reader.after(self._window.cursor, limit=room)
+            for row in rows:
+                if self._window.wants(row.seq) and not self._send(row):
+                    return
+                self._window.cursor = row.seq
+            if len(rows) < room:
+                return
+
+    def _send(self, row: Row) -> bool:
+        """Hand over one row, or hold it back for later; False when the session is gone."""
+        klass, payload, now = Class(row.klass), row.token.encode(), self._clock.monotonic()
+        if self._shut.get(klass, 0.0) > now or not self._budget.take(klass, size_of(row.topic, payload), at=now):
+            self._look_again(now + HELD_S)
+            return True
+        mid = self._transport.publish(row.topic, payload, retain=klass in RETAINED, expires_s=EXPIRES_S.get(klass))
+        if mid == 0:
+            return False
+        self._window.sent(row.seq, klass, mid, at=now)
+        self.counts.resent += row.seq <= self._highest_sent
+        self._highest_sent = max(self._highest_sent, row.seq)
+        return True
+
+    def _look_again(self, at: float) -> None:
+        self._look_again_at = at if self._look_again_at is None else min(at, self._look_again_at)
+
+    def _see_will(self, statements: list[Statement]) -> None:
+        for statement in statements:
+            if statement.topic == WILL:
+                topic = Topic(self._name, Class.STATE, ITSELF)
+                self._transport.set_will(Will(str(topic), statement.token.encode()))
+
+    def _say_statements(self, statements: list[Statement]) -> None:
+        """Publish state and head when they are new, and all of them in a new session."""
+        for statement in statements:
+            if statement.topic == WILL or self._said.get(statement.topic) == statement.version:
+                continue
+            klass, payload = Topic.parse(statement.topic).klass, statement.token.encode()
+            if klass is Class.STATE:
+                self._down = unverified.goes_down(statement.token)
+            if not self._budget.take(klass, size_of(statement.topic, payload), at=self._clock.monotonic()):
+                continue
+            if self._transport.publish(statement.topic, payload, retain=True) != 0:
+                self._said[statement.topic] = statement.version
+
+    def _tell(self) -> None:
+        """Leave our numbers where sense finds them."""
+        now = self._clock.monotonic()
+        self._tell_at = now + TELL_S
+        spent = {f"link_{klass}_kb_h": self._budget.spent(klass, at=now) / 1024 for klass in numbers.BUDGETED}
+        counted = {
+            "link_connected": float(self._connected),
+            "link_sessions": self.counts.sessions,
+            "link_resent": self.counts.resent,
+            "link_refused": self.counts.refused,
+        }
+        numbers.write(self._inbox.folder, {**counted, **spent}, at=self._clock.now())
+
+    def _restore_budget(self) -> None:
+        """A link that restarts again and again must not send more than one that does not."""
+        told = numbers.read(self._inbox.folder)
+        age_s = min(max(self._clock.now() - told.get(numbers.AT, 0.0), 0.0), 2 * HOUR_S)
+        for klass in numbers.BUDGETED:
+            spent = round(told.get(f"link_{klass}_kb_h", 0.0) * 1024)
+            self._budget.add(klass, spent, at=self._clock.monotonic() - age_s)

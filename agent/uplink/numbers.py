@@ -1,0 +1,49 @@
+"""What link tells sense about itself: a small file of numbers under fixed names, for the node's health.
+
+Link is not trusted, so sense takes nothing from the file but finite numbers under names of this table.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent.contract.topics import Class
+
+FILE = ".link.json"
+"""Its name in the inbox, the one folder that link may write to."""
+
+MAX_BYTES = 4096
+BUDGETED = (Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.STATE, Class.HEAD)
+NAMES = frozenset(
+    {"link_connected", "link_sessions", "link_resent", "link_refused", *(f"link_{klass}_kb_h" for klass in BUDGETED)}
+)
+AT = "at"
+
+
+def write(folder: Path, numbers: Mapping[str, float], *, at: float) -> None:
+    """Put the numbers in place, whole or not at all; `at` is when they were true."""
+    fresh = folder / f"{FILE}.new"
+    fresh.write_text(json.dumps({AT: round(at, 1), **numbers}), encoding="ascii")
+    fresh.chmod(0o640)
+    fresh.replace(folder / FILE)
+
+
+def read(folder: Path) -> dict[str, float]:
+    """The numbers that lie there; none where there is no such file or it is not ours."""
+    try:
+        descriptor = os.open(folder / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, encoding="ascii") as file:  # noqa: PTH123 -- a descriptor that is known to be no link
+            found = json.loads(file.read(MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: float(value) for name, value in found.items() if name in NAMES | {AT} and _is_number(value)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15 and math.isfinite(value)  # noqa: PLR2004 -- beyond any count

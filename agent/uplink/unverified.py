@@ -1,0 +1,47 @@
+"""A look into a token without its keys: good for pacing, never for deciding anything.
+
+Link has no key ring and needs none: what it believes wrongly here costs time, not an event, because
+sense verifies before it deletes.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent.contract.jws import MAX_BYTES, unb64
+from agent.contract.topics import Class
+from agent.contract.types import Payload, ReceiptData, StateData
+from agent.errors import Refused
+
+_PAYLOAD = msgspec.json.Decoder(Payload)
+_RECEIPT = msgspec.json.Decoder(ReceiptData)
+_STATE = msgspec.json.Decoder(StateData)
+
+
+def receipt(token: bytes) -> ReceiptData | None:
+    """What a token claims that the store has; None where it is no receipt."""
+    raw = _data(token, Class.RCPT)
+    try:
+        return None if raw is None else _RECEIPT.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def goes_down(token: str) -> bool:
+    """Whether a state says that the node was stopped on purpose."""
+    raw = _data(token.encode(), Class.STATE)
+    try:
+        return raw is not None and _STATE.decode(raw).status == "down"
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+
+
+def _data(token: bytes, klass: Class) -> msgspec.Raw | None:
+    parts = token[: MAX_BYTES + 1].split(b".")
+    if len(token) > MAX_BYTES or len(parts) != 3:  # noqa: PLR2004 -- header, payload, signature
+        return None
+    try:
+        payload = _PAYLOAD.decode(unb64(parts[1].decode("ascii")))
+    except (Refused, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return payload.data if payload.type.startswith(f"piazza.{klass}.") else None

@@ -1,0 +1,48 @@
+"""The few numbers that link tells sense, as from a stranger."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.uplink import numbers
+
+
+def test_what_was_written_is_read(tmp_path: Path):
+    numbers.write(tmp_path, {"link_connected": 1.0, "link_evt_kb_h": 12.5}, at=1e9)
+    assert numbers.read(tmp_path) == {"at": 1e9, "link_connected": 1.0, "link_evt_kb_h": 12.5}
+
+
+def test_nothing_is_read_where_nothing_lies(tmp_path: Path):
+    assert numbers.read(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        "{",
+        "[" * 5000,
+        '{"link_connected": "a word"}',
+        '{"link_connected": NaN}',
+        '{"link_connected": 1e400}',
+        '{"link_connected": true}',
+        '{"name_of_a_person": 1}',
+        '{"link_connected": [1, 2]}',
+    ],
+)
+def test_nothing_else_than_our_numbers_gets_in(tmp_path: Path, text: str):
+    (tmp_path / numbers.FILE).write_text(text)
+    assert numbers.read(tmp_path) == {}
+
+
+def test_a_pipe_or_a_link_in_its_place_holds_nobody_up(tmp_path: Path):
+    (tmp_path / "secret").write_text('{"link_connected": 1}')
+    (tmp_path / numbers.FILE).symlink_to(tmp_path / "secret")
+    assert numbers.read(tmp_path) == {}
+    (tmp_path / numbers.FILE).unlink()
+    os.mkfifo(tmp_path / numbers.FILE)
+    assert numbers.read(tmp_path) == {}
