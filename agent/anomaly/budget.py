@@ -15,6 +15,8 @@ from agent.anomaly.verdict import NEVER
 from agent.records import Event, Phase, Reason
 
 HOUR_S = 3600.0
+LEAST_S = 60.0
+"""A summary is not told more often than this, whatever its rule says of updates."""
 NewId = Callable[[str], str]
 """The id of an event from what makes it unique within this run of the node."""
 
@@ -29,8 +31,7 @@ class Budget:
     due: float = NEVER
     _opened: deque[float] = field(default_factory=deque)
     _summary: Event | None = None
-    _told: tuple[float, float] = (0.0, 0.0)
-    """When the summary was last told, and with which count."""
+    _told_at: float = 0.0
     _count: float = 0.0
 
     def grants(self, at: float) -> bool:
@@ -50,14 +51,10 @@ class Budget:
         """Count one that may not open, and tell of it."""
         self._count += 1.0
         if self._summary is None:
-            reason = Reason(quantity, "budget", 1.0, expected=float(self.rule.per_hour))
-            identity = self.new_id(f"{self.rule.id} {self.source} budget {at!r}")
-            self._summary = Event(
-                identity, self.rule.id, self.rule.event, Phase.OPENED, self.rule.severity, at, self.source, reason
-            )
-            yield from self._tell(self._summary, at)
+            self._summary = self._opening(quantity, at)
+            yield from self._tell(self._summary, self._summary)
         else:
-            self.due = min(self.due, max(at, self._told[0] + self.rule.update_s))
+            self.due = min(self.due, max(at, self._told_at + max(self.rule.update_s, LEAST_S)))
 
     def wait(self, at: float) -> Iterator[Event]:
         """The summary, brought up to date or closed."""
@@ -65,27 +62,32 @@ class Budget:
             return
         if at >= self._summary.at + HOUR_S:
             yield from self.close(at, "budget")
-        elif self._count != self._told[1]:
-            yield from self._tell(self._current(at, Phase.UPDATED), at)
+        else:
+            yield from self._tell(self._summary, self._now(self._summary, Phase.UPDATED, at))
 
     def close(self, at: float, why: str) -> Iterator[Event]:
         """The last word of an open summary."""
-        if self._summary is None:
+        if (summary := self._summary) is None:
             return
-        held_s = at - self._summary.at
-        yield replace(self._current(at, Phase.CLOSED), duration_s=held_s, closed_by=why)
-        self._summary, self._count, self.due = None, 0.0, NEVER
+        self._summary, self.due = None, NEVER
+        yield replace(self._now(summary, Phase.CLOSED, at), duration_s=at - summary.at, closed_by=why)
+        self._count = 0.0
 
-    def _tell(self, event: Event, at: float) -> Iterator[Event]:
-        self._told = (at, self._count)
-        self.due = self._ends()
+    def _tell(self, summary: Event, event: Event) -> Iterator[Event]:
+        self._told_at, self.due = event.at, summary.at + HOUR_S
         yield event
 
-    def _ends(self) -> float:
-        return NEVER if self._summary is None else self._summary.at + HOUR_S
+    def _opening(self, quantity: str, at: float) -> Event:
+        return Event(
+            id=self.new_id(f"{self.rule.id} {self.source} budget {at!r}"),
+            rule=self.rule.id,
+            kind=self.rule.event,
+            phase=Phase.OPENED,
+            severity=self.rule.severity,
+            at=at,
+            source=self.source,
+            reason=Reason(quantity, "budget", self._count, expected=float(self.rule.per_hour)),
+        )
 
-    def _current(self, at: float, phase: Phase) -> Event:
-        if self._summary is None:
-            raise AssertionError("no summary is open")
-        reason = replace(self._summary.reason, observed=self._count)
-        return replace(self._summary, phase=phase, at=at, reason=reason)
+    def _now(self, summary: Event, phase: Phase, at: float) -> Event:
+        return replace(summary, phase=phase, at=at, reason=replace(summary.reason, observed=self._count))

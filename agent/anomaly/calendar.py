@@ -45,8 +45,8 @@ class Wall:
 
     def next_minute(self, at: float) -> float:
         """The next instant at which hours can begin or end."""
-        shown = at + self.shift
-        return (math.floor(shown / MINUTE_S) + 1) * MINUTE_S - self.shift
+        minute = (math.floor((at + self.shift) / MINUTE_S) + 1) * MINUTE_S - self.shift
+        return minute if minute > at else minute + MINUTE_S  # the shift has fractions, and floats an end
 
 
 def _holds(window: Hours, weekday: int, second: float) -> bool:
