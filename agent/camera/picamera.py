@@ -16,8 +16,8 @@ from typing import Any
 
 from agent.camera import Surroundings
 from agent.camera.pace import Thinner
-from agent.camera.pictures import LAYOUTS, Picture, Rotation, rgb_from, sealed, turned
-from agent.camera.settings import PiCameraSettings
+from agent.camera.pictures import LAYOUTS, Picture, rgb_from, sealed, turned
+from agent.camera.settings import PiCameraSettings, Rotation
 from agent.camera.stall import Stall
 from agent.errors import CameraError
 from agent.pixels import Frame

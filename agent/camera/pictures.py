@@ -5,15 +5,13 @@ All arrays are uint8; pictures are (height, width, 3) RGB.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
-Rotation = Literal[0, 90, 180, 270]
+from agent.camera.settings import Rotation
 
+Picture = NDArray[np.uint8]
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 Fps = Annotated[float, Meta(gt=0.0, le=60.0)]
+Rotation = Literal[0, 90, 180, 270]
 Patience = Annotated[float, Meta(gt=0.5, le=600.0)]
 Pixels = Annotated[int, Meta(ge=32, le=4096)]
 
@@ -23,7 +24,7 @@ class PiCameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     width: Pixels = 768
     height: Pixels = 432
     fps: Fps = 10.0
-    rotation: Literal[0, 90, 180, 270] = 0
+    rotation: Rotation = 0
     stall_s: Patience = 5.0
     frozen_s: Patience = 10.0
 
@@ -42,7 +43,7 @@ class VideoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     loop: bool = False
     fps: Fps | None = None
     width: Pixels | None = None
-    rotation: Literal[0, 90, 180, 270] = 0
+    rotation: Rotation = 0
     start: Annotated[datetime, Meta(tz=True)] | None = None
     patient: bool = False
     stall_s: Patience = 10.0
@@ -52,7 +53,8 @@ class VideoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
 class SyntheticSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="driver", tag="synthetic"):
     """A drawn world; `world` is a YAML file, or the world of the replay where it is left out.
 
-    With `stall_s` a frozen or absent picture ends the camera as with a real driver.
+    With `stall_s` a frozen or absent picture ends the camera as with a real driver. `hangs` is how far
+    the camera is turned clockwise where it is mounted, `rotation` what sets its pictures upright.
     """
 
     world: str = ""
@@ -61,6 +63,8 @@ class SyntheticSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     fps: Fps = 5.0
     seed: Annotated[int, Meta(ge=0)] = 1
     pace: Literal["timestamps", "fast"] = "fast"
+    hangs: Rotation = 0
+    rotation: Rotation = 0
     stall_s: Patience | None = None
 
 

@@ -12,13 +12,15 @@ from math import ceil
 from agent.camera import Surroundings
 from agent.camera.drawing import Painter
 from agent.camera.faults import BLIND, shift_px, spoiled
-from agent.camera.pictures import Picture, sealed
-from agent.camera.settings import SyntheticSettings
+from agent.camera.pictures import Picture, sealed, turned
+from agent.camera.settings import Rotation, SyntheticSettings
 from agent.camera.stage import Figure, Stage
 from agent.camera.stall import Stall
 from agent.camera.world import Fault, FaultKind
 from agent.errors import CameraError
 from agent.pixels import Box, Detection, Detections, Frame
+
+_TURNS: tuple[Rotation, ...] = (0, 90, 180, 270)
 
 
 class SyntheticCamera:
@@ -37,6 +39,7 @@ class SyntheticCamera:
         self._clock, self._start = surroundings.clock, surroundings.since()
         self._stage = Stage(self._scene, camera=name, aspect=settings.width / settings.height)
         self._painter = Painter(self._scene, name, settings.width, settings.height, settings.seed)
+        self._turn = _TURNS[(settings.hangs + settings.rotation) // 90 % 4]
         self._closed = threading.Event()
 
     def frames(self) -> Iterator[Frame]:
@@ -53,7 +56,7 @@ class SyntheticCamera:
             if stall:
                 stall.check(at, pixels)
             if pixels is not None:
-                yield Frame(self._name, at, sealed(pixels))
+                yield Frame(self._name, at, sealed(turned(pixels, self._turn)))
 
     def close(self) -> None:
         self._closed.set()
@@ -73,7 +76,7 @@ class SyntheticCamera:
         box = Box(max(0.0, left + right), max(0.0, top), min(1.0, far + right), min(1.0, bottom))
         if box.left >= box.right or box.top >= box.bottom:
             return None
-        return Detection(figure.label, min(1.0, figure.visible), box)
+        return Detection(figure.label, min(1.0, figure.visible), _turned(box, self._turn))
 
     def _pixels(self, number: int) -> Picture | None:
         t = number / self._settings.fps
@@ -99,3 +102,10 @@ class SyntheticCamera:
 
     def _concerns(self, fault: Fault, t: float) -> bool:
         return fault.camera in ("", self._name) and fault.holds(t)
+
+
+def _turned(box: Box, rotation: Rotation) -> Box:
+    """The box in a picture that was turned clockwise."""
+    for _ in range(rotation // 90):
+        box = Box(1.0 - box.bottom, box.left, 1.0 - box.top, box.right)
+    return box

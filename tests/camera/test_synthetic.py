@@ -140,6 +140,23 @@ def test_a_shifted_camera_sees_everybody_farther_right():
     assert coloured(frames[6], "person").left == pytest.approx(after.left * 320, abs=1.0)
 
 
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_camera_that_hangs_askew_shows_the_world_askew(turn: int):
+    """And its truth is where the colour is all the same."""
+    gate = camera(scene(bystander(at=(0.3, 0.7), size=0.5)), width=320, height=240, hangs=turn)
+    frame = next(gate.frames())
+    height, width = frame.pixels.shape[:2]
+    (item,) = gate.truth(frame.at).items
+    expected = [fraction * pixels for fraction, pixels in zip(item.box, (width, height) * 2, strict=True)]
+    assert coloured(frame, "person") == pytest.approx(expected, abs=1.0)
+
+
+def test_a_rotation_sets_the_picture_upright():
+    upright = next(camera(scene(walker())).frames())
+    corrected = next(camera(scene(walker()), hangs=90, rotation=270).frames())
+    assert np.array_equal(upright.pixels, corrected.pixels)
+
+
 def test_blur_takes_the_detail_and_noise_adds_some():
     sharp, blurred, noisy = (
         next(camera(scene(bystander(), faults=faults)).frames()).pixels
