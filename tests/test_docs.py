@@ -9,10 +9,12 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_args, get_type_hints
 
+import msgspec
 import pytest
 
 from agent import config, world
@@ -129,6 +131,27 @@ def test_the_runner_of_examples_sees_a_difference():
     assert matches("took ... ms\n", "took 12 ms\n")
     assert not matches("took ... ms", "took 12 s")
     assert not matches("", "something")
+
+
+# Options
+
+
+def options(kind: Any, seen: set[type]) -> Iterator[tuple[str, str]]:
+    """Every option that a document may have, with the struct that it belongs to."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind not in seen:
+        seen.add(kind)
+        yield from ((kind.__name__, field.encode_name) for field in msgspec.structs.fields(kind))
+        for inner in get_type_hints(kind, include_extras=True).values():
+            yield from options(inner, seen)
+    for inner in get_args(kind):
+        yield from options(inner, seen)
+
+
+def test_every_option_is_stated_in_the_reference():
+    """Named in code, in a table or in an example; what it means is for a person to judge."""
+    pages = "".join(page.read_text() for page in (CHECKOUT / "docs" / "reference").glob("*.md"))
+    stated = set(re.findall(r"\w+", "".join(re.findall(r"```.*?```|`[^`\n]+`", pages, re.DOTALL))))
+    assert not [f"{struct}.{name}" for struct, name in options(Config, set()) if name not in stated]
 
 
 # Words
