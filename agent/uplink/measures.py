@@ -18,7 +18,7 @@ LARGEST = 1e12
 
 _STATES = (
     "open", "tampered", "pressed", "stuck", "chatter", "fault", "implausible", "undervoltage",
-    "undervoltage_since_boot", "throttled", "throttled_since_boot", "clock_synced", "clock_rtc",
+    "undervoltage_since_boot", "throttled", "throttled_since_boot", "clock_synced", "clock_rtc", "xnnpack",
 )  # fmt: skip
 _COUNTS = (
     "count", "entered", "left", "in", "out", "occupancy", "count_mean", "count_max", "occupancy_mean", "occupancy_max",
