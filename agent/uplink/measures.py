@@ -30,6 +30,7 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
         **dict.fromkeys(_COUNTS, 1),  # a mean over an interval has a fraction
         **dict.fromkeys(("stay_s", "stayed_s", "uptime_s"), 0),
         "speed": 1,
+        "speed_class": 0,
         "fps": 1,
         "inference_ms": 0,
         "observed": 2,

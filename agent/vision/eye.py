@@ -1,0 +1,96 @@
+"""One camera's way of seeing: motion gate, detector, tracker, zones. Frames in, numbers out.
+
+Where nothing moves, nothing is inferred and what stands there goes on standing there; the gate's
+floor rate looks all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.pixels import Detections, Frame
+from agent.records import Observation
+from agent.vision import Detector
+from agent.vision.motion import Motion
+from agent.vision.settings import View, VisionSettings
+from agent.vision.tracker import Tracker
+from agent.vision.zones import Zones
+
+GAP_S = 1.0
+"""A camera that gives a frame at least this often sees all the time."""
+
+
+@dataclass(slots=True)
+class Attention:
+    """How much a camera saw since it last said so."""
+
+    since: float | None = None
+    last: float = 0.0
+    frames: int = 0
+    seen_s: float = 0.0
+    inferred: int = 0
+    inference_s: float = 0.0
+    motion: float = 0.0
+
+    def see(self, at: float, *, motion: float) -> None:
+        """A frame came."""
+        if self.since is None or at < self.last:
+            self.since = self.last = at
+        self.frames += 1
+        self.seen_s += min(at - self.last, GAP_S)
+        self.last = at
+        self.motion = max(self.motion, motion)
+
+    def numbers(self) -> dict[str, float]:
+        """The camera's own quantities over the time since the last call, which begins anew."""
+        elapsed = self.last - (self.since or 0.0)
+        told = {
+            "camera/fps": self.frames / elapsed if elapsed else 0.0,
+            "camera/observed": self.seen_s / elapsed if elapsed else 1.0,
+            "camera/motion": self.motion,
+        }
+        if self.inferred:
+            told["camera/inference_ms"] = 1000.0 * self.inference_s / self.inferred
+        self.since, self.frames, self.seen_s, self.inferred, self.inference_s, self.motion = (
+            self.last,
+            0,
+            0.0,
+            0,
+            0.0,
+            0.0,
+        )
+        return told
+
+
+class Eye:
+    """The eye of one camera; `detector` is shared with the others."""
+
+    def __init__(self, *, camera: str, view: View, settings: VisionSettings, detector: Detector) -> None:
+        self._camera = camera
+        self._detector = detector
+        self._motion = Motion(settings.motion)
+        self._tracker = Tracker(camera, settings.tracker)
+        self._zones = Zones(view, report_s=settings.report_s)
+        self._attention = Attention()
+        self._report_s = settings.report_s
+
+    def observe(self, frame: Frame) -> list[Observation]:
+        """What this frame says; the frame itself stays here."""
+        height, width = frame.pixels.shape[:2]
+        self._zones.aspect = width / height
+        wake = self._motion.update(frame)
+        self._attention.see(frame.at, motion=self._motion.share)
+        tracks = self._tracker.update(self._detect(frame)) if wake else self._tracker.rest(frame.at)
+        return [*self._own(frame.at), *self._zones.observe(tracks)]
+
+    def _detect(self, frame: Frame) -> Detections:
+        found = self._detector.detect(frame)
+        self._attention.inferred += 1
+        self._attention.inference_s += self._detector.invoke_s
+        return found
+
+    def _own(self, at: float) -> list[Observation]:
+        due = self._attention.since is None or at - self._attention.since >= self._report_s
+        if not due:
+            return []
+        return [Observation(self._camera, name, value, at) for name, value in self._attention.numbers().items()]
