@@ -135,11 +135,16 @@ def problems_in(name: str, problems: tuple[str, ...]) -> ConfigError:
 
 def read(path: Path, kind: type[T]) -> T:
     """The document at `path` as `kind`; a missing or unreadable file is a ConfigError too."""
+    return convert(read_plain(path), kind, name=str(path))
+
+
+def read_plain(path: Path) -> Any:
+    """Plain values of the document at `path`, not checked against any kind."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}", hint="give the path of a readable YAML file") from error
-    return convert(parse(text, name=str(path)), kind, name=str(path))
+    return parse(text, name=str(path))
 
 
 def _problems(value: Any, kind: Any, path: str) -> Iterator[str]:

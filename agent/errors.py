@@ -78,3 +78,7 @@ class OutboxFull(PiazzaError, OSError):
 
 class OutboxBroken(PiazzaError, OSError):
     """The spool's file or disk failed; the process ends, is started again and goes on from what is committed."""
+
+
+class StoreError(PiazzaError, OSError):
+    """A store's database that cannot be opened or written; what it has promised stays true."""

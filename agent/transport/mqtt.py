@@ -47,12 +47,12 @@ class MqttTransport:
     ) -> None:
         """`session_s`: how long the broker keeps our subscriptions and what comes for them, 0 not at all.
 
-        KeyFileError and ConfigError for TLS files that cannot work.
+        `client_id` is for a connection without a certificate. KeyFileError and ConfigError for TLS files that cannot work.
         """
         tls.context(address)
         self._address = address
         self._clock = clock
-        self._client_id = client_id or (tls.common_name(address.certificate) if address.certificate else "")
+        self._client_id = tls.common_name(address.certificate) if address.certificate else client_id
         self._session_s = session_s
         self._will = will
         self._protocol = Protocol.V5 if address.mqtt == "auto" else Protocol.V311

@@ -1,0 +1,107 @@
+"""The running store: messages in, rows committed, receipts out.
+
+The invariant: a receipt leaves after the commit that it speaks of, and a message is acknowledged to
+the broker after that, so a store that dies at any moment has promised nothing that it lacks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from agent.clock import Clock
+from agent.contract.envelope import open_envelope
+from agent.contract.jws import KeyRing
+from agent.contract.topics import CHAINED, Class, pattern
+from agent.errors import BrokerRefused, Refused
+from agent.subscriber.receipts import Receipts
+from agent.subscriber.store import Item, Store
+from agent.transport import Connected, Disconnected, Message, Transport
+
+log = logging.getLogger(__name__)
+
+KEPT = (*CHAINED, Class.STATE, Class.HEAD)
+POLL_S = 0.5
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the store has done since it began."""
+
+    fresh: int = 0
+    repeated: int = 0
+    equivocations: int = 0
+    refused: int = 0
+    receipts: int = 0
+
+
+class Keeper:
+    """Owned by one thread."""
+
+    def __init__(
+        self, transport: Transport, ring: KeyRing, store: Store, receipts: Receipts, *, union: str, clock: Clock
+    ) -> None:
+        self._transport = transport
+        self._ring = ring
+        self._store = store
+        self._receipts = receipts
+        self._union = union
+        self._clock = clock
+        self._stood = False
+        self.tally = Tally()
+
+    def run(self, stopped: Callable[[], bool], *, beat: Callable[[], None] = lambda: None) -> None:
+        """Work until `stopped`; BrokerRefused when the broker never lets us in."""
+        self.open()
+        try:
+            while not stopped():
+                self.run_once()
+                beat()
+        finally:
+            self._transport.close()
+
+    def open(self) -> None:
+        for klass in KEPT:
+            self._transport.subscribe(pattern(self._union, klass=klass))
+        self._transport.open()
+
+    def run_once(self, timeout_s: float = POLL_S) -> None:
+        """Take what has come, in one transaction."""
+        batch: list[Item] = []
+        for happening in self._transport.poll(timeout_s):
+            match happening:
+                case Message():
+                    batch += self._opened(happening)
+                case Connected():
+                    self._stood = True
+                    self._say_received(self._store.nodes())
+                case Disconnected(refused=True) if not self._stood:
+                    raise BrokerRefused(happening.why, hint=happening.hint)
+                case Disconnected():
+                    log.warning("no broker", extra={"why": happening.why})
+        if batch:
+            self._commit(batch)
+
+    def _opened(self, message: Message) -> list[Item]:
+        try:
+            return [Item(open_envelope(message.payload, self._ring, topic=message.topic), message.payload.decode())]
+        except Refused as refused:
+            self.tally.refused += 1
+            log.warning("refused", extra={"topic": message.topic, "why": refused.why})
+            return []
+
+    def _commit(self, batch: list[Item]) -> None:
+        taken = self._store.commit(batch, at=self._clock.now())
+        self.tally.fresh += taken.fresh
+        self.tally.repeated += taken.repeated
+        self.tally.equivocations += taken.equivocations
+        if taken.equivocations:
+            log.error("two contents under one number: a key is in two hands", extra={"nodes": taken.nodes})
+        self._say_received(taken.nodes)
+
+    def _say_received(self, nodes: Iterable[str]) -> None:
+        """Also for repetitions: a node that repeats has not had its receipt."""
+        for node in nodes:
+            topic, token = self._receipts.receipt(node, self._store.span(node))
+            self.tally.receipts += self._transport.publish(topic, token, retain=True) != 0

@@ -1,0 +1,162 @@
+"""The running store on a broker in a list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.clock import SimulatedClock
+from agent.contract.envelope import open_envelope
+from agent.contract.topics import Class, pattern
+from agent.contract.types import Data, ReceiptData
+from agent.errors import BrokerRefused, StoreError
+from agent.subscriber.keeper import Keeper
+from agent.subscriber.receipts import RANGES, Receipts
+from agent.subscriber.store import Store
+from agent.transport import Message
+from agent.transport.memory import MemoryBroker
+from tests.brokers.waiting import messages, opened
+from tests.contract.makers import AT, NODE, STORE, Chain, ring_of, signer
+from tests.subscriber.parts import head, several
+
+
+class Bench:
+    """A broker, a node that publishes what it is given and reads its receipts, and a store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = SimulatedClock(AT)
+        self.broker = MemoryBroker(self.clock)
+        self.chain = Chain()
+        self.ring = ring_of((self.chain.signer, "node", NODE), (signer("store"), "store", STORE))
+        self.keeper = self.begin()
+        self.node = self.broker.transport("node")
+        opened(self.node, pattern(klass="rcpt"))
+
+    def begin(self) -> Keeper:
+        keeper = Keeper(
+            self.broker.transport("store"),
+            self.ring,
+            Store(self.folder / "events.sqlite"),
+            Receipts(STORE, signer("store"), clock=self.clock),
+            union=NODE.union,
+            clock=self.clock,
+        )
+        keeper.open()
+        keeper.run_once(0.0)
+        return keeper
+
+    def publish(self, *batch: Message) -> None:
+        for one in batch:
+            self.node.publish(one.topic, one.payload)
+
+    def receipts(self) -> list[Data]:
+        found = [item for item in self.node.poll(0.0) if isinstance(item, Message)]
+        return [open_envelope(one.payload, self.ring, topic=one.topic).data for one in found]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_batch_is_answered_by_one_receipt_after_its_commit(bench: Bench):
+    bench.publish(*several(bench.chain, 5))
+    bench.keeper.run_once(0.0)
+    assert bench.receipts() == [ReceiptData(node=str(NODE), cum=5)]
+
+
+def test_the_receipt_is_retained_for_a_node_that_is_away(bench: Bench):
+    bench.publish(*several(bench.chain, 5))
+    bench.keeper.run_once(0.0)
+    late = bench.broker.transport("late")
+    opened(late)
+    late.subscribe(pattern(klass="rcpt"))
+    assert messages(late, 1)[0].retained
+
+
+def test_a_gap_is_named_by_ranges(bench: Bench):
+    first, _, *others = several(bench.chain, 5)
+    bench.publish(first, *others)
+    bench.keeper.run_once(0.0)
+    assert bench.receipts() == [ReceiptData(node=str(NODE), cum=1, ranges=((3, 5),))]
+
+
+def test_a_receipt_has_room_for_so_many_ranges_and_no_more(bench: Bench):
+    bench.publish(*several(bench.chain, 100)[1::2])
+    bench.keeper.run_once(0.0)
+    (receipt,) = bench.receipts()
+    assert isinstance(receipt, ReceiptData)
+    assert (receipt.cum, len(receipt.ranges)) == (0, RANGES)
+
+
+def test_a_repetition_is_answered_again(bench: Bench):
+    batch = several(bench.chain, 2)
+    bench.publish(*batch)
+    bench.keeper.run_once(0.0)
+    bench.publish(*batch)
+    bench.keeper.run_once(0.0)
+    assert len(bench.receipts()) == 2
+    assert bench.keeper.tally.repeated == 2
+
+
+def test_what_is_not_genuine_is_neither_kept_nor_answered(bench: Bench):
+    stranger = Chain(signer=signer("stranger"))
+    bench.publish(*several(stranger, 3))
+    bench.keeper.run_once(0.0)
+    assert bench.receipts() == []
+    assert (bench.keeper.tally.refused, bench.keeper.tally.fresh) == (3, 0)
+
+
+def test_heads_are_kept_without_a_receipt(bench: Bench):
+    bench.publish(head(bench.chain))
+    bench.keeper.run_once(0.0)
+    assert bench.receipts() == []
+
+
+def test_a_store_that_died_before_its_commit_gets_the_batch_again(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    bench.publish(*several(bench.chain, 3))
+
+    def disk_full(*_: object, **__: object) -> None:
+        raise StoreError("no space")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "commit", disk_full)
+        with pytest.raises(StoreError):
+            bench.keeper.run_once(0.0)
+    bench.broker.cut("store")
+    again = bench.begin()
+    again.run_once(0.0)
+    assert again.tally.fresh == 3
+    assert bench.receipts()[-1] == ReceiptData(node=str(NODE), cum=3)
+
+
+def test_a_broker_that_lost_its_memory_is_told_all_receipts_again(bench: Bench):
+    bench.publish(*several(bench.chain, 3))
+    bench.keeper.run_once(0.0)
+    bench.receipts()
+    bench.broker.crash(forget=True)
+    bench.keeper.run_once(0.0)
+    bench.keeper.run_once(0.0)
+    told = open_envelope(messages(bench.node, 1)[0].payload, bench.ring)
+    assert told.data == ReceiptData(node=str(NODE), cum=3)
+
+
+def test_a_store_that_is_never_let_in_ends_with_the_reason(bench: Bench):
+    bench.broker.refused["store"] = "not authorized"
+    bench.broker.cut("store")
+    with pytest.raises(BrokerRefused, match="not authorized"):
+        Keeper(
+            bench.broker.transport("store"),
+            bench.ring,
+            Store(Path(":memory:")),
+            Receipts(STORE, signer("store"), clock=bench.clock),
+            union=NODE.union,
+            clock=bench.clock,
+        ).run(lambda: False)
+
+
+def test_only_its_own_union_is_kept(bench: Bench):
+    assert all(topic.startswith(f"piazza/v1/{NODE.union}/") for topic in bench.keeper._transport._patterns)  # type: ignore[attr-defined]
+    assert {topic.split("/")[5] for topic in bench.keeper._transport._patterns} >= {Class.EVT, Class.AUDIT}  # type: ignore[attr-defined]

@@ -1,0 +1,154 @@
+"""Envelopes in SQLite, each once."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.contract.chain import Span
+from agent.contract.envelope import open_envelope
+from agent.contract.jws import Key, KeyRing
+from agent.contract.topics import NodeName
+from agent.errors import StoreError
+from agent.subscriber.store import Item, Store, Taken
+from agent.transport import Message
+from tests.contract.makers import NODE, Chain, signer
+from tests.subscriber.parts import dropping, head, message, several
+
+NAME = str(NODE)
+
+
+def items(messages: list[Message], ring: KeyRing) -> list[Item]:
+    return [Item(open_envelope(one.payload, ring, topic=one.topic), one.payload.decode()) for one in messages]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "events.sqlite")
+
+
+def test_a_batch_is_kept_and_owed_a_receipt(store: Store):
+    chain = Chain()
+    assert store.commit(items(several(chain, 3), chain.ring), at=1.0) == Taken(fresh=3, nodes=(NAME,))
+    assert tuple(store.span(NAME)) == ((1, 3),)
+
+
+def test_a_repetition_changes_nothing_and_is_owed_a_receipt_again(store: Store):
+    chain = Chain()
+    batch = items(several(chain, 3), chain.ring)
+    store.commit(batch, at=1.0)
+    assert store.commit(batch, at=2.0) == Taken(repeated=3, nodes=(NAME,))
+    assert store.count() == 3
+
+
+def test_a_second_content_under_one_number_is_kept_beside_the_first(store: Store, tmp_path: Path):
+    chain, clone = Chain(), Chain()
+    store.commit(items([message(chain)], chain.ring), at=1.0)
+    other = message(clone, kind="crossing")
+    assert store.commit(items([other], chain.ring), at=2.0).equivocations == 1
+    assert store.count() == 1
+    rows = sqlite3.connect(tmp_path / "events.sqlite")
+    assert rows.execute("SELECT token FROM equivocation").fetchall() == [(other.payload.decode(),)]
+    rows.close()
+
+
+def test_a_gap_shows_in_the_span(store: Store):
+    chain = Chain()
+    first, _, third = items(several(chain, 3), chain.ring)
+    store.commit([first, third], at=1.0)
+    assert tuple(store.span(NAME)) == ((1, 1), (3, 3))
+
+
+def test_numbers_that_the_node_signed_away_are_not_waited_for(store: Store):
+    chain = Chain()
+    first, *_ = several(chain, 4)
+    store.commit(items([first, dropping(chain, (2, 4))], chain.ring), at=1.0)
+    assert tuple(store.span(NAME)) == ((1, 5),)
+
+
+def test_spans_are_the_same_after_a_restart(store: Store, tmp_path: Path):
+    chain = Chain()
+    first, _, third = several(chain, 3)
+    store.commit(items([first, third, dropping(chain, (7, 9))], chain.ring), at=1.0)
+    before = tuple(store.span(NAME))
+    store.close()
+    assert tuple(Store(tmp_path / "events.sqlite").span(NAME)) == before
+
+
+def test_a_new_key_with_number_one_begins_a_new_chain(store: Store):
+    """A node that was replaced after a lightning stroke must not be taken for its predecessor."""
+    old, new = Chain(), Chain(signer=signer("the new card"))
+    ring = KeyRing()
+    for each in (old, new):
+        ring.add(Key(each.signer.kid, each.signer.public, "node", NAME))
+    store.commit(items(several(old, 5), ring), at=1.0)
+    assert store.commit(items(several(new, 2), ring), at=2.0).fresh == 2
+    assert tuple(store.span(NAME)) == ((1, 2),)
+    assert store.count() == 7
+    store.commit(items([message(old)], ring), at=3.0)
+    assert tuple(store.span(NAME)) == ((1, 2),)
+
+
+def test_a_renewed_key_in_the_middle_goes_on_with_the_chain(store: Store):
+    chain = Chain()
+    batch = items(several(chain, 2), chain.ring)
+    chain.signer = signer("renewed")
+    store.commit([*batch, *items([message(chain)], chain.ring)], at=1.0)
+    assert tuple(store.span(NAME)) == ((1, 3),)
+
+
+def test_only_the_newest_statement_of_a_topic_is_kept(store: Store, tmp_path: Path):
+    chain = Chain()
+    several(chain, 2)
+    told = [head(chain), head(chain)]
+    store.commit(items(told, chain.ring), at=1.0)
+    rows = sqlite3.connect(tmp_path / "events.sqlite")
+    assert rows.execute("SELECT token FROM statement").fetchall() == [(told[-1].payload.decode(),)]
+    rows.close()
+
+
+def test_tokens_come_back_as_they_were_signed(store: Store):
+    chain = Chain()
+    batch = several(chain, 3)
+    store.commit(items(batch[::-1], chain.ring), at=1.0)
+    assert [token for _, token in store.tokens(NAME)] == [one.payload.decode() for one in batch]
+
+
+def test_a_batch_that_fails_leaves_nothing_behind_and_owes_nothing(store: Store, tmp_path: Path):
+    """Disk full in the middle: the node keeps its rows, so the batch comes again."""
+    chain = Chain()
+    batch = items(several(chain, 3), chain.ring)
+    store.commit(batch[:1], at=1.0)
+    store._db.execute("PRAGMA max_page_count = 1")
+    big = [items([message(chain)], chain.ring)[0] for _ in range(60)]
+    with pytest.raises(StoreError, match="took nothing"):
+        store.commit([*batch[1:], *big], at=2.0)
+    assert tuple(store.span(NAME)) == ((1, 1),)
+    assert store.count() == 1
+    store._db.execute("PRAGMA max_page_count = 1000000")
+    assert store.commit(batch[1:], at=3.0).fresh == 2
+
+
+def test_a_place_that_holds_no_database_is_the_users_to_mend(tmp_path: Path):
+    (tmp_path / "events.sqlite").write_text("a letter to the mayor, not a database at all" * 50)
+    with pytest.raises(StoreError, match="not a database"):
+        Store(tmp_path / "events.sqlite")
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 5))
+def test_any_order_and_repetition_ends_in_the_same_rows(shuffler: random.Random, batches: int):
+    store, chain = Store(Path(":memory:")), Chain(name=NodeName("u", "c", "n"))
+    messages = items(several(chain, 9), chain.ring)
+    arriving = [*messages, *shuffler.sample(messages, 4)]
+    shuffler.shuffle(arriving)
+    for number in range(batches):
+        store.commit(arriving[number::batches], at=float(number))
+    assert tuple(store.span("u/c/n")) == ((1, 9),)
+    assert [seq for seq, _ in store.tokens("u/c/n")] == list(range(1, 10))
+    assert tuple(store._read_span("u/c/n")) == tuple(Span([(1, 9)]))
+    store.close()
