@@ -93,4 +93,7 @@ class Eye:
         due = self._attention.since is None or at - self._attention.since >= self._report_s
         if not due:
             return []
-        return [Observation(self._camera, name, value, at) for name, value in self._attention.numbers().items()]
+        told = self._attention.numbers()
+        if self._detector.accelerated is not None:
+            told["camera/xnnpack"] = float(self._detector.accelerated)
+        return [Observation(self._camera, name, value, at) for name, value in told.items()]
