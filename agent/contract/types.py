@@ -38,6 +38,7 @@ Instant = Annotated[
         description="RFC 3339 in UTC, milliseconds",
     ),
 ]
+KeyId = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9_-]{{43}}{END}", description="RFC 7638 thumbprint of a key")]
 EventId = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{16}}{END}")]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seq = Annotated[int, Meta(ge=1, le=MAX_SEQ)]
@@ -151,9 +152,14 @@ class HeadData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, o
 
 
 class ReceiptData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """`rcpt`: the store has committed everything up to `cum`, and the `ranges` beyond it."""
+    """`rcpt`: the store has committed everything up to `cum`, and the `ranges` beyond it.
+
+    `key` signed the highest of these numbers: a node that was replaced begins a new chain with a new
+    key, and a receipt for its predecessor must not let it delete.
+    """
 
     node: FullName
+    key: KeyId | Literal[""] = ""
     cum: Annotated[int, Meta(ge=0, le=MAX_SEQ)]
     ranges: Ranges = ()
 

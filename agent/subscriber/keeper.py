@@ -103,5 +103,5 @@ class Keeper:
     def _say_received(self, nodes: Iterable[str]) -> None:
         """Also for repetitions: a node that repeats has not had its receipt."""
         for node in nodes:
-            topic, token = self._receipts.receipt(node, self._store.span(node))
+            topic, token = self._receipts.receipt(node, self._store.held(node))
             self.tally.receipts += self._transport.publish(topic, token, retain=True) != 0

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.contract.chain import Span
+from agent.contract.chain import Range, Span
 from agent.contract.envelope import Envelope
 from agent.contract.jws import GENESIS
 from agent.contract.types import AuditData
@@ -20,7 +20,8 @@ from agent.errors import StoreError
 
 _TABLES = (
     # A node that gets a new key begins a new chain with number 1: `chain` counts them.
-    "CREATE TABLE IF NOT EXISTS node(name TEXT PRIMARY KEY, chain INTEGER NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS node(
+        name TEXT PRIMARY KEY, chain INTEGER NOT NULL, last INTEGER NOT NULL, kid TEXT NOT NULL) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS kid(name TEXT, kid TEXT, chain INTEGER, PRIMARY KEY(name, kid)) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS envelope(
         node TEXT NOT NULL, chain INTEGER NOT NULL, seq INTEGER NOT NULL, digest TEXT NOT NULL, klass TEXT NOT NULL,
@@ -49,6 +50,16 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What is here of a node's present chain: its numbers, and the key that signed the highest."""
+
+    chain: int = 0
+    last: int = 0
+    kid: str = ""
+    span: tuple[Range, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """An opened envelope with the token that it came in."""
 
@@ -68,13 +79,13 @@ class Store:
                 self._db.execute(table)
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}", hint="give the path of a database that can be written") from error
-        self._chains: dict[str, int] = dict(self._db.execute("SELECT name, chain FROM node"))
-        self._spans = {name: self._read_span(name) for name in self._chains}
+        self._held = {name: self._read_held(name, *row) for name, *row in self._db.execute("SELECT * FROM node")}
 
     def commit(self, items: Sequence[Item], *, at: float) -> Taken:
         """Keep a batch in one transaction; on an error nothing of it was kept, and nothing is owed."""
-        chains, spans = dict(self._chains), dict(self._spans)
+        before = dict(self._held)
         counts = {"fresh": 0, "repeated": 0, "equivocations": 0}
+        owed = sorted({str(item.envelope.topic.name) for item in items if item.envelope.seq})
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for item in items:
@@ -82,21 +93,21 @@ class Store:
                     counts[self._keep(item, at)] += 1
                 else:
                     self._keep_statement(item)
+            self._keep_held(owed)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._db.execute("ROLLBACK") if self._db.in_transaction else None
-            self._chains, self._spans = chains, spans
+            self._held = before
             raise StoreError(f"the store took nothing of a batch: {error}", hint="look at its disk") from error
-        owed = sorted({str(item.envelope.topic.name) for item in items if item.envelope.seq})
         return Taken(**counts, nodes=tuple(owed))
 
-    def span(self, node: str) -> Span:
-        """The numbers of a node's present chain that are here, or that the node signed away."""
-        return self._spans.get(node, Span())
+    def held(self, node: str) -> Held:
+        """What is here of a node, and what it signed away."""
+        return self._held.get(node, Held())
 
     def nodes(self) -> tuple[str, ...]:
         """All nodes that anything was kept of."""
-        return tuple(sorted(self._chains))
+        return tuple(sorted(self._held))
 
     def count(self) -> int:
         """Envelopes kept."""
@@ -105,7 +116,7 @@ class Store:
     def tokens(self, node: str) -> Iterable[tuple[int, str]]:
         """Number and token of a node's present chain, in order."""
         sql = "SELECT seq, token FROM envelope WHERE node = ? AND chain = ? ORDER BY seq"
-        return self._db.execute(sql, (node, self._chains.get(node, 0)))
+        return self._db.execute(sql, (node, self.held(node).chain))
 
     def close(self) -> None:
         self._db.close()
@@ -136,15 +147,17 @@ class Store:
 
     def _account(self, envelope: Envelope, node: str, chain: int) -> None:
         """The number is here; with a `dropped` record also those that will never come."""
-        if chain != self._chains[node]:
+        held = self._held[node]
+        if chain != held.chain:
             return
-        span = Span(self._spans.get(node, ()))
+        span = Span(held.span)
         span.add(envelope.seq, envelope.seq)
         if isinstance(envelope.data, AuditData) and envelope.data.action == "dropped":
             for first, last in envelope.data.ranges:
                 span.add(first, last)
                 self._db.execute("INSERT OR IGNORE INTO given_up VALUES(?, ?, ?, ?)", (node, chain, first, last))
-        self._spans[node] = span
+        newest = (envelope.seq, envelope.key.kid) if envelope.seq > held.last else (held.last, held.kid)
+        self._held[node] = Held(chain, *newest, tuple(span))
 
     def _chain_of(self, envelope: Envelope, node: str) -> int:
         """The chain that an envelope belongs to; a new key with number 1 begins the next one."""
@@ -152,13 +165,14 @@ class Store:
         known = self._db.execute("SELECT chain FROM kid WHERE name = ? AND kid = ?", (node, kid)).fetchone()
         if known is not None:
             return int(known[0])
-        begins = node not in self._chains or (envelope.seq == 1 and envelope.prev == GENESIS)
-        if begins:
-            self._chains[node] = self._chains.get(node, 0) + 1
-            self._spans[node] = Span()
-            self._db.execute("INSERT OR REPLACE INTO node VALUES(?, ?)", (node, self._chains[node]))
-        self._db.execute("INSERT INTO kid VALUES(?, ?, ?)", (node, kid, self._chains[node]))
-        return self._chains[node]
+        if node not in self._held or (envelope.seq == 1 and envelope.prev == GENESIS):
+            self._held[node] = Held(self.held(node).chain + 1)
+        self._db.execute("INSERT INTO kid VALUES(?, ?, ?)", (node, kid, self.held(node).chain))
+        return self.held(node).chain
+
+    def _keep_held(self, nodes: Iterable[str]) -> None:
+        rows = [(node, held.chain, held.last, held.kid) for node in nodes for held in [self._held[node]]]
+        self._db.executemany("INSERT OR REPLACE INTO node VALUES(?, ?, ?, ?)", rows)
 
     def _keep_statement(self, item: Item) -> None:
         """Only the newest word of a node about itself counts."""
@@ -168,15 +182,15 @@ class Store:
             (str(item.envelope.topic), item.envelope.recorded_at, item.token),
         )
 
-    def _read_span(self, node: str) -> Span:
-        """What is here, from the rows: runs of numbers without a gap are found by their distance to their rank."""
-        key = (node, self._chains[node])
+    def _read_held(self, node: str, chain: int, last: int, kid: str) -> Held:
+        """As it was at the last commit: runs of numbers without a gap are found by their distance to their rank."""
+        key = (node, chain)
         runs = self._db.execute(
             "SELECT min(seq), max(seq) FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS run FROM envelope"
             " WHERE node = ? AND chain = ?) GROUP BY run",
             key,
         )
         span = Span(runs)
-        for first, last in self._db.execute("SELECT first, last FROM given_up WHERE node = ? AND chain = ?", key):
-            span.add(first, last)
-        return span
+        for first, final in self._db.execute("SELECT first, last FROM given_up WHERE node = ? AND chain = ?", key):
+            span.add(first, final)
+        return Held(chain, last, kid, tuple(span))

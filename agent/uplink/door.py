@@ -202,7 +202,7 @@ REFUSALS = frozenset(
     {
         "not-declared", "not-a-number", "too-big", "malformed", "header", "unknown-key", "signature", "payload",
         "spelling", "source", "role", "topic", "chain", "data", "bad-topic", "bad-name", "bad-instant", "retained",
-        "expired", "ahead", "delivered", "class",
+        "expired", "ahead", "key", "delivered", "class",
     }
 )  # fmt: skip
 """`why` of everything that is refused, at the door or from outside."""

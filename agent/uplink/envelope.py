@@ -73,6 +73,7 @@ class Sealer:
         self._digests = digests
         self._trust = trust
         self._stated = 0
+        self.kid = signer.kid
         self._source = source(name)
         self._topics: dict[tuple[Class, str], str] = {}
 

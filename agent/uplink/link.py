@@ -183,7 +183,9 @@ class Link:
     def _believe(self, receipt: ReceiptData | None) -> None:
         if receipt is None or receipt.node != str(self._name):
             return
-        if max([receipt.cum, *(last for _, last in receipt.ranges)]) <= self._reader.last():
+        ahead = max([receipt.cum, *(last for _, last in receipt.ranges)]) > self._reader.last()
+        oldest = next((unverified.kid(row.token) for row in self._reader.after(0, limit=1)), receipt.key)
+        if not ahead and oldest == receipt.key:
             self._window.receive(cum=receipt.cum, ranges=receipt.ranges, at=self._clock.monotonic())
 
     def _acknowledged(self, answer: Acknowledged) -> None:

@@ -176,6 +176,8 @@ class Spool:
             raise Refused("topic", "it is for another node")
         match envelope.data:
             case ReceiptData():
+                if envelope.data.key != self._sealer.kid:
+                    raise Refused("key", "it is for another key of this node, so for another chain")
                 self._received(envelope.data)
                 return []
             case CommandData():

@@ -13,6 +13,14 @@ from agent.contract.topics import Class
 from agent.contract.types import Payload, ReceiptData, StateData
 from agent.errors import Refused
 
+
+class _Header(msgspec.Struct, frozen=True):
+    """The one member of a header that is looked at."""
+
+    kid: str
+
+
+_HEADER = msgspec.json.Decoder(_Header)
 _PAYLOAD = msgspec.json.Decoder(Payload)
 _RECEIPT = msgspec.json.Decoder(ReceiptData)
 _STATE = msgspec.json.Decoder(StateData)
@@ -25,6 +33,14 @@ def receipt(token: bytes) -> ReceiptData | None:
         return None if raw is None else _RECEIPT.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+
+
+def kid(token: str) -> str:
+    """The id of the key that a token claims to be signed by; empty where there is none."""
+    try:
+        return _HEADER.decode(unb64(token.partition(".")[0])).kid
+    except (Refused, msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
 
 
 def goes_down(token: str) -> bool:

@@ -20,6 +20,8 @@ from tests.brokers.waiting import messages, opened
 from tests.contract.makers import AT, NODE, STORE, Chain, ring_of, signer
 from tests.subscriber.parts import head, several
 
+KEY = signer("node").kid
+
 
 class Bench:
     """A broker, a node that publishes what it is given and reads its receipts, and a store."""
@@ -64,7 +66,7 @@ def bench(tmp_path: Path) -> Bench:
 def test_a_batch_is_answered_by_one_receipt_after_its_commit(bench: Bench):
     bench.publish(*several(bench.chain, 5))
     bench.keeper.run_once(0.0)
-    assert bench.receipts() == [ReceiptData(node=str(NODE), cum=5)]
+    assert bench.receipts() == [ReceiptData(node=str(NODE), key=KEY, cum=5)]
 
 
 def test_the_receipt_is_retained_for_a_node_that_is_away(bench: Bench):
@@ -80,7 +82,7 @@ def test_a_gap_is_named_by_ranges(bench: Bench):
     first, _, *others = several(bench.chain, 5)
     bench.publish(first, *others)
     bench.keeper.run_once(0.0)
-    assert bench.receipts() == [ReceiptData(node=str(NODE), cum=1, ranges=((3, 5),))]
+    assert bench.receipts() == [ReceiptData(node=str(NODE), key=KEY, cum=1, ranges=((3, 5),))]
 
 
 def test_a_receipt_has_room_for_so_many_ranges_and_no_more(bench: Bench):
@@ -129,7 +131,7 @@ def test_a_store_that_died_before_its_commit_gets_the_batch_again(bench: Bench, 
     again = bench.begin()
     again.run_once(0.0)
     assert again.tally.fresh == 3
-    assert bench.receipts()[-1] == ReceiptData(node=str(NODE), cum=3)
+    assert bench.receipts()[-1] == ReceiptData(node=str(NODE), key=KEY, cum=3)
 
 
 def test_a_broker_that_lost_its_memory_is_told_all_receipts_again(bench: Bench):
@@ -140,7 +142,7 @@ def test_a_broker_that_lost_its_memory_is_told_all_receipts_again(bench: Bench):
     bench.keeper.run_once(0.0)
     bench.keeper.run_once(0.0)
     told = open_envelope(messages(bench.node, 1)[0].payload, bench.ring)
-    assert told.data == ReceiptData(node=str(NODE), cum=3)
+    assert told.data == ReceiptData(node=str(NODE), key=KEY, cum=3)
 
 
 def test_a_store_that_is_never_let_in_ends_with_the_reason(bench: Bench):

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from agent.clock import SimulatedClock
 from agent.contract.envelope import Envelope, open_envelope, spell
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class, NodeName
-from agent.contract.types import Data, StateData
+from agent.contract.types import Data, ReceiptData, StateData
 from agent.records import Audit, ClockQuality, Event, Health, Phase, Reason, Severity, Stat
 from agent.uplink.door import Vocabulary
 from agent.uplink.envelope import Sealer
@@ -59,6 +61,8 @@ def sealer(clock: SimulatedClock | None = None) -> Sealer:
 
 def letter(klass: Class, data: Data, *, role: str = "store", retained: bool = False, node: NodeName = NODE) -> Letter:
     """A message signed by a party of the ring, as link would drop it."""
+    if isinstance(data, ReceiptData) and not data.key:
+        data = msgspec.structs.replace(data, key=signer("node").kid)
     token, _ = signer(role).seal(spell(payload(klass, data, name=PARTIES[role], kind="store")))
     return Letter(f"piazza/v1/{node}/{klass}/store", token.encode(), retained=retained)
 

@@ -20,7 +20,7 @@ from agent.uplink import numbers
 from agent.uplink.inbox import Letter
 from agent.uplink.link import HELD_S, TELL_S, Link
 from agent.uplink.settings import BudgetSettings, UplinkSettings
-from tests.contract.makers import NODE
+from tests.contract.makers import NODE, signer
 from tests.uplink.nodes import STATE, Node, event, health, letter
 
 MakeBench = Callable[..., "Bench"]
@@ -77,8 +77,8 @@ class Bench:
                 self.store_has = max(self.seqs())
                 self.receipt(self.store_has)
 
-    def receipt(self, cum: int, ranges: tuple[tuple[int, int], ...] = (), *, node: Any = NODE) -> None:
-        receipt = letter(Class.RCPT, ReceiptData(node=str(node), cum=cum, ranges=ranges))
+    def receipt(self, cum: int, ranges: tuple[tuple[int, int], ...] = (), *, node: Any = NODE, key: str = "") -> None:
+        receipt = letter(Class.RCPT, ReceiptData(node=str(node), key=key, cum=cum, ranges=ranges))
         self.receiver.publish(receipt.topic, receipt.payload, retain=True)
 
     def rows(self) -> list[Message]:
@@ -305,6 +305,18 @@ def test_a_receipt_for_another_node_or_from_the_future_moves_nothing(bench: Make
     one.receipt(1000)
     one.run()
     assert one.seqs() == [1, 2, 3, 4, 5]
+
+
+def test_a_receipt_for_a_predecessor_of_the_same_name_moves_nothing(bench: MakeBench):
+    """A replaced node finds the retained receipt of the one that was struck by lightning."""
+    one = bench()
+    one.put(7)
+    one.receipt(5, key=signer("its predecessor").kid)
+    one.run(5)
+    assert one.seqs() == [1, 2, 3, 4, 5]
+    one.node.tick(after_s=2.0)
+    one.node.spool.flush()
+    assert one.node.reader.after(0, limit=1)[0].seq == 1
 
 
 @pytest.mark.parametrize("payload", [b"", b"a.b.c", b"x" * 10_000, b"..", b"\xff.\xff.\xff"])

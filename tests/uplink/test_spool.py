@@ -13,7 +13,7 @@ from agent.contract.types import AckData, AuditData, CommandData, HeadData, Rece
 from agent.records import Phase
 from agent.uplink.inbox import DELIVERED, Letter
 from agent.uplink.outbox import WILL
-from tests.contract.makers import AT, NODE
+from tests.contract.makers import AT, NODE, signer
 from tests.uplink.nodes import STATE, Node, audit, event, health, letter, stat
 
 RECEIPT = ReceiptData(node=str(NODE), cum=2)
@@ -98,6 +98,7 @@ def test_a_receipt_of_the_store_lets_go_of_what_it_names(node: Node) -> None:
         (RECEIPT, "operator", "role"),
         (ReceiptData(node="romagna-faentina/brisighella/n-0018", cum=2), "store", "topic"),
         (ReceiptData(node=str(NODE), cum=6), "store", "ahead"),
+        (ReceiptData(node=str(NODE), cum=2, key=signer("its predecessor").kid), "store", "key"),
         (ReceiptData(node=str(NODE), cum=0, ranges=((1, 6),)), "store", "ahead"),
     ],
 )
