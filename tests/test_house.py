@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,15 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         yield from enumerate(content.decode(errors="replace").splitlines(), start=1)
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path) -> set[str]:
     """Top-level packages that a module imports, wherever in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         if isinstance(node, ast.ImportFrom) and not node.level:
@@ -102,7 +108,7 @@ def test_functions_are_short():
     sizes = sorted(
         (node.end_lineno or node.lineno) - node.lineno + 1
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.FunctionDef)
     )
     assert statistics.median(sizes) <= 8
@@ -115,7 +121,7 @@ def test_things_bear_the_nouns_of_the_trade():
         f"{path.name}: {node.name}"
         for path in MODULES
         if path.parent.name != "contract"  # its payloads are the contract's own `data` member
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.ClassDef) and vague.search(node.name)
     }
     assert not named
@@ -123,8 +129,7 @@ def test_things_bear_the_nouns_of_the_trade():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_a_module_says_what_it_is_for(path: Path):
-    tree = ast.parse(path.read_text())
-    assert not tree.body or ast.get_docstring(tree)
+    assert not tree(path).body or ast.get_docstring(tree(path))
 
 
 def test_a_foreign_library_is_imported_in_one_file_of_a_room():
