@@ -40,7 +40,7 @@ types:
 
 quick:
 	@echo "check: quick tests (pytest)"
-	@$(PYTEST) -q -m "not slow"
+	@$(PYTEST) -q -m "not slow" --numprocesses auto
 
 test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the faults too, under 25 minutes
 	@echo "test: all tests; those that miss a tool or data say so at the end"
