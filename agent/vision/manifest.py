@@ -61,18 +61,24 @@ class NanoDetDecoding(_Strict, frozen=True, forbid_unknown_fields=True, tag_fiel
 class SelfTest(_Strict, frozen=True, forbid_unknown_fields=True):
     """What the model answers to the test card.
 
-    `levels` are [output, flat index, level]. They may be off by `within` where XNNPACK works and by
-    `within_plain` where it does not; `sha256` is that of all outputs on the machine that wrote this.
+    `levels` are `output:flat index:level`, one after the other. They may be off by `within` where XNNPACK
+    works and by `within_plain` where it does not; `sha256` is that of all outputs on the machine that
+    wrote this.
     """
 
     sha256: Sha256
     within: Annotated[int, Meta(ge=0)]
     within_plain: Annotated[int, Meta(ge=0)]
-    levels: tuple[tuple[int, int, int], ...]
+    levels: Annotated[str, Meta(pattern=r"^[0-9]+:[0-9]+:-?[0-9]+( [0-9]+:[0-9]+:-?[0-9]+)*$")]
+
+    def expected(self) -> tuple[tuple[int, int, int], ...]:
+        """Output, flat index in it and level, of each."""
+        triples = (tuple(map(int, each.split(":"))) for each in self.levels.split())
+        return tuple((output, index, level) for output, index, level in triples)
 
 
 class Model(_Strict, frozen=True, forbid_unknown_fields=True):
-    """One file in the folder of models."""
+    """One file in the folder of models; `figures` are those of bench/detector.py."""
 
     file: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+\.tflite$")]
     sha256: Sha256

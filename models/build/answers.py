@@ -8,6 +8,7 @@ Each output gives its highest levels, where a fault shows most, and some evenly 
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def section(path: Path) -> str:
     if not interpreter.accelerated:
         raise SystemExit("XNNPACK is off on this machine: its answers are no reference")
     (told, answers), _ = interpreter.run(lambda buffer: draw_card(buffer[0]), lambda out: (digest(out), [*levels(out)]))
-    listed = ", ".join(f"[{output}, {index}, {level}]" for output, index, level in answers)
-    return f"{path.name}:\n    self_test:\n      sha256: {told}\n      levels: [{listed}]"
+    listed = textwrap.fill(" ".join(f"{output}:{index}:{level}" for output, index, level in answers), 100)
+    return f"{path.name}:\n    self_test:\n      sha256: {told}\n      levels: >-\n{textwrap.indent(listed, ' ' * 8)}"
 
 
 def main() -> None:
