@@ -66,11 +66,13 @@ class Painter:
         """Sensor noise: a window of a fixed grain, at a place that depends on the frame number."""
         if not self.scene.noise:
             return pixels
-        place = self.chance(number).integers(0, (self.height, self.width) * 2)
-        brighter, darker = (
-            self._grain[row : row + self.height, column : column + self.width] for row, column in place.reshape(2, 2)
-        )
-        return grained(pixels, brighter, darker)
+        return grained(pixels, self._window(number, "brighter"), self._window(number, "darker"))
+
+    def _window(self, number: int, what: str) -> Picture:
+        """A CRC scatters well enough here, and costs a hundredth of a new generator."""
+        scattered = crc32(f"{self.seed}/{number}/{what}".encode())
+        row, column = scattered % self.height, scattered // self.height % self.width
+        return self._grain[row : row + self.height, column : column + self.width]
 
     def _draw(self, pixels: Picture, figure: Figure) -> None:
         left, right = round(figure.box.left * self.width), round(figure.box.right * self.width)
