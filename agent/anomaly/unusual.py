@@ -52,14 +52,11 @@ class Unusual:
         self._baseline = Baseline(rule.model, rule.deviations, rule.least_spread, rule.warm_up, rule.half_life)
 
     def observe(self, value: float, at: float) -> Verdict:
-        self._begun(at).add(value)
+        self._at(at).add(value)
         return self._verdict()
 
     def wait(self, at: float) -> Verdict:
-        window = self._begun(at)
-        if at >= window.until:
-            self._end(window)
-            self._window = Window.at(window.until, self.rule.every_s)
+        self._at(at)
         return self._verdict()
 
     def restart(self, at: float) -> None:
@@ -76,9 +73,13 @@ class Unusual:
         """Take up what was learned before."""
         self._baseline.restore(state)
 
-    def _begun(self, at: float) -> Window:
+    def _at(self, at: float) -> Window:
+        """The window that `at` is in, after the one before it was judged."""
         if self._window is None:
             self._window = Window.at(at, self.rule.every_s)
+        if at >= self._window.until:
+            self._end(self._window)
+            self._window = Window.at(self._window.until, self.rule.every_s)
         return self._window
 
     def _end(self, window: Window) -> None:

@@ -30,17 +30,20 @@ _STATES = {
 }
 """Measures that are 1 or 0 -> what 1 means."""
 
+_SIGHT = ("camera/fps", "camera/observed")
+"""Without these a camera gives no pictures."""
+
 _PLURALS = {"person": "people", "bus": "buses"}
 
 
 _TEMPLATES = {
     "limit": "{seen}, {side} the limit of {limit}",
     "schedule": "{seen} outside the allowed hours",
-    "absence": "no {noun} for {observed_span}, at most {expected_span}",
+    "absence": "no {missed} for {observed_span}, at most {expected_span}",
     "stuck": "{noun} unchanged for {observed_span}, at most {expected_span}",
     "rate": "{seen}, at most {expected} within the window",
     "baseline": "{seen}, usually {limit}{learned}",
-    "stay": "a {label} stays {observed_span}, at most {expected_span}",
+    "stay": "{label} stays {observed_span}, at most {expected_span}",
     "occupancy": "{seen}, at most {limit}",
     "button": "the button was pressed{times}",
     "budget": "{observed} more not told one by one, at most {expected} an hour are",
@@ -128,7 +131,8 @@ def _said(event: EventLike) -> str:
         limit=_measured(reason.quantity, expected),
         side=_side(event, reason.observed - expected),
         noun=_noun(reason.quantity, label),
-        label=label or "thing",
+        missed="pictures" if reason.quantity in _SIGHT else _noun(reason.quantity, label),
+        label=_one(label or "thing"),
         observed=_figure(reason.observed),
         expected=_figure(expected),
         observed_span=span(reason.observed),
@@ -157,7 +161,8 @@ def _value(reason: ReasonLike, label: str) -> str:
     measure = reason.quantity.rpartition("/")[2]
     if measure in _STATES:
         return _STATES[measure] if reason.observed == 1.0 else f"{_STATES[measure]} {_figure(reason.observed)} times"
-    if "/" not in reason.quantity or measure in ("speed", "stay_s", "stayed_s"):
+    in_a_place = "/" in reason.quantity.partition("/")[2]
+    if not in_a_place or measure in ("speed", "stay_s", "stayed_s"):
         return f"{_noun(reason.quantity, label)} {_measured(reason.quantity, reason.observed)}"
     counted = f"{_figure(reason.observed)} {_plural(label, reason.observed)}"
     return counted if measure in ("count", "occupancy") else f"{counted} {measure}"
@@ -166,6 +171,10 @@ def _value(reason: ReasonLike, label: str) -> str:
 def _measured(quantity: str, value: float) -> str:
     unit = _unit(quantity)
     return f"{_figure(value)} {unit[1]}" if unit else _figure(value)
+
+
+def _one(label: str) -> str:
+    return f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
 
 
 def _noun(quantity: str, label: str) -> str:

@@ -33,6 +33,9 @@ def said(reason: Reason, *, phase: Phase = Phase.OPENED, source: str = "gate-cam
         ),
         (Reason("kerb/bus/out", "crossing", 1.0), "kerb/bus", "1 bus out"),
         (Reason("gate/person/stay_s", "stay", 31.0, 30.0), "gate/person", "a person stays 31 s, at most 30 s"),
+        (Reason("gate/object/stay_s", "stay", 301.0, 300.0), "gate/object", "an object stays 5 min 1 s, at most 5 min"),
+        (Reason("camera/fps", "absence", 40.0, 30.0), "", "no pictures for 40 s, at most 30 s"),
+        (Reason("camera/fps", "limit", 0.5, 2.0), "", "fps 0.5, under the limit of 2"),
         (Reason("gate/all/occupancy", "occupancy", 11.0, 10.0), "gate/", "11 present, at most 10"),
         (Reason("pressed", "button", 2.0, 0.0), "", "the button was pressed 2 times"),
         (
