@@ -29,7 +29,8 @@ class Thinner:
         if self._due is not None and t < self._due - period / 10:
             return False
         on_time = self._due is not None and t < self._due + period
-        self._due = (self._due if on_time and self._due is not None else t) + period
+        due = self._due if on_time and self._due is not None else t
+        self._due = max(due + period, t + 0.6 * period)  # after a late frame the next one does not follow at once
         return True
 
 
