@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from agent.camera import Camera, Surroundings, open_camera
 from agent.camera.settings import SyntheticSettings
 from agent.camera.world import Scene
 from agent.clock import Clock, local_offset
+from agent.commissioning import Commissioning
 from agent.config import CameraSection, Config, places, sources
 from agent.contract.topics import NodeName
 from agent.pipeline import Decider, Vitals
 from agent.sensors.settings import HostSettings
 from agent.uplink.door import Vocabulary
 from agent.vision import DETECTORS, Detector, manifest
+from agent.vision.backdrop import Backdrop
 from agent.vision.eye import Eye
 from agent.vision.settings import VisionSettings
 from agent.world import load as load_world
@@ -69,9 +72,18 @@ def camera(section: CameraSection, *, clock: Clock, scene: Scene | None = None, 
     return open_camera(section.id, settings, Surroundings(clock, start, scene))
 
 
-def eye(section: CameraSection, settings: VisionSettings, sight: Detector) -> Eye:
-    """What turns this camera's frames into numbers."""
-    return Eye(camera=section.id, view=section.view, settings=settings, detector=sight)
+def eye(section: CameraSection, settings: VisionSettings, sight: Detector, *, runtime: Path | None = None) -> Eye:
+    """What turns this camera's frames into numbers; `runtime` is where commissioning may draw the empty place."""
+    backdrop = None
+    if runtime:
+        backdrop = Backdrop(Commissioning(runtime).is_open, partial(_draw, runtime / f"backdrop-{section.id}.png"))
+    return Eye(camera=section.id, view=section.view, settings=settings, detector=sight, backdrop=backdrop)
+
+
+def _draw(path: Path, png: bytes) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(png)
+    fresh.replace(path)
 
 
 def digest(content: bytes) -> str:

@@ -43,6 +43,7 @@ class Node:
     learned: Path
     state: Callable[[], StateData]
     lamp: Lamp | None = None
+    numbers: Numbers | None = None
     _save: Every = field(default_factory=lambda: Every(SAVE_S))
     _resync: Every = field(default_factory=lambda: Every(RESYNC_S))
     _ready: bool = False
@@ -65,6 +66,8 @@ class Node:
         self.merge.stop()
 
     def _take(self, observation: Observation) -> None:
+        if self.numbers:
+            self.numbers.see(observation)
         self._put_all([*self._seen(observation), *self.decider.update(observation)])
         if observation.source == CLOCK:
             self._each_second(observation.at)
@@ -92,6 +95,8 @@ class Node:
 
     def _each_second(self, at: float) -> None:
         self.spool.tick(at)
+        if self.numbers:
+            self.numbers.write(at)
         monotonic = self.clock.monotonic()
         self.pulse.beat(OUTBOX, monotonic)
         if self.pulse.parts == {OUTBOX}:
@@ -110,3 +115,24 @@ class Node:
 
     def _save_learned(self) -> None:
         write_atomic(self.learned, msgspec.json.encode(self.decider.engine.state()))
+
+
+@dataclass(slots=True)
+class Numbers:
+    """The latest of every quantity, in a file in memory for whoever stands at this machine.
+
+    It never leaves the machine and holds what observations hold: numbers of zones and sensors.
+    """
+
+    path: Path
+    _latest: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def see(self, observation: Observation) -> None:
+        if observation.source != CLOCK:
+            self._latest.setdefault(observation.source, {})[observation.quantity] = observation.value
+
+    def write(self, at: float) -> None:
+        """Replace the file; not synced, because it means nothing after a restart."""
+        fresh = self.path.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode({"at": at, "sources": self._latest}))
+        fresh.replace(self.path)

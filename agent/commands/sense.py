@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -22,7 +23,7 @@ from agent.anomaly.lost import LostCameras
 from agent.camera import Camera
 from agent.clock import SystemClock
 from agent.commands import assembly
-from agent.commands.node import OUTBOX, Node
+from agent.commands.node import OUTBOX, Node, Numbers
 from agent.config import Config, load
 from agent.contract.types import StateData
 from agent.notify import Notify, Pulse
@@ -72,6 +73,7 @@ def _node(config: Config, cfg: str, stack: ExitStack) -> Node:
         stack.callback(camera.close)
     state = _state(digests, config, networked=any(camera.networked for camera in cameras.values()))
     learned = Path(config.state_dir) / "learned.json"
+    runtime = _runtime_folder()
     _restore(decider, learned)
     spool.birth(state())
     return Node(
@@ -80,8 +82,9 @@ def _node(config: Config, cfg: str, stack: ExitStack) -> Node:
         decider=decider,
         lost=_left_open(spool, decider, clock.now(), boot=boot),
         pulse=Pulse.of(Notify.of_service(), [*cameras, OUTBOX]),
-        merge=LiveMerge(_watched(config, cameras, sight), _read(config, clock, stack)),
+        merge=LiveMerge(_watched(config, cameras, sight, runtime), _read(config, clock, stack)),
         learned=learned,
+        numbers=Numbers(runtime / "numbers.json") if runtime else None,
         state=state,
         lamp=open_lamp(config.lamp) if config.lamp else None,
     )
@@ -128,9 +131,16 @@ def _left_open(spool: Spool, decider: Decider, at: float, *, boot: str) -> LostC
     return LostCameras(left, new_id=ids(boot))
 
 
-def _watched(config: Config, cameras: dict[str, Camera], sight: Detector | None) -> Sequence[Stream]:
+def _watched(
+    config: Config, cameras: dict[str, Camera], sight: Detector | None, runtime: Path | None
+) -> Sequence[Stream]:
     return [
-        watch(section.id, cameras[section.id], section.view.masks, assembly.eye(section, config.vision, sight))
+        watch(
+            section.id,
+            cameras[section.id],
+            section.view.masks,
+            assembly.eye(section, config.vision, sight, runtime=runtime),
+        )
         for section in config.cameras
         if sight is not None
     ]
@@ -143,6 +153,12 @@ def _read(config: Config, clock: SystemClock, stack: ExitStack) -> Sequence[Stre
         stack.callback(sensor.close)
         streams.append(read(sensor, clock))
     return streams
+
+
+def _runtime_folder() -> Path | None:
+    """The folder in memory that systemd made for this service; none on a bench that has no such thing."""
+    named = os.environ.get("RUNTIME_DIRECTORY", "")
+    return Path(named) if named else None
 
 
 def _restore(decider: Decider, learned: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from agent.pixels import Detections, Frame
 from agent.records import Observation
 from agent.vision import Detector
+from agent.vision.backdrop import Backdrop
 from agent.vision.motion import Motion
 from agent.vision.settings import View, VisionSettings
 from agent.vision.tracker import Tracker
@@ -63,15 +64,24 @@ class Attention:
 
 
 class Eye:
-    """The eye of one camera; `detector` is shared with the others."""
+    """The eye of one camera; `detector` is shared with the others, `backdrop` is for commissioning."""
 
-    def __init__(self, *, camera: str, view: View, settings: VisionSettings, detector: Detector) -> None:
+    def __init__(
+        self,
+        *,
+        camera: str,
+        view: View,
+        settings: VisionSettings,
+        detector: Detector,
+        backdrop: Backdrop | None = None,
+    ) -> None:
         self._camera = camera
         self._detector = detector
         self._motion = Motion(settings.motion)
         self._tracker = Tracker(camera, settings.tracker)
         self._zones = Zones(view, report_s=settings.report_s)
         self._attention = Attention()
+        self._backdrop = backdrop
         self._report_s = settings.report_s
 
     def observe(self, frame: Frame) -> list[Observation]:
@@ -81,6 +91,8 @@ class Eye:
         wake = self._motion.update(frame)
         self._attention.see(frame.at, motion=self._motion.share)
         tracks = self._tracker.update(self._detect(frame)) if wake else self._tracker.rest(frame.at)
+        if self._backdrop:
+            self._backdrop.see(frame, tracks)
         return [*self._own(frame.at), *self._zones.observe(tracks)]
 
     def _detect(self, frame: Frame) -> Detections:

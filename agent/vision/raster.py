@@ -98,3 +98,17 @@ def _in_pixels(polygon: Polygon, *, height: int, width: int) -> NDArray[np.int32
     """Fixed-point pixel centres: the fraction 0 is the outer edge of the first pixel within the border."""
     points = np.asarray(polygon, np.float64) * (width, height) + (_BORDER_PX - 0.5)
     return np.round(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+
+
+def small(picture: Picture, *, width: int) -> Picture:
+    """The picture `width` wide, each pixel the mean of what it covers."""
+    height = max(1, round(width * picture.shape[0] / picture.shape[1]))
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def as_png(picture: Picture) -> bytes:
+    """The picture as a PNG file."""
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise ValueError("the picture could not be encoded")
+    return encoded.tobytes()
