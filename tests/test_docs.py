@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib
 import json
@@ -18,6 +19,7 @@ import msgspec
 import pytest
 
 from agent import config, world
+from agent.cli import VERBS
 from agent.config import Config
 from agent.contract.topics import Class
 from agent.documents import convert, parse
@@ -152,6 +154,18 @@ def test_every_option_is_stated_in_the_reference():
     pages = "".join(page.read_text() for page in (CHECKOUT / "docs" / "reference").glob("*.md"))
     stated = set(re.findall(r"\w+", "".join(re.findall(r"```.*?```|`[^`\n]+`", pages, re.DOTALL))))
     assert not [f"{struct}.{name}" for struct, name in options(Config, set()) if name not in stated]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_stated_with_its_options(verb: str):
+    """The row of a verb names every option, or sends its reader to `--help`."""
+    page = (CHECKOUT / "docs" / "reference" / "command.md").read_text()
+    row = re.search(rf"^\| `{verb}` \|.*$", page, re.MULTILINE)
+    assert row
+    parser = argparse.ArgumentParser(add_help=False)
+    importlib.import_module(f"agent.commands.{verb}").add_arguments(parser)
+    asked = {name for action in parser._actions for name in action.option_strings}
+    assert f"piazza {verb} --help" in row[0] or asked <= set(re.findall(r"--[a-z-]+", row[0]))
 
 
 # Words
