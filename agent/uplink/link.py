@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -32,19 +31,19 @@ from agent.transport import (
     Transport,
     Will,
 )
-from agent.uplink import numbers, unverified
-from agent.uplink.budget import HOUR_S, Budget, size_of
+from agent.transport.backoff import Backoff
+from agent.uplink import unverified
 from agent.uplink.inbox import DELIVERED, Inbox, Letter
+from agent.uplink.ledger import Counts, Ledger
 from agent.uplink.outbox import WILL, Row, Statement
 from agent.uplink.settings import UplinkSettings
-from agent.uplink.window import Window
+from agent.uplink.window import LONGEST_RESEND, Window
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.1
 """How soon a row is seen after it was committed."""
 
-TELL_S = 30.0
 HELD_S = 60.0
 """How soon rows that the budget or the broker held back are tried again."""
 
@@ -61,15 +60,6 @@ class Reader(Protocol):
     def after(self, seq: int, *, limit: int) -> list[Row]: ...
     def statements(self) -> list[Statement]: ...
     def last(self) -> int: ...
-
-
-@dataclass(slots=True)
-class Counts:
-    """What link tells of itself."""
-
-    sessions: int = 0
-    resent: int = 0
-    refused: int = 0
 
 
 class Link:
@@ -93,8 +83,9 @@ class Link:
         self._by_puback = settings.delete_on == "puback"
         self._clock = clock
         self._window = Window(size=settings.window, resend_s=settings.resend_s, randomness=randomness)
-        self._budget = Budget({klass: getattr(settings.budget, f"{klass}_kb") * 1024 for klass in numbers.BUDGETED})
+        self._ledger = Ledger(inbox.folder, settings.budget, clock=clock)
         self._resend_s = settings.resend_s
+        self._nobody = Backoff(randomness, first_s=1.0, most_s=settings.resend_s * LONGEST_RESEND)
         self._connected = False
         self._said: dict[str, int] = {}
         self._shut: dict[Class, float] = {}
@@ -102,8 +93,11 @@ class Link:
         self._delivered = Span()
         self._highest_sent = 0
         self._down = False
-        self._tell_at = 0.0
-        self.counts = Counts()
+
+    @property
+    def counts(self) -> Counts:
+        """What has happened since this object was made."""
+        return self._ledger.counts
 
     def run(self, stopped: Callable[[], bool], *, beat: Callable[[], None] = lambda: None) -> None:
         """Work until `stopped`; `beat` is called each time the outbox was looked at."""
@@ -116,8 +110,7 @@ class Link:
             self.close()
 
     def open(self) -> None:
-        """Take up the hour's budget where the last run left it, and start connecting."""
-        self._restore_budget()
+        """Start connecting."""
         for klass in READS:
             self._transport.subscribe(pattern(self._name.union, self._name.comune, self._name.node, klass))
         self._see_will(self._reader.statements())
@@ -126,31 +119,31 @@ class Link:
     def close(self) -> None:
         """Leave; unless sense has said that the node goes down, the broker will say that it is lost."""
         if self._connected:
-            self._say_statements(self._reader.statements())
+            self._fill()
+            self._say_statements(self._reader.statements(), Class.STATE, Class.HEAD)
         self._transport.close(lost=not self._down)
         self._connected = False
-        self._tell()
+        self._ledger.tell(connected=False, now=True)
 
     def run_once(self, timeout_s: float = LOOK_S) -> None:
         """Hear what happened, hand over what waits."""
         for happening in self._transport.poll(timeout_s):
             self._hear(happening)
-        if self._connected:
-            self._send_again()
-            self._fill()
         statements = self._reader.statements()
         self._see_will(statements)
         if self._connected:
-            self._say_statements(statements)
-        if self._clock.monotonic() >= self._tell_at:
-            self._tell()
+            self._say_statements(statements, Class.STATE)
+            self._send_again()
+            self._fill()
+            self._say_statements(statements, Class.HEAD)
+        self._ledger.tell(connected=self._connected)
 
     def _hear(self, happening: Happening) -> None:
         match happening:
             case Connected():
                 log.info("session with the broker stands", extra={"mqtt": happening.protocol})
                 self._connected = True
-                self.counts.sessions += 1
+                self._ledger.counts.sessions += 1
                 self._begin_session()
             case Disconnected():
                 self._connected = False
@@ -165,7 +158,7 @@ class Link:
     def _begin_session(self) -> None:
         self._window.lose_session()
         self._said.clear()
-        self._tell()
+        self._ledger.tell(connected=self._connected, now=True)
 
     def _receive(self, message: Message) -> None:
         """Keep a letter for sense; a receipt also moves the window."""
@@ -186,23 +179,28 @@ class Link:
         ahead = max([receipt.cum, *(last for _, last in receipt.ranges)]) > self._reader.last()
         oldest = next((unverified.kid(row.token) for row in self._reader.after(0, limit=1)), receipt.key)
         if not ahead and oldest == receipt.key:
+            self._nobody.reset()
             self._window.receive(cum=receipt.cum, ranges=receipt.ranges, at=self._clock.monotonic())
 
     def _acknowledged(self, answer: Acknowledged) -> None:
         found = self._window.find(answer.mid)
         if answer.reason > NOBODY_SUBSCRIBES:
-            self.counts.refused += 1
+            self._ledger.counts.refused += 1
         if found is None:
             return
         seq, klass = found
         now = self._clock.monotonic()
-        if answer.reason > NOBODY_SUBSCRIBES:
+        if answer.reason == NOBODY_SUBSCRIBES:
+            self._window.turned_away(seq)
+            if self._look_again_at is None:
+                self._look_again(now + self._nobody.next_s())
+        elif answer.reason > NOBODY_SUBSCRIBES:
             if self._shut.get(klass, 0.0) <= now:
                 log.warning("the broker takes no message of this class", extra={"class": klass, "code": answer.reason})
             self._shut[klass] = now + self._resend_s
             self._window.turned_away(seq)
             self._look_again(now + self._resend_s)
-        elif self._by_puback and answer.delivered:
+        elif self._by_puback:
             self._report_delivered(seq, now)
 
     def _report_delivered(self, seq: int, now: float) -> None:
@@ -236,14 +234,14 @@ class Link:
     def _send(self, row: Row) -> bool:
         """Hand over one row, or hold it back for later; False when the session is gone."""
         klass, payload, now = Class(row.klass), row.token.encode(), self._clock.monotonic()
-        if self._shut.get(klass, 0.0) > now or not self._budget.take(klass, size_of(row.topic, payload), at=now):
+        if self._shut.get(klass, 0.0) > now or not self._ledger.take(klass, row.topic, payload):
             self._look_again(now + HELD_S)
             return True
         mid = self._transport.publish(row.topic, payload, retain=klass in RETAINED, expires_s=EXPIRES_S.get(klass))
         if mid == 0:
             return False
         self._window.sent(row.seq, klass, mid, at=now)
-        self.counts.resent += row.seq <= self._highest_sent
+        self._ledger.counts.resent += row.seq <= self._highest_sent
         self._highest_sent = max(self._highest_sent, row.seq)
         return True
 
@@ -256,36 +254,17 @@ class Link:
                 topic = Topic(self._name, Class.STATE, ITSELF)
                 self._transport.set_will(Will(str(topic), statement.token.encode()))
 
-    def _say_statements(self, statements: list[Statement]) -> None:
-        """Publish state and head when they are new, and all of them in a new session."""
+    def _say_statements(self, statements: list[Statement], *classes: Class) -> None:
+        """Publish statements of these classes when they are new, and all of them in a new session."""
         for statement in statements:
             if statement.topic == WILL or self._said.get(statement.topic) == statement.version:
                 continue
             klass, payload = Topic.parse(statement.topic).klass, statement.token.encode()
+            if klass not in classes:
+                continue
             if klass is Class.STATE:
                 self._down = unverified.goes_down(statement.token)
-            if not self._budget.take(klass, size_of(statement.topic, payload), at=self._clock.monotonic()):
+            if not self._ledger.take(klass, statement.topic, payload):
                 continue
             if self._transport.publish(statement.topic, payload, retain=True) != 0:
                 self._said[statement.topic] = statement.version
-
-    def _tell(self) -> None:
-        """Leave our numbers where sense finds them."""
-        now = self._clock.monotonic()
-        self._tell_at = now + TELL_S
-        spent = {f"link_{klass}_kb_h": self._budget.spent(klass, at=now) / 1024 for klass in numbers.BUDGETED}
-        counted = {
-            "link_connected": float(self._connected),
-            "link_sessions": self.counts.sessions,
-            "link_resent": self.counts.resent,
-            "link_refused": self.counts.refused,
-        }
-        numbers.write(self._inbox.folder, {**counted, **spent}, at=self._clock.now())
-
-    def _restore_budget(self) -> None:
-        """A link that restarts again and again must not send more than one that does not."""
-        told = numbers.read(self._inbox.folder)
-        age_s = min(max(self._clock.now() - told.get(numbers.AT, 0.0), 0.0), 2 * HOUR_S)
-        for klass in numbers.BUDGETED:
-            spent = round(told.get(f"link_{klass}_kb_h", 0.0) * 1024)
-            self._budget.add(klass, spent, at=self._clock.monotonic() - age_s)

@@ -102,8 +102,10 @@ class Mosquitto:
 
     def _end(self, how: signal.Signals) -> None:
         if self.process is not None:
-            self.process.send_signal(how)
-            self.process.wait()
+            while self.process.poll() is None:  # while it starts, mosquitto forgets a signal that it has heard
+                self.process.send_signal(how)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(0.5)
             self.process = None
             self.reader.join()
 

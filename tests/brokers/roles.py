@@ -1,32 +1,22 @@
-"""The access list of the contract for the nodes and roles that tests use, literal comune and all."""
+"""The access list of the contract for one node, one store and one watcher; the node's comune is literal."""
 
 from __future__ import annotations
 
 from agent.contract.topics import NodeName, pattern
 
-NODE = NodeName("romagna", "brisighella", "n-0017")
-OTHER = NodeName("romagna", "faenza", "n-0018")
-UNION = NODE.union
-
-_WRITES = ("state", "evt", "stat", "health", "audit", "head", "res")
-_READS = ("rcpt", "cmd", "ack", "cfg", "ota")
+SAYS = ("state", "evt", "stat", "health", "audit", "head", "res")
+HEARS = ("rcpt", "cmd", "ack", "cfg", "ota")
 
 
-def _of(name: NodeName, klass: str) -> str:
-    return pattern(name.union, name.comune, name.node, klass)
+def rights(node: NodeName, *, store: str, watcher: str) -> dict[str, list[str]]:
+    """Party -> what mosquitto lets it do."""
+    union = node.union
 
+    def own(klass: str) -> str:
+        return pattern(union, node.comune, node.node, klass)
 
-def node_rights(name: NodeName) -> list[str]:
-    return [f"write {_of(name, klass)}" for klass in _WRITES] + [f"read {_of(name, klass)}" for klass in _READS]
-
-
-RIGHTS = {
-    NODE.node: node_rights(NODE),
-    OTHER.node: node_rights(OTHER),
-    "store": [f"read {pattern(UNION, klass=klass)}" for klass in _WRITES]
-    + [f"readwrite {pattern(UNION, klass='rcpt')}"],
-    "operator": [f"read {pattern(UNION, klass=klass)}" for klass in (*_WRITES, "rcpt", "ack")]
-    + [f"write {pattern(UNION, klass=klass)}" for klass in ("cmd", "ack")],
-    "public": [f"read {pattern(UNION, klass='pub')}"],
-}
-"""Role -> what mosquitto lets it do."""
+    return {
+        str(node): [f"write {own(klass)}" for klass in SAYS] + [f"read {own(klass)}" for klass in HEARS],
+        store: [f"read {pattern(union, klass=klass)}" for klass in SAYS] + [f"write {pattern(union, klass='rcpt')}"],
+        watcher: [f"read {pattern(union, klass=klass)}" for klass in (*SAYS, *HEARS)],
+    }

@@ -18,7 +18,8 @@ from agent.transport import Message, Will
 from agent.transport.memory import MemoryBroker, MemoryTransport, Weather
 from agent.uplink import numbers
 from agent.uplink.inbox import Letter
-from agent.uplink.link import HELD_S, TELL_S, Link
+from agent.uplink.ledger import TELL_S
+from agent.uplink.link import HELD_S, Link
 from agent.uplink.settings import BudgetSettings, UplinkSettings
 from tests.contract.makers import NODE, signer
 from tests.uplink.nodes import STATE, Node, event, health, letter
@@ -383,6 +384,19 @@ def test_nobody_subscribing_is_not_delivery(bench: MakeBench):
     one.node.tick(after_s=2.0)
     one.node.spool.flush()
     assert [row.seq for row in one.node.reader.after(0, limit=10)][:2] == [1, 2]
+
+
+def test_a_store_that_comes_a_little_late_is_not_kept_waiting(bench: MakeBench):
+    one = bench()
+    one.receiver.close()
+    one.broker.crash(forget=True)
+    one.put(3)
+    for _ in range(3):
+        one.link.run_once(0.1)
+    one.receiver.open()
+    one.receiver.poll(0.0)
+    one.run(5, each_s=1.0)
+    assert one.seqs() == [1, 2, 3]
 
 
 def test_where_the_configuration_says_so_the_brokers_word_deletes(bench: MakeBench):
