@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -69,20 +70,29 @@ def open_writer(path: Path, *, max_mb: int, connect: Connect) -> sqlite3.Connect
         path.touch(mode=MODE)
         path.chmod(MODE)
         db = connect(path)
-        for setting in (
-            f"page_size = {PAGE_BYTES}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
-            f"journal_size_limit = {4 * CHECKPOINT_PAGES * PAGE_BYTES}",
-            f"max_page_count = {max_pages(max_mb)}",
-        ):
-            db.execute(f"PRAGMA {setting}").fetchall()
-        for table in _TABLES:
-            db.execute(table)
     except (sqlite3.Error, OSError) as error:
         raise failure(error, path) from error
+    try:
+        _prepare(db, max_mb=max_mb)
+    except sqlite3.Error as error:
+        with suppress(sqlite3.Error):
+            db.close()
+        raise failure(error, path) from error
     return db
+
+
+def _prepare(db: sqlite3.Connection, *, max_mb: int) -> None:
+    for setting in (
+        f"page_size = {PAGE_BYTES}",
+        "synchronous = EXTRA",  # FULL, and the rollback journal of the first page cannot come back
+        "journal_mode = WAL",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        f"journal_size_limit = {4 * CHECKPOINT_PAGES * PAGE_BYTES}",
+        f"max_page_count = {max_pages(max_mb)}",
+    ):
+        db.execute(f"PRAGMA {setting}").fetchall()
+    for table in _TABLES:
+        db.execute(table)
 
 
 def max_pages(max_mb: int) -> int:

@@ -1,0 +1,41 @@
+"""Rows F2, F3 and F15 of the fault matrix: a slice each time, the whole column when slow tests are asked for."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+
+from tests.faults import f02_power_cut, f03_disk_errors, f15_tampering
+from tests.faults.row import line
+
+ROWS = [
+    (f02_power_cut, "F2 power cut", 60, 10_000),
+    (f03_disk_errors, "F3 disk errors", 200, 20_000),
+    (f15_tampering, "F15 tampering", 28, 10_000),
+]
+
+
+def counted(row: ModuleType, name: str, count: int) -> dict[str, int]:
+    """The row's counts that must be zero, after printing all of them."""
+    counts = row.run(count=count, seed=1)
+    print(f"\n{line(name, counts)} (seed 1)")
+    return {bad: counts[bad] for bad in row.BAD if counts[bad]}
+
+
+@pytest.mark.parametrize(("row", "name", "slice_", "column"), ROWS, ids=[name for _, name, *_ in ROWS])
+def test_a_slice_of_the_row_holds(row: ModuleType, name: str, slice_: int, column: int) -> None:
+    assert counted(row, name, slice_) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("row", "name", "slice_", "column"), ROWS, ids=[name for _, name, *_ in ROWS])
+def test_the_whole_row_holds(row: ModuleType, name: str, slice_: int, column: int) -> None:
+    assert counted(row, name, column) == {}
+
+
+def test_the_power_cut_finds_the_loss_of_an_outbox_that_does_not_sync() -> None:
+    """The control: without the outbox's care the same cuts do lose committed events."""
+    counts = f02_power_cut.run(count=40, seed=1, synchronous="NORMAL")
+    assert counts["lost"] > 0
