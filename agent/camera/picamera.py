@@ -1,7 +1,8 @@
 """The CSI camera through libcamera; the only import of picamera2.
 
 The ISP scales the small stream that is looked at, so no large picture ever reaches Python. What was
-asked for is only a wish: size, format, stride and transform are read back after configuring.
+asked for is only a wish: size, format and row padding are read back after configuring. Pictures are
+turned here and never by the sensor, since libcamera may say that it flipped and not have done it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from agent.camera import Surroundings
 from agent.camera.pace import Thinner
 from agent.camera.pictures import LAYOUTS, Picture, rgb_from, sealed, turned
-from agent.camera.settings import PiCameraSettings, Rotation
+from agent.camera.settings import PiCameraSettings
 from agent.camera.stall import Stall
 from agent.errors import CameraError
 from agent.pixels import Frame
@@ -30,21 +31,12 @@ LETTING_GO_S = 3.0
 """How long closing may take: a camera that hangs may hang here too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
-    """What is used of picamera2 and libcamera; tests hand in their own."""
-
-    picamera2: Any
-    transform: Callable[..., Any]
-
-
-def installed() -> Library:
-    """The real libraries; CameraError where they are not."""
+def installed() -> Any:
+    """The class Picamera2; CameraError where the library is not."""
     try:
-        picamera2, libcamera = importlib.import_module("picamera2"), importlib.import_module("libcamera")
+        return importlib.import_module("picamera2").Picamera2
     except ImportError as error:
         raise CameraError(f"picamera2 cannot be used: {error}", hint="apt-get install python3-picamera2") from error
-    return Library(picamera2.Picamera2, libcamera.Transform)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +47,9 @@ class _Stream:
     layout: str
     width: int
     height: int
-    turn: Rotation
 
     def picture(self, array: Picture) -> Picture:
-        return sealed(turned(rgb_from(array, layout=self.layout, width=self.width, height=self.height), self.turn))
+        return rgb_from(array, layout=self.layout, width=self.width, height=self.height)
 
 
 class PiCamera:
@@ -72,7 +63,7 @@ class PiCamera:
         settings: PiCameraSettings,
         surroundings: Surroundings,
         *,
-        library: Callable[[], Library] = installed,
+        library: Callable[[], Any] = installed,
     ) -> None:
         self._name, self._settings, self._clock, self._library = name, settings, surroundings.clock, library
         self._closed = threading.Event()
@@ -81,39 +72,35 @@ class PiCamera:
         self._closed.set()
 
     def frames(self) -> Iterator[Frame]:
-        library = self._library()
-        device = self._opened(library)
+        device = self._opened(self._library())
         try:
-            stream = self._started(device, library)
-            yield from self._watched(device, stream)
+            yield from self._watched(device, self._started(device))
         finally:
             _let_go(device)
 
-    def _opened(self, library: Library) -> Any:
-        attached = library.picamera2.global_camera_info()
+    def _opened(self, picamera2: Any) -> Any:
+        attached = picamera2.global_camera_info()
         if self._settings.number >= len(attached):
             raise CameraError(
                 f"camera '{self._name}': number {self._settings.number} is not attached; {_listed(attached)}",
                 hint="switch the node off, push the ribbon cable home at both ends, and look at `rpicam-hello --list`",
             )
         try:
-            return library.picamera2(self._settings.number)
+            return picamera2(self._settings.number)
         except RuntimeError as error:
             raise CameraError(
                 f"camera '{self._name}' cannot be opened: {error}", hint="end the other program that uses it"
             ) from error
 
-    def _started(self, device: Any, library: Library) -> _Stream:
+    def _started(self, device: Any) -> _Stream:
         """Configure and start; main is as small as lores because picamera2 insists on having it."""
         size = (self._settings.width, self._settings.height)
-        flip = int(self._settings.rotation == 180)  # noqa: PLR2004 -- degrees
         frame_us = round(1e6 / self._settings.fps)
         try:
             device.configure(
                 device.create_video_configuration(
                     main={"size": size, "format": "YUV420"},
                     lores={"size": size, "format": "YUV420"},
-                    transform=library.transform(hflip=flip, vflip=flip),
                     controls={"FrameDurationLimits": (frame_us, frame_us)},
                     buffer_count=3,
                 )
@@ -135,12 +122,7 @@ class PiCamera:
             )
         if (width, height) != (self._settings.width, self._settings.height):
             log.info("camera adjusted its size", extra={"camera": self._name, "width": width, "height": height})
-        return _Stream(name, layout, width, height, self._turn_left(given["transform"]))
-
-    def _turn_left(self, transform: Any) -> Rotation:
-        """What is left to turn: a sensor that cannot flip both ways leaves 180 degrees to us."""
-        flipped = bool(transform.hflip) and bool(transform.vflip)
-        return 0 if flipped and self._settings.rotation == 180 else self._settings.rotation  # noqa: PLR2004 -- degrees
+        return _Stream(name, layout, width, height)
 
     def _watched(self, device: Any, stream: _Stream) -> Iterator[Frame]:
         stall = Stall(self._name, stall_s=self._settings.stall_s, frozen_s=self._settings.frozen_s)
@@ -150,7 +132,7 @@ class PiCamera:
             array = request.make_array(stream.name) if thinner.keeps(exposed_s) else None
             request.release()
             if array is not None:
-                pixels = stream.picture(array)
+                pixels = sealed(turned(stream.picture(array), self._settings.rotation))
                 stall.check(self._clock.monotonic(), pixels)
                 yield Frame(self._name, self._instant(exposed_s), pixels)
 

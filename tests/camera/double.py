@@ -1,7 +1,7 @@
 """The smallest honest double of picamera2: the calls that the driver makes, and nothing else.
 
 Honest means that it adjusts what it is asked for, as libcamera does: sizes become even, rows are
-padded to 64 bytes, a format it does not have becomes another one, a sensor may be unable to flip.
+padded to 64 bytes, a format it does not have becomes another one.
 `test_picamera_contract.py` holds it against the real library where that can be imported.
 """
 
@@ -15,19 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from agent.camera.picamera import Library
 from agent.camera.pictures import Picture
 from agent.clock import Clock, SimulatedClock
 
 STRIDE = 64
-
-
-@dataclass
-class Transform:
-    """libcamera.Transform: the two flips."""
-
-    hflip: int = 0
-    vflip: int = 0
 
 
 @dataclass
@@ -38,14 +29,14 @@ class Bench:
     clock: Clock = field(default_factory=SimulatedClock)
     attached: Sequence[str] = ("imx708_wide",)
     formats: Sequence[str] = ("YUV420",)
-    flips: bool = True
     busy: bool = False
     refuses: bool = False
     hangs_at: int | None = None
     fps: float = 10.0
     opened: list[Device] = field(default_factory=list)
 
-    def library(self) -> Library:
+    def library(self) -> type[Device]:
+        """The class Picamera2 of this bench."""
         bench = self
 
         class Picamera2(Device):
@@ -58,7 +49,7 @@ class Bench:
             def global_camera_info() -> list[dict[str, Any]]:
                 return [{"Model": model, "Num": number} for number, model in enumerate(bench.attached)]
 
-        return Library(Picamera2, Transform)
+        return Picamera2
 
 
 class Request:
@@ -92,15 +83,14 @@ class Device:
         bench.opened.append(self)
 
     def create_video_configuration(self, **wished: Any) -> dict[str, Any]:
-        return {"main": {}, "lores": None, "transform": Transform(), "controls": {}} | wished
+        return {"main": {}, "lores": None, "controls": {}} | wished
 
     def configure(self, wished: dict[str, Any]) -> None:
         if self.bench.refuses:
             raise RuntimeError("Invalid camera configuration")
         self.controls = wished["controls"]
-        flips = wished["transform"] if self.bench.flips else Transform()
         streams = {name: self._adjusted(wished[name]) for name in ("main", "lores") if wished[name]}
-        self._config = {"main": None, "lores": None, "transform": flips} | streams
+        self._config = {"main": None, "lores": None} | streams
 
     def camera_configuration(self) -> dict[str, Any]:
         return self._config
@@ -127,10 +117,8 @@ class Device:
         self.closed = True
 
     def seen(self, number: int, size: tuple[int, int]) -> Picture:
-        """What the sensor sees, flipped as it was configured."""
-        picture = np.asarray(cv2.resize(self.bench.shows(number), size), np.uint8)
-        flips = self._config["transform"]
-        return picture[:: -1 if flips.vflip else 1, :: -1 if flips.hflip else 1]
+        """What the sensor sees, at the size of a stream."""
+        return np.asarray(cv2.resize(self.bench.shows(number), size), np.uint8)
 
     def _adjusted(self, wished: dict[str, Any]) -> dict[str, Any]:
         layout = wished["format"] if wished["format"] in self.bench.formats else self.bench.formats[0]

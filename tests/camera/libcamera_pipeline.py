@@ -14,8 +14,6 @@ import types
 from pathlib import Path
 from typing import Any
 
-from agent.camera.picamera import Library
-
 CONFIGURATION = Path("/usr/share/libcamera/pipeline/virtual/virtual.yaml")
 FPS = 15.0
 CAMERA = """%YAML 1.1
@@ -35,7 +33,7 @@ CAMERA = """%YAML 1.1
 """
 
 
-def virtual_library(folder: Path) -> Library:
+def virtual_library(folder: Path) -> type[Any]:
     """The real Picamera2 on a virtual camera that shows 0.jpg, 1.jpg ... of `folder`."""
     CONFIGURATION.parent.mkdir(parents=True, exist_ok=True)
     CONFIGURATION.write_text(CAMERA.format(folder=folder), encoding="utf-8")
@@ -63,7 +61,7 @@ def virtual_library(folder: Path) -> Library:
             time.sleep(max(0.0, self._last + 1 / FPS - time.monotonic()))  # noqa: TID251 -- stands for hardware
             self._last = time.monotonic()  # noqa: TID251 -- stands for hardware
 
-    return Library(Virtual, libcamera.Transform)
+    return Virtual
 
 
 def _without_display() -> None:

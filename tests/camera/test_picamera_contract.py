@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from agent.camera import Surroundings
-from agent.camera.picamera import Library, PiCamera
+from agent.camera.picamera import PiCamera
 from agent.camera.pictures import Picture
 from agent.camera.settings import PiCameraSettings
 from agent.clock import Clock, SimulatedClock, SystemClock
@@ -36,7 +36,7 @@ def shown(number: int) -> Picture:
 class Place:
     """A library with its clock."""
 
-    def __init__(self, library: Library, clock: Clock) -> None:
+    def __init__(self, library: type[Any], clock: Clock) -> None:
         self.library, self.clock = library, clock
 
     def camera(self, **settings: Any) -> PiCamera:
@@ -55,7 +55,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return Place(real(tmp_path), SystemClock())
 
 
-def real(folder: Path) -> Library:
+def real(folder: Path) -> type[Any]:
     import cv2
 
     from tests.camera.libcamera_pipeline import virtual_library
@@ -80,7 +80,7 @@ def test_frames_move_on_and_are_stamped_in_order(place: Place):
     assert 0.0 <= place.clock.now() - frames[-1].at < 1.0
 
 
-def test_a_rotation_holds_whatever_the_camera_can_do(place: Place):
+def test_a_picture_is_turned_whatever_the_camera_can_do(place: Place):
     (frame,) = islice(place.camera(rotation=180).frames(), 1)
     assert frame.pixels[40, 280].tolist() == pytest.approx([190, 40, 40], abs=25)
 
