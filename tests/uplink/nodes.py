@@ -67,6 +67,11 @@ def letter(klass: Class, data: Data, *, role: str = "store", retained: bool = Fa
     return Letter(f"piazza/v1/{node}/{klass}/store", token.encode(), retained=retained)
 
 
+def ring() -> KeyRing:
+    """What a node and its receivers trust."""
+    return ring_of((signer("node"), "node", NODE), *((signer(role), role, name) for role, name in PARTIES.items()))
+
+
 @dataclass
 class Node:
     """What stands on one node between the records and the link."""
