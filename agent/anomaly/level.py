@@ -24,6 +24,8 @@ class Level:
     expected: float | None = None
     """What to name as expected; the threshold that was passed where it is left out."""
     inclusive: bool = False
+    in_seconds: bool = False
+    """The value says itself for how long it has been so."""
     stales: bool = True
     _side: int = 0
     """1 while above, -1 while below, 0 between."""
@@ -34,8 +36,10 @@ class Level:
         self._side = self._stays(value) or self._passes(value)
         return self.wait(at)
 
-    def wait(self, _at: float) -> Verdict:
-        return Verdict(holds=True, reason=self._reason()) if self._side else Verdict(holds=False)
+    def wait(self, at: float) -> Verdict:
+        if not self._side:
+            return Verdict(holds=False)
+        return Verdict(holds=True, reason=self._reason(), since=at - self._last if self.in_seconds else None)
 
     def restart(self, _at: float) -> None:
         """A level is what it was last read to be."""
@@ -82,7 +86,7 @@ def schedule(rule: ScheduleRule, quantity: str) -> Level:
 
 
 def loitering(rule: LoiteringRule, quantity: str) -> Level:
-    return Level(quantity, "stay", above=rule.stay_s)
+    return Level(quantity, "stay", above=rule.stay_s, in_seconds=True)
 
 
 def occupancy(rule: OccupancyRule, quantity: str) -> Level:

@@ -65,6 +65,7 @@ def test_someone_who_stays_too_long_is_loitering_where_they_stay():
     opened, closed = play(text, series("gate/person/stay_s", readings))
     assert (opened.kind, opened.zone, opened.label, opened.reason.expected) == ("loitering", "gate", "person", 30.0)
     assert lines([opened, closed]) == ["31 opened 31", "45 closed 44"]
+    assert closed.duration_s == 45.0, "the whole stay, not what was over the limit"
 
 
 def test_more_people_than_a_place_should_hold():
