@@ -1,6 +1,6 @@
 # `make` lists what can be asked for. The first run makes .venv from hashed locks and takes a few
-# minutes; afterwards a target starts at once. Nothing outside this folder is touched, except that
-# missing Debian packages of requirements/apt.txt are installed where that is allowed.
+# minutes; afterwards a target starts at once. Nothing outside this folder is touched, except that test,
+# faults and bench install missing Debian packages of requirements/apt.txt where that is allowed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -27,10 +27,11 @@ demo: .venv/.demo .venv/.checkout ## the whole path on one machine: clip, node, 
 	@$(BIN)/piazza demo --camera "$${CAMERA:-$$(tools/fetch_clip)}" $${DEMO_SECONDS:+--seconds "$$DEMO_SECONDS"}
 
 check: ## lint, types, import contracts and the quick tests, under 2 minutes
-check: debian .venv/.dev .venv/.checkout lint types quick
+check: $(if $(filter true,$(CI)),debian) .venv/.dev .venv/.checkout lint types quick
 
 lint:
 	@echo "check: style (ruff) and import contracts (import-linter)"
+	@mkdir -p .cache
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@$(BIN)/lint-imports --cache-dir .cache/imports >.cache/imports.log || { cat .cache/imports.log; exit 1; }
 
@@ -72,7 +73,7 @@ clean: ## remove caches and build products; .venv and the clip stay
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 debian:
-	@mkdir -p .cache && tools/apt
+	@tools/apt
 
 # A larger set holds the smaller ones (requirements/bench.txt > dev.txt > demo.txt), so its stamp counts for them.
 .venv/.demo: requirements/demo.txt
