@@ -19,6 +19,8 @@ LEVELS = frozenset({"count", "occupancy"})
 OBSERVED = "camera/observed"
 GRACE_S = 2.0
 """An interval is told so long after its end, for the numbers that come a moment late."""
+BACK_S = 60.0
+"""Time that runs back farther than this before an interval that is not told was set."""
 LEAP = 96
 """Intervals; time that runs farther ahead in one step was set, and what is between is not told."""
 
@@ -76,17 +78,20 @@ class Tally:
         measure = observation.quantity.rpartition("/")[2]
         if not (math.isfinite(observation.value) and math.isfinite(observation.at)):
             return []
+        stats = self.advance(observation.at)
         if observation.quantity == OBSERVED:
             self._cover(observation)
         elif observation.quantity.count("/") > 1 and measure in HAPPENINGS | LEVELS:
             self._reported.setdefault(observation.source, observation.at)
             self._book(observation.source, observation.at).add(observation.quantity, measure, observation.value)
-        return self.advance(observation.at)
+        return stats
 
     def advance(self, at: float) -> list[Stat]:
         """The intervals that are over."""
         if self._next is None:
             self._next = self._number(at)
+        if at < self._next * self.period_s - BACK_S:
+            return self._set_back(at)
         last = self._number(at - GRACE_S)
         numbers = range(self._next, last) if last - self._next <= LEAP else sorted(self._books)
         stats = [stat for number in numbers if number < last for stat in self._tell(number, self._end(number))]
@@ -98,6 +103,12 @@ class Tally:
         stats = self.advance(at)
         for number in sorted(self._books):
             stats += self._tell(number, min(at, self._end(number)))
+        return stats
+
+    def _set_back(self, at: float) -> list[Stat]:
+        """The clock was set: tell what there is, and count anew from `at`."""
+        stats = [stat for number in sorted(self._books) for stat in self._tell(number, self._end(number))]
+        self._next, self._reported = self._number(at), dict.fromkeys(self._reported, at)
         return stats
 
     def _cover(self, observation: Observation) -> None:

@@ -106,6 +106,21 @@ def test_a_clock_that_leaps_does_not_tell_of_years():
     assert len(tally.advance(MONDAY)) <= 1 + 96
 
 
+def test_a_clock_that_is_set_back_counts_each_hour_for_itself():
+    """What was counted is told; the hour that comes twice is not thrown into one quarter."""
+    tally = Tally()
+    stats = [stat for one in watching(3600, 5000) for stat in tally.update(one)]
+    stats += [stat for one in watching(1401, 2800) for stat in tally.update(one)]
+    stats += tally.finish(MONDAY + 2800)
+    assert [(stat.since - MONDAY, round(stat.coverage, 2)) for stat in stats] == [
+        (3600, 1.0),
+        (4500, 0.56),
+        (900, 0.44),
+        (1800, 1.0),
+        (2700, 1.0),
+    ]
+
+
 @given(st.lists(st.tuples(st.floats(0, 5000), st.integers(0, 5)), max_size=80))
 def test_no_happening_is_lost_or_counted_twice(happenings: list[Reading]):
     tally = Tally()
