@@ -24,7 +24,8 @@ help: ## this list
 
 demo: .venv/.demo .venv/.checkout ## the whole path on one machine: clip, node, broker, subscriber, live screen
 	@echo "demo: a node, a broker and a subscriber on this machine"
-	@$(BIN)/piazza demo --camera "$${CAMERA:-$$(tools/fetch_clip)}" $${DEMO_SECONDS:+--seconds "$$DEMO_SECONDS"}
+	@camera=$${CAMERA:-$$(tools/fetch_clip)}; \
+	$(BIN)/piazza demo --camera "$$camera" $${DEMO_SECONDS:+--seconds "$$DEMO_SECONDS"}
 
 check: ## lint, types, import contracts and the quick tests, under 2 minutes
 check: $(if $(filter true,$(CI)),debian) .venv/.dev .venv/.checkout lint types quick

@@ -125,6 +125,7 @@ def test_a_clip_that_is_another_file_is_refused_and_not_kept(bare: Bare, tmp_pat
     assert not (tmp_path / "clip.avi").exists()
 
 
+@pytest.mark.slow
 def test_a_clip_that_is_there_is_checked_and_used_without_a_word(bare: Bare, clip: Path):
     done = bare("fetch_clip", str(clip))
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{clip}\n", "")
