@@ -34,7 +34,7 @@ lint:
 	@echo "check: style (ruff) and import contracts (import-linter)"
 	@mkdir -p .cache
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
-	@$(BIN)/lint-imports --cache-dir .cache/imports >.cache/imports.log || { cat .cache/imports.log; exit 1; }
+	@$(BIN)/lint-imports --no-logo --cache-dir .cache/imports >.cache/imports.log || { cat .cache/imports.log; exit 1; }
 
 types:
 	@echo "check: types (mypy --strict)"
