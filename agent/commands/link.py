@@ -26,6 +26,7 @@ from agent.documents import convert, read_plain
 from agent.notify import Notify, Pulse
 from agent.transport import Address
 from agent.transport.mqtt import MqttTransport
+from agent.uplink import life
 from agent.uplink.inbox import Inbox
 from agent.uplink.link import Link
 from agent.uplink.outbox import OutboxReader
@@ -105,6 +106,7 @@ def open_link(config: LinkConfig, clock: SystemClock) -> Link:
         config.uplink,
         clock=clock,
         randomness=randomness,
+        alive=lambda: life.runs(folder),
     )
 
 

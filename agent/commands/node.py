@@ -50,16 +50,18 @@ class Node:
 
     def run(self) -> None:
         """Until the end of a finite source or `stop`; a camera that fails is told and raised."""
+        failed = True
         try:
             for observation in self.merge:
                 self._take(observation)
+            failed = False
         except (CameraError, CameraStalled) as error:
             self._put_all(self.lost.failed(error.camera, self.clock.now()))
             raise
         finally:
             self.pulse.notify.stopping()
             self._save_learned()
-            self.spool.close(self.state())
+            self.spool.close(self.state(), failed=failed)
 
     def stop(self) -> None:
         """End soon; may be called from a signal handler."""

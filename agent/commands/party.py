@@ -23,6 +23,7 @@ def add_broker_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--broker", default="localhost", metavar="HOST[:PORT]", help="default: localhost")
     parser.add_argument("--keys", type=Path, required=True, metavar="DIR", help="the folder that `piazza keys` made")
     parser.add_argument("--name", default="", help="who we are in that folder (default: the only one who fits)")
+    parser.add_argument("--mqtt", choices=("auto", "3.1.1"), default="auto", help="3.1.1 for a broker that hangs on 5")
     parser.add_argument("--plain", action="store_true", help="without TLS, for a broker on this machine")
 
 
@@ -36,10 +37,12 @@ def address(options: argparse.Namespace, name: str) -> Address:
             f"--broker {options.broker}: '{port}' is no port", hint="such as broker.example:8883"
         ) from error
     if options.plain:
-        return Address(host, number)
+        return Address(host, number, mqtt=options.mqtt)
     bench = Bench(options.keys)
     files = bench.tls(name)
-    return Address(host, number, ca=str(bench.ca), certificate=str(files.certificate), key=str(files.key))
+    return Address(
+        host, number, ca=str(bench.ca), certificate=str(files.certificate), key=str(files.key), mqtt=options.mqtt
+    )
 
 
 def ring(options: argparse.Namespace) -> KeyRing:

@@ -34,6 +34,7 @@ from agent.sensors.kernel_clock import clock_quality
 from agent.sensors.lamp import open_lamp
 from agent.uplink.envelope import Digests, Sealer
 from agent.uplink.inbox import Inbox
+from agent.uplink.life import Life
 from agent.uplink.outbox import Outbox
 from agent.uplink.spool import Spool
 from agent.vision import Detector
@@ -65,6 +66,9 @@ def _node(config: Config, cfg: str, stack: ExitStack) -> Node:
     """Everything opened, the birth said, what an earlier run left open closed."""
     clock, boot = SystemClock(), BOOT_ID.read_text(encoding="ascii")[:8]
     digests = Digests(cfg[: assembly.SHORT], assembly.model_digest(config.vision)[: assembly.SHORT])
+    folder = Path(config.state_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    stack.callback(Life(folder).close)
     spool = _spool(config, clock, boot=boot, digests=digests)
     decider = assembly.decider(config, boot=f"{boot} {clock.monotonic()}")
     sight = assembly.detector(config.vision, timer=clock.monotonic) if config.cameras else None
@@ -72,7 +76,7 @@ def _node(config: Config, cfg: str, stack: ExitStack) -> Node:
     for camera in cameras.values():
         stack.callback(camera.close)
     state = _state(digests, config, networked=any(camera.networked for camera in cameras.values()))
-    learned = Path(config.state_dir) / "learned.json"
+    learned = folder / "learned.json"
     runtime = _runtime_folder()
     _restore(decider, learned)
     spool.birth(state())
@@ -92,7 +96,6 @@ def _node(config: Config, cfg: str, stack: ExitStack) -> Node:
 
 def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests) -> Spool:
     folder = Path(config.state_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     sealer = Sealer(
         assembly.name(config),
         load_signer(Path(config.node.signing_key)),

@@ -75,8 +75,11 @@ class Link:
         *,
         clock: Clock,
         randomness: random.Random,
+        alive: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`alive` tells whether sense runs; when it does not and has not said good-bye, link says its last words."""
         self._name = name
+        self._alive = alive
         self._reader = reader
         self._transport = transport
         self._inbox = inbox
@@ -93,6 +96,7 @@ class Link:
         self._delivered = Span()
         self._highest_sent = 0
         self._down = False
+        self._lost = False
 
     @property
     def counts(self) -> Counts:
@@ -136,6 +140,7 @@ class Link:
             self._send_again()
             self._fill()
             self._say_statements(statements, Class.HEAD)
+            self._say_lost(statements)
         self._ledger.tell(connected=self._connected)
 
     def _hear(self, happening: Happening) -> None:
@@ -268,3 +273,18 @@ class Link:
                 continue
             if self._transport.publish(statement.topic, payload, retain=True) != 0:
                 self._said[statement.topic] = statement.version
+
+    def _say_lost(self, statements: list[Statement]) -> None:
+        """Where sense is gone without a word, publish what it signed for that; its next birth takes it back."""
+        if self._alive():
+            if self._lost:
+                self._said.pop(self._state_topic, None)
+            self._lost = False
+        elif not (self._lost or self._down):
+            for statement in statements:
+                if statement.topic == WILL and self._said.get(self._state_topic):
+                    self._lost = self._transport.publish(self._state_topic, statement.token.encode(), retain=True) != 0
+
+    @property
+    def _state_topic(self) -> str:
+        return str(Topic(self._name, Class.STATE, ITSELF))

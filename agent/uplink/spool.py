@@ -123,9 +123,9 @@ class Spool:
             self.flush()
         return asked
 
-    def close(self, state: StateData) -> None:
-        """Say that the node goes down on purpose, sign the last head and commit."""
-        self._state(msgspec.structs.replace(state, status="down"))
+    def close(self, state: StateData, *, failed: bool = False) -> None:
+        """Say that the node goes down, on purpose or not, sign the last head and commit."""
+        self._state(msgspec.structs.replace(state, status="lost" if failed else "down"))
         self._sign_head()
         self._outbox.close()
 

@@ -82,7 +82,7 @@ class Motion:
         residue = grey - expected
         change = np.abs(residue)
         moved = change > self._limit()
-        self.share = np.count_nonzero(moved) / moved.size
+        self.share = float(np.count_nonzero(moved) / moved.size)
         self._seen += 1
         self._background = expected + residue * self._rates(moved, seconds, _BACKGROUND_S)
         self._noise = self._noise + (change - self._noise) * self._rates(moved, seconds, _RESTLESS_S)

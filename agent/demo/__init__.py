@@ -1,0 +1,1 @@
+"""The whole path on one machine for somebody who sees Piazza for the first time."""

@@ -1,0 +1,50 @@
+"""Whether sense runs, as the kernel knows it: a lock that dies with its process.
+
+Link looks at it to say, in words that sense signed beforehand, that the node is lost; kill -9 leaves
+nobody else to say so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from agent.errors import UserError
+
+FILE = "sense.lock"
+_MODE = 0o640
+
+
+class Life:
+    """Held by sense from its start to its end, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """UserError when another sense works in this folder."""
+        self._descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        os.fchmod(self._descriptor, _MODE)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._descriptor)
+            raise UserError(
+                f"{folder}: another 'piazza sense' works here", hint="end it first, or give each its own state_dir"
+            ) from error
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def runs(folder: Path) -> bool:
+    """Whether a sense works in this folder now; it need not be ours to write."""
+    try:
+        descriptor = os.open(folder / FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
