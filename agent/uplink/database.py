@@ -23,7 +23,7 @@ SELECT_TAIL = "SELECT value FROM meta WHERE key = 'tail'"
 
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS envelope(
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, klass TEXT NOT NULL, topic TEXT NOT NULL,
+        seq INTEGER PRIMARY KEY, klass TEXT NOT NULL, topic TEXT NOT NULL,
         token TEXT NOT NULL, digest TEXT NOT NULL, at REAL NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS statement(
         topic TEXT PRIMARY KEY, token TEXT NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID""",
