@@ -1,12 +1,15 @@
 """The driver's expectations of picamera2, held by the double and by the real library alike.
 
-The real one is tried where picamera2 and libcamera can be imported (`tests/camera/on_libcamera` makes
-such a place); elsewhere its half is skipped.
+The real one is tried where picamera2 and libcamera can be imported. `tests/camera/on_libcamera` makes
+such a place and runs this file in it, which the last test does; elsewhere the real half is skipped.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+from collections.abc import Callable
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from agent.errors import CameraError
 from tests.camera.double import Bench
 
 WIDTH, HEIGHT = 320, 240
+ON_LIBCAMERA = Path(__file__).with_name("on_libcamera")
 
 
 def shown(number: int) -> Picture:
@@ -97,3 +101,16 @@ def test_a_camera_can_be_opened_again(place: Place):
 def test_a_number_that_is_not_there_is_an_error(place: Place):
     with pytest.raises(CameraError, match="number 3 is not attached; there are 0: "):
         next(place.camera(number=3).frames())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(bool(importlib.util.find_spec("libcamera")), reason="this is that place")
+def test_the_contract_holds_on_libcamera(program: Callable[[str], str]):
+    """The whole file again, none of it skipped; the first time a small Debian is made for it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a Debian to run in")
+    program("mmdebstrap")
+    done = subprocess.run([ON_LIBCAMERA, "-q"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "10 passed" in done.stdout
