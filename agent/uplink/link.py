@@ -147,12 +147,12 @@ class Link:
         match happening:
             case Connected():
                 log.info("session with the broker stands", extra={"mqtt": happening.protocol})
-                self._connected = True
                 self._ledger.counts.sessions += 1
-                self._begin_session()
+                self._said.clear()
+                self._window.begin_session(resumed=happening.resumed, at=self._clock.monotonic())
+                self._say_connected(yes=True)
             case Disconnected():
-                self._connected = False
-                self._begin_session()
+                self._say_connected(yes=False)
                 if happening.refused:
                     log.error("the broker refuses this node", extra={"why": happening.why, "hint": happening.hint})
             case Acknowledged():
@@ -160,10 +160,9 @@ class Link:
             case Message():
                 self._receive(happening)
 
-    def _begin_session(self) -> None:
-        self._window.lose_session()
-        self._said.clear()
-        self._ledger.tell(connected=self._connected, now=True)
+    def _say_connected(self, *, yes: bool) -> None:
+        self._connected = yes
+        self._ledger.tell(connected=yes, now=True)
 
     def _receive(self, message: Message) -> None:
         """Keep a letter for sense; a receipt also moves the window."""
@@ -188,7 +187,7 @@ class Link:
             self._window.receive(cum=receipt.cum, ranges=receipt.ranges, at=self._clock.monotonic())
 
     def _acknowledged(self, answer: Acknowledged) -> None:
-        found = self._window.find(answer.mid)
+        found = self._window.acknowledged(answer.mid)
         if answer.reason > NOBODY_SUBSCRIBES:
             self._ledger.counts.refused += 1
         if found is None:

@@ -17,6 +17,9 @@ LONGEST_RESEND = 30.0
 
 JITTER = 0.25
 
+RECEIPT_S = 3.0
+"""How long after a reconnect a receipt may take for what the broker had already acknowledged."""
+
 
 class Window:
     """The numbers that are on their way to the store.
@@ -33,6 +36,7 @@ class Window:
         self._ranges = Span()
         self._outstanding: dict[int, Class] = {}
         self._mids: dict[int, int] = {}
+        self._acknowledged: set[int] = set()
         self._patience = 1.0
         self._resend_at = 0.0
 
@@ -55,14 +59,18 @@ class Window:
         self._outstanding[seq] = klass
         self._mids[mid] = seq
 
-    def find(self, mid: int) -> tuple[int, Class] | None:
-        """The number and the class behind an id of the transport, while it is outstanding; asked once."""
+    def acknowledged(self, mid: int) -> tuple[int, Class] | None:
+        """The number and the class behind an id of the transport, while it is outstanding; told once."""
         seq = self._mids.pop(mid, 0)
-        return (seq, self._outstanding[seq]) if seq in self._outstanding else None
+        if seq not in self._outstanding:
+            return None
+        self._acknowledged.add(seq)
+        return seq, self._outstanding[seq]
 
     def turned_away(self, seq: int) -> None:
         """The broker does not take this one now: it leaves the window and is looked at after a rewind."""
         self._outstanding.pop(seq, None)
+        self._acknowledged.discard(seq)
 
     def receive(self, *, cum: int, ranges: Iterable[Range] = (), at: float) -> bool:
         """The store has everything up to `cum` and in `ranges`; whether that was news."""
@@ -72,16 +80,22 @@ class Window:
         self._ranges.remove(0, self._cum)
         held = [seq for seq in self._outstanding if seq <= self._cum or self._received(seq)]
         for seq in held:
-            del self._outstanding[seq]
+            self.turned_away(seq)
         if held:
             self._patience = 1.0
             self._wait(at)
         return bool(held)
 
-    def lose_session(self) -> None:
-        """What was handed over is forgotten by the transport; begin again after what was received."""
-        self._outstanding.clear()
+    def begin_session(self, *, resumed: bool, at: float) -> None:
+        """A new session: what the broker has not acknowledged is handed over again.
+
+        What it has acknowledged gets a while for its receipt if the broker kept its memory (`resumed`).
+        """
+        kept = self._acknowledged if resumed else set()
+        self._outstanding = {seq: klass for seq, klass in self._outstanding.items() if seq in kept}
+        self._acknowledged = set(self._outstanding)
         self._mids.clear()
+        self._resend_at = at + min(RECEIPT_S, self._resend_s)
         self.rewind()
 
     def rewind(self) -> None:
@@ -93,7 +107,7 @@ class Window:
         if not self._outstanding or at < self._resend_at:
             return False
         self._patience = min(self._patience * 2.0, LONGEST_RESEND)
-        self.lose_session()
+        self.begin_session(resumed=False, at=at)
         return True
 
     def _received(self, seq: int) -> bool:

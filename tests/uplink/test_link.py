@@ -21,6 +21,7 @@ from agent.uplink.inbox import Letter
 from agent.uplink.ledger import TELL_S
 from agent.uplink.link import HELD_S, Link
 from agent.uplink.settings import BudgetSettings, UplinkSettings
+from agent.uplink.window import RECEIPT_S
 from tests.contract.makers import NODE, signer
 from tests.uplink.nodes import STATE, Node, event, health, letter
 
@@ -159,7 +160,7 @@ def test_a_lost_message_is_sent_again_and_what_was_received_is_not(bench: MakeBe
     assert one.seqs()[5:] == [2]
 
 
-def test_after_a_cut_all_that_was_not_received_comes_again(bench: MakeBench):
+def test_after_a_cut_what_has_no_receipt_soon_comes_again(bench: MakeBench):
     one = bench()
     one.put(5)
     one.run()
@@ -167,7 +168,20 @@ def test_after_a_cut_all_that_was_not_received_comes_again(bench: MakeBench):
     one.run()
     one.broker.cut("node")
     one.run(4)
+    assert one.seqs()[5:] == []
+    one.node.clock.sleep(RECEIPT_S)
+    one.run(2)
     assert one.seqs()[5:] == [3, 4, 5]
+
+
+def test_a_broker_that_lost_its_memory_gets_all_at_once_that_was_not_received(bench: MakeBench):
+    one = bench()
+    one.put(5)
+    one.run()
+    one.broker.crash(forget=True)
+    one.receiver.poll(0.0)
+    one.run(4)
+    assert one.seqs()[5:] == [1, 2, 3, 4, 5]
 
 
 def test_a_link_that_was_killed_begins_at_the_retained_receipt(bench: MakeBench):

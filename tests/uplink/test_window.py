@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.contract.topics import Class
-from agent.uplink.window import LONGEST_RESEND, Window
+from agent.uplink.window import LONGEST_RESEND, RECEIPT_S, Window
 
 
 def window(size: int = 3, *, resend_s: float = 30.0) -> Window:
@@ -32,7 +32,7 @@ def test_a_receipt_of_ranges_makes_room_and_leaves_the_gap_wanted():
     some = window(5)
     fill(some, 1, 2, 3)
     some.receive(cum=0, ranges=[(2, 3)], at=1.0)
-    some.lose_session()
+    some.begin_session(resumed=False, at=2.0)
     assert [number for number in (1, 2, 3, 4) if some.wants(number)] == [1, 4]
 
 
@@ -71,6 +71,32 @@ def test_waits_grow_while_the_store_is_silent_and_are_short_again_after_a_receip
     assert some.stalled(at + 38.0)
 
 
+def test_after_a_cut_only_what_the_broker_has_not_acknowledged_is_handed_over_again():
+    some = window()
+    fill(some, 1, 2, 3)
+    some.acknowledged(1002)
+    some.begin_session(resumed=True, at=1.0)
+    assert [number for number in (1, 2, 3) if some.wants(number)] == [1, 3]
+
+
+def test_what_was_acknowledged_before_a_cut_gets_a_short_while_for_its_receipt():
+    some = window()
+    fill(some, 1)
+    some.acknowledged(1001)
+    some.begin_session(resumed=True, at=10.0)
+    assert not some.stalled(10.0 + RECEIPT_S - 0.1)
+    assert some.stalled(10.0 + RECEIPT_S)
+    assert some.wants(1)
+
+
+def test_a_broker_that_forgot_everything_gets_everything_again():
+    some = window()
+    fill(some, 1, 2, 3)
+    some.acknowledged(1002)
+    some.begin_session(resumed=False, at=1.0)
+    assert all(some.wants(number) for number in (1, 2, 3))
+
+
 def test_two_nodes_do_not_send_again_in_the_same_second():
     some, other = window(), Window(size=3, resend_s=30.0, randomness=random.Random(2))
     for each in (some, other):
@@ -87,14 +113,15 @@ def test_two_nodes_do_not_send_again_in_the_same_second():
     st.lists(
         st.one_of(
             st.tuples(st.just("send")),
-            st.tuples(st.just("lose")),
+            st.tuples(st.just("lose"), st.booleans()),
+            st.tuples(st.just("acknowledge"), st.integers(1, 40)),
             st.tuples(st.just("wait"), st.floats(0.0, 100.0)),
             st.tuples(st.just("receive"), st.integers(0, 40), st.integers(0, 5)),
         ),
         max_size=30,
     )
 )
-def test_whatever_happens_the_window_holds_and_every_number_is_received_in_the_end(steps):
+def test_whatever_happens_the_window_holds_and_every_number_is_received_in_the_end(steps):  # noqa: C901 -- a case a step
     """A store that receives what it is sent, now or after any disturbance, gets all forty numbers."""
     some, at, store = window(4), 0.0, set()
 
@@ -110,8 +137,10 @@ def test_whatever_happens_the_window_holds_and_every_number_is_received_in_the_e
         match step:
             case ("send",):
                 send()
-            case ("lose",):
-                some.lose_session()
+            case ("acknowledge", number):
+                some.acknowledged(1000 + number)
+            case ("lose", _):
+                some.begin_session(resumed=step[1], at=at)
             case ("wait", pause):
                 at += pause
                 some.stalled(at)
