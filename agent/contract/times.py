@@ -12,11 +12,14 @@ from agent.errors import Refused
 
 _DAY_S = 86400
 _SHAPE = re.compile(r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{3}))?Z", re.ASCII)
-_LAST_YEAR = 9999
+_END_S = 253_402_300_799.999
+"""The last millisecond of 9999."""
 
 
 def instant(at: float) -> str:
-    """`at` as `2026-05-01T08:30:00.250Z`; ValueError before 1970 and after 9999."""
+    """`at` as `2026-05-01T08:30:00.250Z`; Refused('bad-instant') before 1970 and after 9999."""
+    if not 0 <= at < _END_S:
+        raise Refused("bad-instant", f"{at} is no instant between 1970 and 9999")
     whole, milli = divmod(round(at * 1000), 1000)
     days, second = divmod(whole, _DAY_S)
     hour, rest = divmod(second, 3600)
@@ -41,8 +44,6 @@ def check_date(text: str) -> None:
 def _date(days: int) -> str:
     """The day as text; neighbouring instants share it."""
     year, month, day = _civil(days)
-    if days < 0 or year > _LAST_YEAR:
-        raise ValueError("no instant between 1970 and 9999")
     return f"{year:04}-{month:02}-{day:02}"
 
 

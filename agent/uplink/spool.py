@@ -94,7 +94,7 @@ class Spool:
             _check_not_ours(record)
             self._put(record)
         except Refused as refused:
-            self._complain("refused", _CLASSES[type(record)], refused, record.at)
+            self._complain("refused", _CLASSES[type(record)], refused)
 
     def flush(self) -> None:
         """Commit what was put; when the spool is full, the least records go and a signed record says so.
@@ -136,7 +136,7 @@ class Spool:
             self._remember(record)
 
     def _remember(self, event: Event) -> None:
-        if event.phase is Phase.CLOSED:
+        if event.phase == Phase.CLOSED:
             self._outbox.closed(event.id)
         else:
             self._outbox.opened(event.id, msgspec.json.encode(event).decode())
@@ -164,7 +164,7 @@ class Spool:
             try:
                 asked += self._read_letter(letter, at)
             except Refused as refused:
-                self._complain("letter-refused", _class(letter.topic), refused, at)
+                self._complain("letter-refused", _class(letter.topic), refused)
         return asked
 
     def _read_letter(self, letter: Letter, at: float) -> list[Envelope]:
@@ -203,13 +203,13 @@ class Spool:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Refused("data", "no report of what was delivered") from error
 
-    def _complain(self, action: str, subject: str, refused: Refused, at: float) -> None:
+    def _complain(self, action: str, subject: str, refused: Refused) -> None:
         """Tell each kind of refusal once in the time between two heads, so that nobody can fill the spool by it."""
         complaint = (action, subject, refused.why)
         if complaint not in self._told:
             self._told.add(complaint)
             log.warning("kept back", extra={"action": action, "subject": subject, "why": refused.why})
-            self._put(Audit(at, action, subject=subject, outcome=refused.why))
+            self._put(Audit(self._sealer.clock.now(), action, subject=subject, outcome=refused.why))
 
 
 def _check_not_ours(record: Record) -> None:

@@ -6,11 +6,13 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 
 from agent.contract.chain import BAD, ChainCheck
 from agent.contract.topics import Class
 from agent.contract.types import AckData, AuditData, CommandData, HeadData, ReceiptData, StateData
-from agent.records import Phase
+from agent.records import Audit, Event, Health, Phase, Reason, Record, Stat
 from agent.uplink.inbox import DELIVERED, Letter
 from agent.uplink.outbox import WILL
 from tests.contract.makers import AT, NODE, signer
@@ -177,6 +179,30 @@ def test_a_record_that_is_kept_back_is_told_and_stops_nothing(node: Node) -> Non
     assert [envelope.klass for envelope in node.seen()] == ["audit", "evt", "audit"]
     assert node.audits() == [("refused", "evt", "not-declared"), ("refused", "audit", "not-declared")]
     assert "Popolo" not in "".join(str(envelope) for envelope in node.seen())
+
+
+TEXT = some.text(max_size=40) | some.sampled_from(["gate", "gate-cam", "stays", "opened", "closed", "notice", "limit"])
+NUMBER = some.floats() | some.sampled_from([AT, 1e300, -1.0])
+RECORD = some.one_of(
+    some.builds(
+        Event, id=TEXT, rule=TEXT, kind=TEXT, phase=TEXT, severity=TEXT, at=NUMBER, source=TEXT, zone=TEXT, label=TEXT,
+        reason=some.builds(Reason, quantity=TEXT, test=TEXT, observed=NUMBER, expected=some.none() | NUMBER),
+        duration_s=some.none() | NUMBER, closed_by=TEXT,
+    ),
+    some.builds(Stat, source=TEXT, since=NUMBER, at=NUMBER, coverage=NUMBER, values=some.tuples(some.tuples(TEXT, NUMBER))),
+    some.builds(Health, at=NUMBER, values=some.tuples(some.tuples(TEXT, NUMBER))),
+    some.builds(Audit, at=NUMBER, action=TEXT, subject=TEXT, first=some.none() | some.integers()),
+)  # fmt: skip
+
+
+@given(record=RECORD)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_record_whatever_is_sent_or_told_of_and_never_stops_sense(node: Node, record: Record) -> None:
+    node.tick(after_s=60.0)  # a new head: what was told before may be told again
+    before = node.outbox.tail.seq
+    node.spool.put(record)
+    node.spool.flush()
+    assert node.outbox.tail.seq == before + 1
 
 
 @pytest.mark.slow
