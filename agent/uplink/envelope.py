@@ -27,6 +27,9 @@ from agent.uplink.door import Door, Passed, Vocabulary
 DATA_BYTES = 2048
 """The most that one message tells; what stands around it leaves its token within `jws.MAX_BYTES`."""
 
+TRUST_S = 1.0
+"""How long an answer about the clock is good."""
+
 Trust = Callable[[], ClockQuality]
 
 
@@ -72,6 +75,8 @@ class Sealer:
         self._boot = boot
         self._digests = digests
         self._trust = trust
+        self._quality = ClockQuality.UNSYNCED
+        self._asked = -TRUST_S
         self._stated = 0
         self.kid = signer.kid
         self._source = source(name)
@@ -79,7 +84,7 @@ class Sealer:
 
     def drafts(self, record: Record) -> list[Draft]:
         """What is to be put for a record; Refused when the door keeps it back."""
-        return [self._draft(passed) for passed in self._door.let_out(record, clock=self._trust())]
+        return [self._draft(passed) for passed in self._door.let_out(record, clock=self._clock_quality())]
 
     def state(self, data: StateData) -> tuple[str, str]:
         """Topic and token of the node's own state, or of its will."""
@@ -120,6 +125,13 @@ class Sealer:
             known = self._topics[klass, kind] = str(Topic(self.name, klass, kind))
         return known
 
+    def _clock_quality(self) -> ClockQuality:
+        """What `trust` says, asked again when its answer is old: it looks into several files."""
+        now = self.clock.monotonic()
+        if now - self._asked >= TRUST_S:
+            self._quality, self._asked = self._trust(), now
+        return self._quality
+
     def _payload(self, klass: Class, kind: str, data: Data, **members: Any) -> Payload:
         told = msgspec.json.encode(data)
         if len(told) > DATA_BYTES:
@@ -131,7 +143,7 @@ class Sealer:
             recordedtime=instant(self.clock.now()),
             boot=self._boot,
             mono=round(self.clock.monotonic(), 3),
-            clock=self._trust(),
+            clock=self._clock_quality(),
             cfg=self._digests.cfg,
             model=self._digests.model,
             data=msgspec.Raw(told),
