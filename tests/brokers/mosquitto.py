@@ -100,6 +100,14 @@ class Mosquitto:
             keepalive_s=keepalive_s,
         )
 
+    def write_rights(self) -> Path:
+        """The access list as a file; a running broker reads it anew on SIGHUP."""
+        access = self.folder / "acl"
+        access.write_text("".join(f"user {common_name(party)}\n" + "".join(f"topic {line}\n" for line in lines) + "\n"
+                                  for party, lines in self.rights.items()))  # fmt: skip
+        access.chmod(0o600)
+        return access
+
     def _end(self, how: signal.Signals) -> None:
         if self.process is not None:
             while self.process.poll() is None:  # while it starts, mosquitto forgets a signal that it has heard
@@ -115,10 +123,7 @@ class Mosquitto:
 
     def _configure(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
-        access = self.folder / "acl"
-        access.write_text("".join(f"user {common_name(party)}\n" + "".join(f"topic {line}\n" for line in lines) + "\n"
-                                  for party, lines in self.rights.items()))  # fmt: skip
-        access.chmod(0o600)
+        access = self.write_rights()
         settings = self.folder / "mosquitto.conf"
         settings.write_text(
             SETTINGS.format(

@@ -153,15 +153,15 @@ class Town:
 
 
 @contextmanager
-def town(folder: Path, **options: Any) -> Iterator[Town]:
-    """A town with its broker running, until the end of the block."""
+def town(folder: Path, *, more: str = "", **options: Any) -> Iterator[Town]:
+    """A town with its broker running, until the end of the block; `more` goes into the broker's settings."""
     at = SystemClock().now()
     folder.mkdir(parents=True, exist_ok=True)
     bench = Bench.make(folder / "keys", at=at)
     bench.add_signer("node", str(NODE), at=at)
     bench.add_signer("store", str(STORE), at=at)
     bench.add_reader(WATCHER, at=at)
-    broker = Mosquitto(folder / "broker", bench, rights(NODE, store=str(STORE), watcher=WATCHER))
+    broker = Mosquitto(folder / "broker", bench, rights(NODE, store=str(STORE), watcher=WATCHER), more)
     broker.start()
     made = Town(folder, broker, bench, **options)
     try:

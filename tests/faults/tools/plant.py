@@ -1,0 +1,161 @@
+"""A node, a broker and a store under faults: sense in this process, link and store in processes to kill.
+
+The processes come out of a fork server that has everything imported, so hundreds of kills a minute are
+possible. `lost` counts against what sense has committed, `repeated` is what a second reader of the
+broker saw twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import random
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from agent.clock import SystemClock
+from agent.commands.link import load, open_link
+from agent.contract.topics import CHAINED, pattern
+from agent.provision.keys import load_ring, load_signer
+from agent.subscriber.keeper import Keeper
+from agent.subscriber.reader import Mark, Reader
+from agent.subscriber.receipts import Receipts
+from agent.subscriber.store import Store
+from agent.transport import Address, Message
+from agent.transport.mqtt import MqttTransport
+from tests.brokers.town import STORE, WATCHER, Town, event, town
+from tests.faults import row
+
+WINDOW = 20
+RESEND_S = 2.0
+"""Short, so that a column of faults fits into minutes; a node waits half a minute."""
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["tests.faults.tools.plant"])
+
+
+class Plant:
+    """Made by `plant`; owns its processes."""
+
+    def __init__(self, place: Town) -> None:
+        self.town = place
+        self.clock = SystemClock()
+        self.spool = place.spool(commit_s=0.0)
+        self.put_so_far = 0
+        self.repeated = 0
+        self.altered = 0
+        self._processes: dict[str, ForkServerProcess] = {}
+        self._reader = Reader(load_ring(place.bench.ring))
+        self._observer = MqttTransport(
+            place.broker.address(WATCHER), clock=self.clock, randomness=random.Random(0), session_s=3600
+        )
+        for klass in CHAINED:
+            self._observer.subscribe(pattern(klass=klass))
+        self._observer.open()
+
+    def put(self, count: int) -> None:
+        """Commit so many events, as sense does, and take what letters have come."""
+        for _ in range(count):
+            self.put_so_far += 1
+            self.spool.put(event(self.put_so_far, self.clock.now()))
+        self.spool.flush()
+        self.look()
+
+    def look(self) -> None:
+        """Let sense read its letters and the observer what has come."""
+        self.spool.tick(self.clock.now())
+        for happening in self._observer.poll(0.0):
+            if isinstance(happening, Message):
+                mark = self._reader.read(happening).mark
+                self.repeated += mark is Mark.DUPLICATE
+                self.altered += mark in (Mark.ALARM, Mark.UNVERIFIED)
+
+    def work(self, seconds: float) -> None:
+        """Go on looking for a while."""
+        until = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < until:
+            self.look()
+            self.clock.sleep(0.005)
+
+    def start_link(self) -> None:
+        self._start("link", _link, (str(self.town.config),))
+
+    def start_store(self) -> None:
+        place = self.town
+        files = (str(place.database), str(place.bench.ring), str(place.bench.signing_key(str(STORE))))
+        self._start("store", _store, (place.broker.address(str(STORE)), *files))
+
+    def kill(self, name: str) -> None:
+        """End a process as a power cut would."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.join()
+
+    def wait(self, enough: Callable[[], bool], *, at_most_s: float = 60.0) -> float:
+        """Look until it is enough; the seconds that this took, RuntimeError when it takes too long."""
+        began = self.clock.monotonic()
+        while not enough():
+            self.look()
+            self.clock.sleep(0.01)
+            if self.clock.monotonic() - began > at_most_s:
+                raise RuntimeError(f"not within {at_most_s} s: {len(self.town.stored())} of {self.put_so_far} stored")
+        return self.clock.monotonic() - began
+
+    def settle(self, *, at_most_s: float = 120.0) -> int:
+        """Wait until the store has everything; how many numbers it lacks in the end."""
+        with suppress(RuntimeError):
+            self.wait(lambda: len(self.town.stored()) >= self.put_so_far, at_most_s=at_most_s)
+        return len(set(range(1, self.put_so_far + 1)) - set(self.town.stored()))
+
+    def close(self) -> None:
+        for name in list(self._processes):
+            self.kill(name)
+        self._observer.close()
+
+    def _start(self, name: str, work: Callable[..., None], values: tuple[object, ...]) -> None:
+        process = _SERVER.Process(target=work, args=values)
+        process.start()
+        self._processes[name] = process
+
+
+@contextmanager
+def plant(
+    *, through: Callable[[int], int] | None = None, resend_s: float = RESEND_S, broker: str = ""
+) -> Iterator[Plant]:
+    """A plant with its broker running and neither link nor store.
+
+    `through` gives link another port than the broker's; `broker` is more of mosquitto's settings.
+    """
+    logging.disable(logging.ERROR)  # faults are what this is about
+    with tempfile.TemporaryDirectory(dir=row.MEMORY) as folder, town(Path(folder), more=broker) as place:
+        place.uplink = {"window": WINDOW, "resend_s": resend_s}
+        place.port = through(place.broker.port) if through else None
+        made = Plant(place)
+        try:
+            yield made
+        finally:
+            made.close()
+            logging.disable(logging.NOTSET)
+
+
+def _link(config: str) -> None:
+    _quiet()
+    open_link(load(Path(config)), SystemClock()).run(lambda: False)
+
+
+def _store(address: Address, database: str, ring: str, key: str) -> None:
+    _quiet()
+    clock = SystemClock()
+    transport = MqttTransport(address, clock=clock, randomness=random.Random(), session_s=3600)
+    receipts = Receipts(STORE, load_signer(Path(key)), clock=clock)
+    keeper = Keeper(transport, load_ring(Path(ring)), Store(Path(database)), receipts, union=STORE.union, clock=clock)
+    keeper.run(lambda: False)
+
+
+def _quiet() -> None:
+    logging.disable(logging.ERROR)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
