@@ -14,8 +14,8 @@ from pathlib import Path
 from agent.clock import Clock, SystemClock
 from agent.commissioning import Commissioning
 from agent.contract.audit import Report, judge
+from agent.crew import Crew
 from agent.demo import report
-from agent.demo.crew import Crew
 from agent.demo.screen import Plain, Screen, Terminal
 from agent.demo.stage import CAMERA, NODE, Stage, set_up
 from agent.demo.viewer import Viewer
@@ -115,11 +115,21 @@ def _watch(viewer: Viewer, crew: Crew, screen: Screen, clock: Clock, *, seconds:
     with screen.live():
         while (left_s := until - clock.monotonic()) > 0:
             new = viewer.look(min(LOOK_S, left_s))
+            _raise_hopeless(crew)
             for member in crew.look():
                 print(f"demo: {member.name} has died and is started again", file=sys.stderr)
             screen.show(viewer, crew.members, new, left_s=left_s)
             if all(member.state == "done" for member in crew.members if member.ends):
                 return
+
+
+def _raise_hopeless(crew: Crew) -> None:
+    """UserError with the words of a process that says that its user must mend something."""
+    for member in crew.members:
+        if member.hopeless and member.log:
+            said = member.log.read_text(encoding="utf-8").rpartition("piazza: ")[2].strip()
+            message, _, hint = said.partition("\n  -> ")
+            raise UserError(message, hint=hint)
 
 
 def _drain(stage: Stage, viewer: Viewer, crew: Crew, clock: Clock) -> None:

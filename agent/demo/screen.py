@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from agent.demo.crew import Member
+from agent.crew import Member
 from agent.demo.viewer import Viewer
 from agent.records import Severity
 from agent.subscriber import Mark

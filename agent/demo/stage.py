@@ -18,6 +18,8 @@ from agent.provision.bench import Bench
 NODE = "romagna-faentina/brisighella/n-0001"
 STORE = "romagna-faentina/brisighella/store-1"
 CAMERA = "square"
+MARK = ".demonstration"
+"""A folder with this file in it may be emptied."""
 
 _PLACES: dict[str, dict[str, Any]] = {
     # The clip shows a junction between two lawns; the windows of the house are masked.
@@ -72,11 +74,12 @@ class Stage:
 
 def set_up(folder: Path, source: str, *, at: float) -> Stage:
     """A fresh stage in `folder` for the camera `source`; UserError where something else lies there."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / "node.yaml").exists():
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise UserError(f"{folder} holds something that is not a demonstration", hint="choose another --folder")
     shutil.rmtree(folder, ignore_errors=True)
     stage = Stage(folder, _free_port(), _PLACES.get(Path(source).name, _PLACES[""]))
     stage.runtime.mkdir(parents=True)
+    (folder / MARK).touch()
     bench = Bench.make(folder / "keys", at=at)
     bench.add_signer("node", NODE, at=at)
     bench.add_signer("store", STORE, at=at)

@@ -1,8 +1,12 @@
-"""Processes that belong together: started, watched, started again when they die, ended together."""
+"""Processes that belong together: started, watched, started again when they die, ended together.
+
+The invariant: none of them outlives the process that started them, however that one ends.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +19,8 @@ PATIENCE_S = 10.0
 BACK_OFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Waits before the first, second, ... restart; one that ran for a minute begins at the first again."""
 STEADY_S = 60.0
+USERS_FAULT = 2
+"""The exit code of a process that no restart will help."""
 
 
 @dataclass(slots=True)
@@ -42,6 +48,11 @@ class Member:
         if code is None:
             return "running"
         return "done" if self.ends and code == 0 else "dead"
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it ended at its first start with a word for the person who set it up."""
+        return self.starts == 1 and self.process is not None and self.process.poll() == USERS_FAULT
 
 
 @dataclass(slots=True)
@@ -97,11 +108,12 @@ class Crew:
             self.end(member)
 
     def _start(self, member: Member) -> None:
+        guard = shutil.which("setpriv")  # of util-linux; without it a kill -9 of ours leaves the others running
         output = member.log.open("ab") if member.log else None
         try:
             # A group of its own: Ctrl-C reaches us alone, and we end the others in order.
             member.process = subprocess.Popen(
-                member.command,
+                [*([guard, "--pdeathsig", "TERM"] if guard else []), *member.command],
                 env={**os.environ, **member.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
