@@ -88,7 +88,7 @@ class Eye:
         """What this frame says; the frame itself stays here."""
         height, width = frame.pixels.shape[:2]
         self._zones.aspect = width / height
-        wake = self._motion.update(frame)
+        wake = self._motion.update(frame) or self._tracker.is_curious
         self._attention.see(frame.at, motion=self._motion.share)
         tracks = self._tracker.update(self._detect(frame)) if wake else self._tracker.rest(frame.at)
         if self._backdrop:

@@ -33,6 +33,11 @@ class Tracker:
     _at: float | None = None
     _step_s: float = 0.0
 
+    @property
+    def is_curious(self) -> bool:
+        """Something was seen that is not confirmed yet: the next frame is worth a look, moving or not."""
+        return any(trace.hits < self.settings.confirm for trace in self._traces)
+
     def rest(self, at: float) -> Tracks:
         """Nothing moved in the picture until `at`, so everything is where it was."""
         self._at = at
@@ -55,13 +60,14 @@ class Tracker:
     @property
     def _fresh_s(self) -> float:
         """At a low frame rate one missed frame is not a loss."""
-        return max(self.settings.fresh_s, 1.5 * self._step_s)
+        return max(self.settings.fresh_s, min(1.5 * self._step_s, self.settings.coast_s))
 
     def _pass_time(self, at: float) -> None:
         self._step_s = 0.0 if self._at is None else max(0.0, at - self._at)
         self._at = at
         for trace in self._traces:
             trace.predict(self._step_s)
+        self._traces = [trace for trace in self._traces if self._lasts(trace)]
 
     def _match(
         self, traces: Sequence[Trace], items: Sequence[Detection], *, near: bool
