@@ -11,6 +11,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -106,7 +107,7 @@ class Session:
             return 0
         properties = None
         if expires_s is not None and self._v5:
-            properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=expires_s)
+            properties = _expiring(expires_s)
         return self._client.publish(topic, payload, 1, retain, properties).mid
 
     def subscribe(self, pattern: str) -> None:
@@ -255,6 +256,12 @@ def _connect_properties(session_s: int) -> Properties:
         ReceiveMaximum=INBOUND,
         MaximumPacketSize=MAX_PACKET_BYTES,
     )
+
+
+@cache
+def _expiring(seconds: int) -> Properties:
+    """Made once for each of the few expiries: making them costs as much as sending."""
+    return _properties(PacketTypes.PUBLISH, MessageExpiryInterval=seconds)
 
 
 def _properties(packet: int, **values: int) -> Properties:
