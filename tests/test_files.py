@@ -1,0 +1,48 @@
+"""Files that are whole or absent."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from agent.files import write_atomic
+
+
+def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path):
+    path = tmp_path / "learned.json"
+    write_atomic(path, b"old and rather long")
+    write_atomic(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_has_its_mode_from_the_beginning(tmp_path: Path):
+    write_atomic(tmp_path / "key", b"secret", mode=0o600)
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+
+
+def test_whoever_reads_the_old_file_goes_on_reading_the_old_one(tmp_path: Path):
+    """The name moves to the new content; what was there is not written over."""
+    path = tmp_path / "learned.json"
+    write_atomic(path, b"old")
+    with path.open("rb") as reader:
+        write_atomic(path, b"new")
+        assert reader.read() == b"old"
+
+
+def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path):
+    path = tmp_path / "learned.json"
+    write_atomic(path, b"old")
+    (tmp_path / ".learned.json.new").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+def test_what_a_power_cut_left_of_an_earlier_write_is_written_over(tmp_path: Path):
+    path = tmp_path / "learned.json"
+    (tmp_path / ".learned.json.new").write_bytes(b"half of something that was longer")
+    write_atomic(path, b"new")
+    assert path.read_bytes() == b"new"
