@@ -7,6 +7,7 @@ is valid under its schema exactly when `open_envelope` accepts its members.
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import msgspec
@@ -75,7 +76,7 @@ def portable(schema: Document) -> Document:
     """The same schema for readers other than ours.
 
     Their `$` is the end of the text, and the empty text that stands for "not told" is never sent, so
-    it is no default to them.
+    it is no default to them. Documentation loses its indentation, which Python 3.13 drops by itself.
     """
     return {key: _portable(value) for key, value in schema.items() if (key, value) != ("default", "")}
 
@@ -85,7 +86,7 @@ def _portable(value: Any) -> Any:
         return portable(value)
     if isinstance(value, list):
         return [_portable(item) for item in value if item != ""]
-    return value.replace(END, "$") if isinstance(value, str) else value
+    return re.sub(r"\n +", "\n", value.replace(END, "$")) if isinstance(value, str) else value
 
 
 def _classes() -> tuple[Class, ...]:
