@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from agent.errors import Refused
+from agent.uplink.numbers import BUDGETED
 
 SIGNIFICANT = 4
 LARGEST = 1e12
@@ -53,6 +54,8 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
         "disk_written_mb": 0,
         "memory_available_mb": 0,
         "rss_mb": 0,
+        **dict.fromkeys(("link_connected", "link_sessions", "link_resent", "link_refused"), 0),
+        **dict.fromkeys((f"link_{klass}_kb_h" for klass in BUDGETED), 0),
         "value": 2,
     }
 )

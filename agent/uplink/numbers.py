@@ -17,6 +17,9 @@ FILE = ".link.json"
 """Its name in the inbox, the one folder that link may write to."""
 
 MAX_BYTES = 4096
+STALE_S = 90.0
+"""Three times as long as link waits between two words."""
+
 BUDGETED = (Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.STATE, Class.HEAD)
 NAMES = frozenset(
     {"link_connected", "link_sessions", "link_resent", "link_refused", *(f"link_{klass}_kb_h" for klass in BUDGETED)}
@@ -30,6 +33,15 @@ def write(folder: Path, numbers: Mapping[str, float], *, at: float) -> None:
     fresh.write_text(json.dumps({AT: round(at, 1), **numbers}), encoding="ascii")
     fresh.chmod(0o640)
     fresh.replace(folder / FILE)
+
+
+def vitals(folder: Path, *, at: float) -> tuple[tuple[str, float], ...]:
+    """What belongs into the node's health at `at`; numbers that have grown old say that link is not there."""
+    found = read(folder)
+    if not found:
+        return ()
+    fresh = abs(at - found.pop(AT, 0.0)) <= STALE_S
+    return tuple(sorted(found.items())) if fresh else (("link_connected", 0.0),)
 
 
 def read(folder: Path) -> dict[str, float]:

@@ -11,7 +11,7 @@ configuration that says `delete_on: puback` lets link itself report what was del
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -22,6 +22,7 @@ from agent.contract.topics import Class, Topic
 from agent.contract.types import AckData, CommandData, ReceiptData, StateData
 from agent.errors import OutboxFull, Refused
 from agent.records import Audit, Event, Health, Phase, Record, Stat
+from agent.uplink import numbers
 from agent.uplink.door import DROPPED
 from agent.uplink.envelope import Sealer
 from agent.uplink.inbox import DELIVERED, Inbox, Letter
@@ -92,7 +93,7 @@ class Spool:
         """Take a record into the next commit, or the audit record that says that it was kept back."""
         try:
             _check_not_ours(record)
-            self._put(record)
+            self._put(self._completed(record) if isinstance(record, Health) else record)
         except Refused as refused:
             self._complain("refused", _CLASSES[type(record)], refused)
 
@@ -128,6 +129,10 @@ class Spool:
         self._state(msgspec.structs.replace(state, status="lost" if failed else "down"))
         self._sign_head()
         self._outbox.close()
+
+    def _completed(self, health: Health) -> Health:
+        """With what link tells of itself: sense is the only one who can sign it."""
+        return replace(health, values=health.values + numbers.vitals(self._inbox.folder, at=health.at))
 
     def _put(self, record: Record) -> None:
         for draft in self._sealer.drafts(record):

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.contract.topics import Class
+from agent.contract.types import HealthData
 from agent.uplink import numbers
+from tests.contract.makers import AT
+from tests.uplink.nodes import Node, health
 
 
 def test_what_was_written_is_read(tmp_path: Path):
@@ -46,3 +50,22 @@ def test_a_pipe_or_a_link_in_its_place_holds_nobody_up(tmp_path: Path):
     (tmp_path / numbers.FILE).unlink()
     os.mkfifo(tmp_path / numbers.FILE)
     assert numbers.read(tmp_path) == {}
+
+
+def test_what_link_tells_stands_in_the_nodes_health(tmp_path: Path):
+    node = Node(tmp_path)
+    numbers.write(node.inbox.folder, {"link_connected": 1.0, "link_evt_kb_h": 12.6}, at=AT)
+    node.spool.put(health(AT))
+    node.spool.flush()
+    (told,) = [envelope.data for envelope in node.seen(Class.HEALTH)]
+    assert isinstance(told, HealthData)
+    assert told.values == {"cpu_temp_c": 61.0, "gate-cam/fps": 5.0, "link_connected": 1.0, "link_evt_kb_h": 13.0}
+
+
+def test_a_link_that_has_been_still_for_long_is_not_connected(tmp_path: Path):
+    numbers.write(tmp_path, {"link_connected": 1.0, "link_evt_kb_h": 12.6}, at=AT)
+    assert numbers.vitals(tmp_path, at=AT + numbers.STALE_S + 1.0) == (("link_connected", 0.0),)
+
+
+def test_a_node_without_a_link_says_nothing_of_it(tmp_path: Path):
+    assert numbers.vitals(tmp_path, at=AT) == ()
