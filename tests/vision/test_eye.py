@@ -1,0 +1,79 @@
+"""The eye looks where something moves, and remembers what stands where nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from agent.camera.world import Actor, Wait
+from agent.pixels import Detections, Frame
+from agent.records import Observation
+from agent.vision.chroma import ChromaDetector
+from agent.vision.eye import Eye
+from agent.vision.settings import View, VisionSettings, Zone
+from tests.camera.drawn import camera, scene, walker
+
+VIEW = View(masks=(), zones=(Zone("yard", ((0.0, 0.3), (1.0, 0.3), (1.0, 1.0), (0.0, 1.0))),))
+SETTINGS = VisionSettings(detector="chroma")
+LONG_S = 120.0
+
+
+@dataclass
+class Counted:
+    """A detector that counts how often it is asked."""
+
+    sight: ChromaDetector = field(default_factory=lambda: ChromaDetector(labels=("person",), timer=lambda: 0.0))
+    asked: list[float] = field(default_factory=list)
+    invoke_s: float = 0.0
+    accelerated: bool | None = None
+
+    def detect(self, frame: Frame) -> Detections:
+        self.asked.append(frame.at)
+        return self.sight.detect(frame)
+
+
+def watched(frames: Iterable[Frame], detector: Counted) -> list[Observation]:
+    eye = Eye(camera="gate", view=VIEW, settings=SETTINGS, detector=detector)
+    return [one for frame in frames for one in eye.observe(frame)]
+
+
+def standing(seconds: float) -> Actor:
+    return Actor(at=(0.5, 0.8), does=(Wait(s=seconds),))
+
+
+def test_a_still_scene_is_looked_at_no_more_often_than_the_floor_rate_says():
+    detector = Counted()
+    watched(camera(scene(duration_s=LONG_S)).frames(), detector)
+    settled = [at for at in detector.asked if at > detector.asked[0] + SETTINGS.motion.linger_s + 1.0]
+    gaps = [after - before for before, after in pairwise(settled)]
+    assert min(gaps) >= SETTINGS.motion.floor_s
+    assert len(settled) >= (LONG_S - 10.0) / (SETTINGS.motion.floor_s + 0.5)
+
+
+def test_somebody_who_stands_still_goes_on_being_counted():
+    detector = Counted()
+    seen = watched(camera(scene(standing(LONG_S), duration_s=LONG_S)).frames(), detector)
+    counts = [one.value for one in seen if one.quantity == "yard/person/count"]
+    assert set(counts[2:]) == {1.0}
+    assert len(detector.asked) < LONG_S * 5 / 5, "and the detector rests meanwhile"
+
+
+def test_whoever_moves_is_looked_at_in_every_frame():
+    detector = Counted()
+    frames = list(camera(scene(walker())).frames())
+    watched(frames, detector)
+    assert len(detector.asked) == len(frames)
+
+
+def test_the_camera_says_how_often_and_how_wholly_it_saw():
+    seen = watched(camera(scene(duration_s=20.0), fps=5.0).frames(), Counted())
+    own = {one.quantity: one.value for one in seen if one.quantity.startswith("camera/")}
+    assert abs(own["camera/fps"] - 5.0) < 0.1
+    assert own["camera/observed"] == 1.0
+
+
+def test_a_gap_in_the_pictures_is_not_counted_as_seen():
+    frames = [frame for frame in camera(scene(duration_s=20.0), fps=5.0).frames() if not 5.0 < frame.at % 20.0 < 15.0]
+    seen = watched(frames, Counted())
+    assert min(one.value for one in seen if one.quantity == "camera/observed") < 0.3
