@@ -12,7 +12,7 @@ import logging
 import random
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     clock, notify = SystemClock(), Notify.of_service()
     pulse = Pulse.of(notify, [OUTBOX])
-    link = open_link(config, clock)
+    link = open_link(config, clock, say=notify.status)
     notify.ready("carrying the outbox")
     link.run(stop.is_set, beat=lambda: pulse.beat(OUTBOX, clock.monotonic()))
     log.info("link has ended")
@@ -87,7 +87,7 @@ def load(path: Path) -> LinkConfig:
     return convert(ours, LinkConfig, name=str(path))
 
 
-def open_link(config: LinkConfig, clock: SystemClock) -> Link:
+def open_link(config: LinkConfig, clock: SystemClock, *, say: Callable[[str], None] = lambda _: None) -> Link:
     """A link that has not yet begun; UserError for TLS files that cannot work."""
     folder, node = Path(config.state_dir), config.node
     randomness = random.SystemRandom()
@@ -107,6 +107,7 @@ def open_link(config: LinkConfig, clock: SystemClock) -> Link:
         clock=clock,
         randomness=randomness,
         alive=lambda: life.runs(folder),
+        say=say,
     )
 
 

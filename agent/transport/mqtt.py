@@ -61,6 +61,7 @@ class MqttTransport:
         self._session: Session | None = None
         self._opened = False
         self._hung_up = 0
+        self._said = ""
         self._try_at = 0.0
 
     def open(self) -> None:
@@ -118,6 +119,7 @@ class MqttTransport:
         if session.ended is None:
             return news
         self._session = None
+        self._said = "" if session.stood else self._said
         if session.try_other_protocol and self._address.mqtt == "auto":
             self._protocol = Protocol.V311 if self._protocol == Protocol.V5 else Protocol.V5
         if session.lasted_s >= STEADY_S:
@@ -129,5 +131,10 @@ class MqttTransport:
     def _wait_after(self, end: Disconnected) -> Disconnected:
         wait = self._backoff.next_s(at_least_s=REFUSED_WAIT_S if end.refused else 0.0)
         self._try_at = self._clock.monotonic() + wait
-        log.info("no session with the broker", extra={"why": end.why, "again_in_s": round(wait, 1)})
+        known, self._said = end.why == self._said, end.why
+        log.log(
+            logging.DEBUG if known else logging.INFO,
+            "no session with the broker",
+            extra={"why": end.why, "again_in_s": round(wait, 1)},
+        )
         return end

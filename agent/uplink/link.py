@@ -18,7 +18,7 @@ import msgspec
 
 from agent.clock import Clock
 from agent.contract.chain import Span
-from agent.contract.topics import EXPIRES_S, ITSELF, RETAINED, Class, NodeName, Topic, pattern
+from agent.contract.topics import EXPIRES_S, RETAINED, Class, NodeName, Topic, pattern
 from agent.contract.types import ReceiptData
 from agent.errors import Refused
 from agent.transport import (
@@ -29,14 +29,14 @@ from agent.transport import (
     Happening,
     Message,
     Transport,
-    Will,
 )
 from agent.transport.backoff import Backoff
 from agent.uplink import unverified
 from agent.uplink.inbox import DELIVERED, Inbox, Letter
 from agent.uplink.ledger import Counts, Ledger
-from agent.uplink.outbox import WILL, Row, Statement
+from agent.uplink.outbox import Row, Statement
 from agent.uplink.settings import UplinkSettings
+from agent.uplink.statements import Statements
 from agent.uplink.window import LONGEST_RESEND, Window
 
 log = logging.getLogger(__name__)
@@ -76,10 +76,14 @@ class Link:
         clock: Clock,
         randomness: random.Random,
         alive: Callable[[], bool] = lambda: True,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`alive` tells whether sense runs; when it does not and has not said good-bye, link says its last words."""
+        """`alive` tells whether sense runs; when it does not and has not said good-bye, link says its last words.
+
+        `say` is told how the connection stands, for whoever looks after this process.
+        """
         self._name = name
-        self._alive = alive
+        self._say = say
         self._reader = reader
         self._transport = transport
         self._inbox = inbox
@@ -87,16 +91,15 @@ class Link:
         self._clock = clock
         self._window = Window(size=settings.window, resend_s=settings.resend_s, randomness=randomness)
         self._ledger = Ledger(inbox.folder, settings.budget, clock=clock)
+        self._statements = Statements(name, transport, self._ledger, alive=alive)
         self._resend_s = settings.resend_s
         self._nobody = Backoff(randomness, first_s=1.0, most_s=settings.resend_s * LONGEST_RESEND)
         self._connected = False
-        self._said: dict[str, int] = {}
+        self._refused = ""
         self._shut: dict[Class, float] = {}
         self._look_again_at: float | None = None
         self._delivered = Span()
         self._highest_sent = 0
-        self._down = False
-        self._lost = False
 
     @property
     def counts(self) -> Counts:
@@ -117,15 +120,15 @@ class Link:
         """Start connecting."""
         for klass in READS:
             self._transport.subscribe(pattern(self._name.union, self._name.comune, self._name.node, klass))
-        self._see_will(self._reader.statements())
+        self._statements.see_will(self._reader.statements())
         self._transport.open()
 
     def close(self) -> None:
         """Leave; unless sense has said that the node goes down, the broker will say that it is lost."""
         if self._connected:
             self._fill()
-            self._say_statements(self._reader.statements(), Class.STATE, Class.HEAD)
-        self._transport.close(lost=not self._down)
+            self._statements.say(self._reader.statements(), Class.STATE, Class.HEAD)
+        self._transport.close(lost=not self._statements.down)
         self._connected = False
         self._ledger.tell(connected=False, now=True)
 
@@ -134,13 +137,13 @@ class Link:
         for happening in self._transport.poll(timeout_s):
             self._hear(happening)
         statements = self._reader.statements()
-        self._see_will(statements)
+        self._statements.see_will(statements)
         if self._connected:
-            self._say_statements(statements, Class.STATE)
+            self._statements.say(statements, Class.STATE)
             self._send_again()
             self._fill()
-            self._say_statements(statements, Class.HEAD)
-            self._say_lost(statements)
+            self._statements.say(statements, Class.HEAD)
+            self._statements.say_lost(statements)
         self._ledger.tell(connected=self._connected)
 
     def _hear(self, happening: Happening) -> None:
@@ -148,20 +151,23 @@ class Link:
             case Connected():
                 log.info("session with the broker stands", extra={"mqtt": happening.protocol})
                 self._ledger.counts.sessions += 1
-                self._said.clear()
+                self._statements.begin_session()
                 self._window.begin_session(resumed=happening.resumed, at=self._clock.monotonic())
-                self._say_connected(yes=True)
+                self._refused = ""
+                self._set_connected(yes=True, how="connected to the broker")
             case Disconnected():
-                self._say_connected(yes=False)
-                if happening.refused:
+                self._set_connected(yes=False, how=happening.why)
+                if happening.refused and happening.why != self._refused:
+                    self._refused = happening.why
                     log.error("the broker refuses this node", extra={"why": happening.why, "hint": happening.hint})
             case Acknowledged():
                 self._acknowledged(happening)
             case Message():
                 self._receive(happening)
 
-    def _say_connected(self, *, yes: bool) -> None:
+    def _set_connected(self, *, yes: bool, how: str) -> None:
         self._connected = yes
+        self._say(how)
         self._ledger.tell(connected=yes, now=True)
 
     def _receive(self, message: Message) -> None:
@@ -251,39 +257,3 @@ class Link:
 
     def _look_again(self, at: float) -> None:
         self._look_again_at = at if self._look_again_at is None else min(at, self._look_again_at)
-
-    def _see_will(self, statements: list[Statement]) -> None:
-        for statement in statements:
-            if statement.topic == WILL:
-                topic = Topic(self._name, Class.STATE, ITSELF)
-                self._transport.set_will(Will(str(topic), statement.token.encode()))
-
-    def _say_statements(self, statements: list[Statement], *classes: Class) -> None:
-        """Publish statements of these classes when they are new, and all of them in a new session."""
-        for statement in statements:
-            if statement.topic == WILL or self._said.get(statement.topic) == statement.version:
-                continue
-            klass, payload = Topic.parse(statement.topic).klass, statement.token.encode()
-            if klass not in classes:
-                continue
-            if klass is Class.STATE:
-                self._down = unverified.goes_down(statement.token)
-            if not self._ledger.take(klass, statement.topic, payload):
-                continue
-            if self._transport.publish(statement.topic, payload, retain=True) != 0:
-                self._said[statement.topic] = statement.version
-
-    def _say_lost(self, statements: list[Statement]) -> None:
-        """Where sense is gone without a word, publish what it signed for that; its next birth takes it back."""
-        if self._alive():
-            if self._lost:
-                self._said.pop(self._state_topic, None)
-            self._lost = False
-        elif not (self._lost or self._down):
-            for statement in statements:
-                if statement.topic == WILL and self._said.get(self._state_topic):
-                    self._lost = self._transport.publish(self._state_topic, statement.token.encode(), retain=True) != 0
-
-    @property
-    def _state_topic(self) -> str:
-        return str(Topic(self._name, Class.STATE, ITSELF))

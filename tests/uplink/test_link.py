@@ -37,6 +37,8 @@ class Bench:
     broker: MemoryBroker
     receiver: MemoryTransport = field(init=False)
     link: Link = field(init=False)
+    sense_lives: bool = True
+    told: list[str] = field(default_factory=list)
     got: list[Message] = field(default_factory=list)
     store_has: int = 0
     opened: dict[bytes, int] = field(default_factory=dict)
@@ -59,6 +61,8 @@ class Bench:
             self.settings,
             clock=self.node.clock,
             randomness=random.Random(1),
+            alive=lambda: self.sense_lives,
+            say=self.told.append,
         )
 
     def put(self, count: int) -> None:
@@ -282,6 +286,48 @@ def test_a_node_that_goes_down_on_purpose_is_not_called_lost(bench: MakeBench):
     one.node.clock.sleep(60)
     one.got += [item for item in one.receiver.poll(0.0) if isinstance(item, Message)]
     assert [data.status for data in one.statements("state")] == ["up", "down"]
+
+
+def test_when_sense_has_died_link_says_so_at_once_and_takes_it_back_when_it_lives(bench: MakeBench):
+    one = bench()
+    one.node.spool.birth(STATE)
+    one.run()
+    one.sense_lives = False
+    one.run(5)
+    assert [data.status for data in one.statements("state")] == ["up", "lost"]
+    one.sense_lives = True
+    one.run(5)
+    assert [data.status for data in one.statements("state")] == ["up", "lost", "up"]
+
+
+def test_a_reconnect_does_not_bring_a_dead_sense_back_to_life(bench: MakeBench):
+    one = bench()
+    one.node.spool.birth(STATE)
+    one.run()
+    one.sense_lives = False
+    one.run(5)
+    one.broker.cut("node")
+    one.run(5)
+    assert [data.status for data in one.statements("state")][-1] == "lost"
+
+
+def test_whoever_looks_after_link_is_told_how_the_connection_stands(bench: MakeBench):
+    one = bench()
+    one.run()
+    one.broker.cut("node")
+    one.run(3)
+    assert one.told == ["connected to the broker", "the connection is lost", "connected to the broker"]
+
+
+def test_a_refusal_is_said_once_and_asked_again(bench: MakeBench, caplog: pytest.LogCaptureFixture):
+    one = bench()
+    one.broker.refused["node"] = "not authorized"
+    one.run(10)
+    assert [record.message for record in caplog.records].count("the broker refuses this node") == 1
+    one.broker.refused.clear()
+    one.put(1)
+    one.run()
+    assert one.seqs() == [1]
 
 
 def test_a_new_configuration_takes_its_own_will_to_the_broker(bench: MakeBench):

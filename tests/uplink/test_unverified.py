@@ -1,0 +1,44 @@
+"""A look into tokens of strangers, which must never do harm."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.contract.jws import MAX_BYTES, b64
+from agent.contract.topics import Class
+from agent.contract.types import ReceiptData
+from agent.uplink import unverified
+from tests.contract.makers import NODE, Chain, signer
+from tests.uplink.nodes import letter
+
+TOKEN = letter(Class.RCPT, ReceiptData(node=str(NODE), cum=7, ranges=((9, 11),))).payload
+
+
+def test_a_receipt_is_read_without_its_key():
+    read = unverified.receipt(TOKEN)
+    assert read is not None
+    assert (read.cum, read.ranges) == (7, ((9, 11),))
+
+
+def test_an_event_is_no_receipt_and_no_state():
+    token = Chain().make()
+    assert unverified.receipt(token.encode()) is None
+    assert not unverified.goes_down(token)
+
+
+def test_the_key_of_a_token_stands_in_its_header():
+    assert unverified.kid(Chain().make()) == signer("node").kid
+    assert unverified.kid("no token") == ""
+
+
+def test_what_is_too_big_is_not_even_looked_at():
+    assert unverified.receipt(TOKEN + b"A" * MAX_BYTES) is None
+
+
+@given(st.one_of(st.binary(max_size=300), st.binary(max_size=200).map(lambda raw: f"a.{b64(raw)}.c".encode())))
+def test_no_bytes_do_harm(token: bytes):
+    assert unverified.receipt(token) is None
+    text = token.decode("latin-1")
+    assert not unverified.goes_down(text)
+    unverified.kid(text)
