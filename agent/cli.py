@@ -27,6 +27,7 @@ VERBS = {
     "models": "check the models that a node runs",
     "keys": "make keys and certificates for a bench",
     "check": "check a configuration and say everything that is wrong with it",
+    "confine": "let sense reach its network cameras and nothing else",
     "schema": "print the schemas of the contract and of the configuration",
     "demo": "the whole path on one machine",
 }
