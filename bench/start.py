@@ -29,6 +29,8 @@ from tests.brokers.mosquitto import Mosquitto
 NODE = "bench/bench/n-1"
 PIAZZA = str(Path(sys.executable).with_name("piazza"))
 PATIENCE_S = 60.0
+SAID = {"sense": b"READY=1", "link": b"STATUS=connected"}
+"""What each says when it has done the first of its work; link is ready before, broker or not."""
 CONFIG = """
 version: 1
 node: {{union: bench, comune: bench, id: n-1, signing_key: {keys.signing}, keyring: {keys.ring}}}
@@ -109,7 +111,7 @@ def processes(config: Path, rounds: int) -> dict[str, dict[str, float]]:
     found: dict[str, list[Started]] = {"sense": [], "link": []}
     for _ in range(rounds):
         for verb, all_of_it in found.items():
-            all_of_it.append(until_ready([PIAZZA, verb, "--config", str(config)], config.parent))
+            all_of_it.append(until(SAID[verb], [PIAZZA, verb, "--config", str(config)], config.parent))
     return {
         verb: {
             "wall_s": round(median(one.wall_s for one in rows), 2),
@@ -120,8 +122,8 @@ def processes(config: Path, rounds: int) -> dict[str, dict[str, float]]:
     }
 
 
-def until_ready(command: list[str], folder: Path) -> Started:
-    """Start a service, wait for its READY=1 as systemd would, note what it took, and end it."""
+def until(said: bytes, command: list[str], folder: Path) -> Started:
+    """Start a service, wait for a word of it to the service manager, note what it took, and end it."""
     address = folder / "notify"
     address.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -130,7 +132,7 @@ def until_ready(command: list[str], folder: Path) -> Started:
         began = perf_counter()
         process = subprocess.Popen(command, env={**ordinary(), "NOTIFY_SOCKET": str(address)}, stderr=subprocess.PIPE)
         try:
-            while b"READY=1" not in manager.recv(4096):
+            while said not in manager.recv(4096):
                 pass
             return Started(perf_counter() - began, cpu_s(process.pid), rss_mb(process.pid))
         except TimeoutError:
