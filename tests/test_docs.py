@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -166,6 +167,15 @@ def test_every_verb_is_stated_with_its_options(verb: str):
     importlib.import_module(f"agent.commands.{verb}").add_arguments(parser)
     asked = {name for action in parser._actions for name in action.option_strings}
     assert f"piazza {verb} --help" in row[0] or asked <= set(re.findall(r"--[a-z-]+", row[0]))
+
+
+def test_every_floor_of_the_house_is_described():
+    """Each name in the layers that import-linter holds stands in the table of floors."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    (layers,) = (one["layers"] for one in project["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
+    page = (CHECKOUT / "docs" / "design" / "architecture.md").read_text()
+    stated = set(re.findall(r"`(\w+)/?`", page[page.index("## Rooms and floors") :]))
+    assert {name.strip() for layer in layers for name in layer.split("|")} <= stated
 
 
 # Words
