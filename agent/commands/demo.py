@@ -16,7 +16,7 @@ from agent.commissioning import Commissioning
 from agent.contract.audit import Report, judge
 from agent.crew import Crew
 from agent.demo import report
-from agent.demo.screen import Plain, Screen, Terminal
+from agent.demo.screen import Plain, Screen, Terminal, picture
 from agent.demo.stage import CAMERA, NODE, Stage, set_up
 from agent.demo.viewer import Viewer
 from agent.errors import BrokerAbsent, UserError
@@ -29,13 +29,16 @@ from agent.transport.mqtt import MqttTransport
 
 LOOK_S = 0.25
 BROKER_S = 20.0
-DRAIN_S = 15.0
+DRAIN_S = 25.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--camera", required=True, help="a video file, rtsp://..., or a device such as /dev/video0")
+    parser.add_argument(
+        "--camera", required=True, help="a video file, rtsp://..., a device such as /dev/video0, or a world's folder"
+    )
     parser.add_argument("--seconds", type=float, default=45.0, help="how long it runs (default: 45)")
     parser.add_argument("--folder", type=Path, default=Path("run/demo"), help="where it keeps its files")
+    parser.add_argument("--picture", type=Path, help="write the last screen as SVG into this file")
     parser.add_argument("--plain", action="store_true", help="lines instead of a live screen")
 
 
@@ -52,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
         _start(stage, crew, clock)
         viewer.open()
         _watch(viewer, crew, screen, clock, seconds=options.seconds)
+        if options.picture:
+            options.picture.write_text(picture(viewer, crew.members), encoding="utf-8")
         _drain(stage, viewer, crew, clock)
     except KeyboardInterrupt:
         print("demo: ended by Ctrl-C")

@@ -14,7 +14,9 @@ import msgspec
 from agent.clock import SimulatedClock
 from agent.commands import assembly
 from agent.config import Config, load
+from agent.contract.sentences import sentence
 from agent.contract.times import instant
+from agent.contract.types import EventData
 from agent.pipeline import Stream, merged, read, ticks, watch
 from agent.records import ClockQuality
 from agent.sensors import open_sensor
@@ -69,6 +71,9 @@ def _streams(config: Config, world: World) -> list[Stream]:
 
 
 def _as_text(passed: Passed) -> str:
-    data = msgspec.to_builtins(passed.data)
-    facts = " ".join(f"{key}={value}" for key, value in data.items() if key not in ("phase", "rule", "quality"))
-    return f"{instant(passed.at)} {passed.kind:12} {data.get('rule', '')} {data.get('phase', '')} {facts}".rstrip()
+    """One line for a person: an event as a sentence, anything else as its numbers."""
+    told = f"{instant(passed.at)} {passed.kind:12}"
+    if isinstance(passed.data, EventData):
+        return f"{told} {passed.data.phase:8} {sentence(passed.data)}"
+    facts = (f"{name}={value}" for name, value in msgspec.to_builtins(passed.data).items() if name != "quality")
+    return f"{told} {' '.join(facts)}".rstrip()

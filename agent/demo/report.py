@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from agent.demo.viewer import brief
 from agent.subscriber.board import Line
 
 Counts = Sequence[tuple[float, dict[str, float]]]
@@ -130,7 +131,7 @@ def _events(lines: Sequence[Line]) -> str:
     rows = "".join(
         f'<tr class="{line.severity}"><td class="dim">{_clock(line.at)}</td><td class="ok">{escape(str(line.mark or ""))}</td>'
         f"<td>{escape(line.text)}</td></tr>"
-        for line in lines
+        for line in brief(lines)
     )
     return f'<div class="scroll"><table><thead><tr><th>time</th><th>proof</th><th>what</th></tr></thead>{rows}</table></div>'
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.crew import Member
-from agent.demo.viewer import Viewer
+from agent.demo.viewer import Viewer, brief
 from agent.records import Severity
 from agent.subscriber import Mark
 from agent.subscriber.board import Line
@@ -57,13 +59,26 @@ class Terminal:
 
     def show(self, viewer: Viewer, crew: Sequence[Member], new: Sequence[Line], *, left_s: float) -> None:
         del new
-        layout = Layout()
-        layout.split_row(Layout(name="left", size=46), Layout(name="right"))
-        layout["left"].update(Group(_zones(viewer), _processes(crew), _chain(viewer)))
-        room = max(4, self._live.console.height - 3)
         title = f"what a subscriber sees · {left_s:.0f} s left · Ctrl-C ends"
-        layout["right"].update(Panel(Group(*(_text(line) for line in viewer.lines[-room:])), title=title))
-        self._live.update(layout)
+        self._live.update(_layout(viewer, crew, title, rows=self._live.console.height - 3))
+
+
+def picture(viewer: Viewer, crew: Sequence[Member], *, columns: int = 118, rows: int = 24) -> str:
+    """The screen as it is now, as an SVG that needs nothing from elsewhere."""
+    console = Console(record=True, file=io.StringIO(), width=columns, height=rows, force_terminal=True)
+    console.print(_layout(viewer, crew, "what a subscriber sees", rows=rows - 2), height=rows)
+    fonts_from_the_web = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+    return fonts_from_the_web.sub("", console.export_svg(title="piazza demo"))
+
+
+def _layout(viewer: Viewer, crew: Sequence[Member], title: str, *, rows: int) -> Layout:
+    layout = Layout()
+    layout.split_row(Layout(name="left", size=46), Layout(name="right"))
+    layout["left"].update(Group(_zones(viewer), _processes(crew), _chain(viewer)))
+    room = max(4, rows)
+    told = brief(viewer.lines[-2 * room :])[-room:]
+    layout["right"].update(Panel(Group(*(_text(line) for line in told)), title=title))
+    return layout
 
 
 def _zones(viewer: Viewer) -> Panel:
@@ -95,7 +110,8 @@ def _chain(viewer: Viewer) -> Panel:
     for node in viewer.reader.nodes():
         chain = viewer.reader.chain(node)
         missing = sum(last - first + 1 for first, last in chain.missing())
-        rows.append(Text(f"{node}: {chain.last} records, {missing} missing", style="red" if missing else "green"))
+        rows.append(Text(node))
+        rows.append(Text(f"{chain.last} records, {missing} missing", style="red" if missing else "green"))
     marks = ", ".join(f"{count} {mark}" for mark, count in sorted(viewer.marks.items()))
     return Panel(Group(*rows, Text(f"{marks or 'nothing yet'}; {viewer.bytes_sent} bytes", style="dim")), title="chain")
 

@@ -21,6 +21,9 @@ CAMERA = "square"
 MARK = ".demonstration"
 """A folder with this file in it may be emptied."""
 
+WORLD = "world.yaml"
+"""A folder with this file is a drawn world."""
+
 _PLACES: dict[str, dict[str, Any]] = {
     # The clip shows a junction between two lawns; the windows of the house are masked.
     "vtest.avi": {
@@ -100,7 +103,13 @@ def _config(stage: Stage, source: str) -> dict[str, Any]:
             "keyring": str(stage.bench.ring),
         },
         "state_dir": str(stage.folder / "state"),
-        "uplink": {"broker": {"host": "127.0.0.1", "port": stage.port, "mqtt": "3.1.1"}, "head_s": 5},
+        # What a broker lost that died is sent again soon, so that a short show sees it heal.
+        "uplink": {
+            "broker": {"host": "127.0.0.1", "port": stage.port, "mqtt": "3.1.1"},
+            "head_s": 5,
+            "resend_s": 5,
+        },
+        "vision": {"detector": "chroma" if _is_world(source) else "tflite"},
         "cameras": [{"id": CAMERA, "input": _input(source), "view": stage.view}],
         "sensors": [{"driver": "host", "disk": str(stage.folder), "period_s": 5}],
         "rules": list(_rules(stage.view)),
@@ -108,8 +117,14 @@ def _config(stage: Stage, source: str) -> dict[str, Any]:
 
 
 def _input(source: str) -> dict[str, Any]:
+    if _is_world(source):
+        return {"driver": "synthetic", "world": str(Path(source, WORLD).resolve()), "pace": "timestamps", "fps": 8}
     looped = "://" not in source and Path(source).is_file()
     return {"driver": "video", "source": source, "loop": looped}
+
+
+def _is_world(source: str) -> bool:
+    return Path(source, WORLD).is_file()
 
 
 def _rules(view: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,12 +7,14 @@ the node itself from its numbers in memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.clock import Clock
 from agent.contract.topics import CHAINED, Class, pattern
+from agent.contract.types import EventData
+from agent.records import Phase
 from agent.subscriber import Mark, Reader
 from agent.subscriber.board import Board, Line
 from agent.transport import Connected, Disconnected, Message, Transport
@@ -80,3 +82,31 @@ class Viewer:
             return
         merged = {name: value for source in document["sources"].values() for name, value in source.items()}
         self.counts.append((document["at"], merged))
+
+
+def brief(lines: Sequence[Line]) -> list[Line]:
+    """The same lines, with an event that was over at once told in one of them instead of two."""
+    instants = {which for line in lines if (which := _over_at_once(line))}
+    begun = {id_of(line) for line in lines if _phase(line) is Phase.OPENED}
+    kept = [line for line in lines if not (_over_at_once(line) and id_of(line) in begun)]
+    return [
+        replace(line, text=line.text.replace(" opened:", ":", 1)) if id_of(line) in instants else line for line in kept
+    ]
+
+
+def id_of(line: Line) -> str:
+    """What binds the lines of one event; empty for other lines."""
+    envelope = line.news.envelope if line.news else None
+    return str(envelope.payload.correlationid) if envelope and isinstance(envelope.data, EventData) else ""
+
+
+def _phase(line: Line) -> Phase | None:
+    data = line.news.envelope.data if line.news and line.news.envelope else None
+    return data.phase if isinstance(data, EventData) else None
+
+
+def _over_at_once(line: Line) -> str:
+    """The id of an event that this line closes in the moment in which it was opened."""
+    data = line.news.envelope.data if line.news and line.news.envelope else None
+    over = isinstance(data, EventData) and data.phase is Phase.CLOSED and data.duration_s == 0.0
+    return id_of(line) if over else ""
