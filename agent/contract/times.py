@@ -21,9 +21,7 @@ def instant(at: float) -> str:
     if not 0 <= at < _END_S:
         raise Refused("bad-instant", f"{at} is no instant between 1970 and 9999")
     whole, milli = divmod(round(at * 1000), 1000)
-    days, second = divmod(whole, _DAY_S)
-    hour, rest = divmod(second, 3600)
-    return f"{_date(days)}T{hour:02}:{rest // 60:02}:{rest % 60:02}.{milli:03}Z"
+    return f"{_second(whole)}.{milli:03}Z"
 
 
 def seconds(text: str) -> float:
@@ -41,10 +39,12 @@ def check_date(text: str) -> None:
 
 
 @lru_cache(maxsize=64)
-def _date(days: int) -> str:
-    """The day as text; neighbouring instants share it."""
+def _second(at: int) -> str:
+    """A whole second as text; neighbouring instants share it."""
+    days, second = divmod(at, _DAY_S)
     year, month, day = _civil(days)
-    return f"{year:04}-{month:02}-{day:02}"
+    hour, rest = divmod(second, 3600)
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{rest // 60:02}:{rest % 60:02}"
 
 
 @lru_cache(maxsize=64)
