@@ -26,6 +26,9 @@ COLOURS = {Severity.NOTICE: "cyan", Severity.WARNING: "yellow", Severity.ALARM: 
 SIGNS = {Mark.VERIFIED: "[green]✓[/]", Mark.DUPLICATE: "[dim]=[/]"}
 STATES = {"running": "green", "dead": "bold red", "waiting": "yellow", "done": "dim"}
 
+LEFT = 46
+"""Columns of what the node itself knows."""
+
 _SPEEDS = ("still", "slow", "walking", "running")
 
 
@@ -60,25 +63,36 @@ class Terminal:
     def show(self, viewer: Viewer, crew: Sequence[Member], new: Sequence[Line], *, left_s: float) -> None:
         del new
         title = f"what a subscriber sees · {left_s:.0f} s left · Ctrl-C ends"
-        self._live.update(_layout(viewer, crew, title, rows=self._live.console.height - 3))
+        columns, rows = self._live.console.size
+        self._live.update(_layout(viewer, crew, title, columns=columns, rows=rows - 4))
 
 
-def picture(viewer: Viewer, crew: Sequence[Member], *, columns: int = 118, rows: int = 24) -> str:
+def picture(viewer: Viewer, crew: Sequence[Member], *, columns: int = 136, rows: int = 24) -> str:
     """The screen as it is now, as an SVG that needs nothing from elsewhere."""
     console = Console(record=True, file=io.StringIO(), width=columns, height=rows, force_terminal=True)
-    console.print(_layout(viewer, crew, "what a subscriber sees", rows=rows - 2), height=rows)
-    fonts_from_the_web = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
-    return fonts_from_the_web.sub("", console.export_svg(title="piazza demo"))
+    console.print(_layout(viewer, crew, "what a subscriber sees", columns=columns, rows=rows - 2), height=rows)
+    from_the_web = re.compile(r"<!-- Generated.*?-->\s*|@font-face \{.*?\}\s*", re.DOTALL)
+    return from_the_web.sub("", console.export_svg(title="piazza demo"))
 
 
-def _layout(viewer: Viewer, crew: Sequence[Member], title: str, *, rows: int) -> Layout:
+def _layout(viewer: Viewer, crew: Sequence[Member], title: str, *, columns: int, rows: int) -> Layout:
     layout = Layout()
-    layout.split_row(Layout(name="left", size=46), Layout(name="right"))
+    layout.split_row(Layout(name="left", size=LEFT), Layout(name="right"))
     layout["left"].update(Group(_zones(viewer), _processes(crew), _chain(viewer)))
-    room = max(4, rows)
-    told = brief(viewer.lines[-2 * room :])[-room:]
-    layout["right"].update(Panel(Group(*(_text(line) for line in told)), title=title))
+    told = [_text(line) for line in brief(viewer.lines[-2 * rows :])]
+    layout["right"].update(Panel(Group(*_newest(told, columns=columns - LEFT - 4, rows=rows)), title=title))
     return layout
+
+
+def _newest(told: Sequence[Text], *, columns: int, rows: int) -> list[Text]:
+    """The last lines that fit into so many rows, each as long as it is."""
+    kept: list[Text] = []
+    for text in reversed(told):
+        rows -= -(-text.cell_len // max(1, columns))
+        if rows < 0:
+            break
+        kept.insert(0, text)
+    return kept
 
 
 def _zones(viewer: Viewer) -> Panel:
