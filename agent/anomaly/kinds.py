@@ -7,12 +7,13 @@ from typing import Any
 
 from agent.anomaly.elapsed import Absence, Stuck
 from agent.anomaly.happening import Button, Crossing, Rate
-from agent.anomaly.level import limit, loitering, occupancy, presence, schedule
+from agent.anomaly.level import health, limit, loitering, occupancy, presence, schedule
 from agent.anomaly.settings import (
     AbsenceRule,
     BaselineRule,
     ButtonRule,
     CrossingRule,
+    HealthRule,
     LimitRule,
     LoiteringRule,
     OccupancyRule,
@@ -36,6 +37,7 @@ RULES: dict[type[Rule], Callable[[Any, str], Judge]] = {
     LoiteringRule: loitering,
     OccupancyRule: occupancy,
     ButtonRule: Button,
+    HealthRule: health,
     StuckRule: Stuck,
 }
 """Settings of a kind -> what makes its judge from (settings, quantity)."""

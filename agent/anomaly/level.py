@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.anomaly.settings import LimitRule, LoiteringRule, OccupancyRule, PresenceRule, ScheduleRule
+from agent.anomaly.settings import (
+    FAULTS,
+    HealthRule,
+    LimitRule,
+    LoiteringRule,
+    OccupancyRule,
+    PresenceRule,
+    ScheduleRule,
+)
 from agent.anomaly.verdict import Verdict
 from agent.records import Reason
 
@@ -87,6 +95,15 @@ def schedule(rule: ScheduleRule, quantity: str) -> Level:
 
 def loitering(rule: LoiteringRule, quantity: str) -> Level:
     return Level(quantity, "stay", above=rule.stay_s, in_seconds=True)
+
+
+def health(rule: HealthRule, quantity: str) -> Level:
+    """Of the camera's own quantities only faults can hold; a moved view is judged by how far it moved."""
+    measure = quantity.rpartition("/")[2]
+    threshold = rule.at_least if measure in set(rule.of) & (set(FAULTS) - {"moved"}) else None
+    if measure == "moved_by" and "moved" in rule.of:
+        threshold = rule.moved_by
+    return Level(quantity, "health", above=threshold, expected=0.0, inclusive=True)
 
 
 def occupancy(rule: OccupancyRule, quantity: str) -> Level:

@@ -23,6 +23,8 @@ Pattern = Annotated[
     ),
 ]
 EventKind = Literal["anomaly", "crossing", "loitering", "occupancy", "tamper", "sensor", "help-button"]
+Fault = Literal["frozen", "noise", "dark", "bright", "moved", "blocked", "defocus"]
+FAULTS: tuple[Fault, ...] = ("frozen", "noise", "dark", "bright", "moved", "blocked", "defocus")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 TimeOfDay = Annotated[str, Meta(pattern=r"^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$", description="HH:MM, local time")]
@@ -170,6 +172,22 @@ class ButtonRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="button"
     per_hour: Annotated[int, Meta(ge=1, le=3600)] = 60
 
 
+class HealthRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="health"):
+    """A camera that cannot see what it should: one of the faults `of`, at least `at_least`.
+
+    `moved_by` is the share of the picture by which a view must have moved to be told.
+    """
+
+    quantity: Pattern = "camera/*"
+    event: EventKind = "tamper"
+    severity: Severity = Severity.WARNING
+    dwell_s: Seconds = 0.5
+    clear_s: Seconds = 5.0
+    of: Annotated[tuple[Fault, ...], Meta(min_length=1)] = FAULTS
+    at_least: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.5
+    moved_by: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.02
+
+
 class StuckRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="stuck"):
     """Readings that do not change by more than `band` for longer than `longer_s`.
 
@@ -195,5 +213,6 @@ RuleSettings = (
     | LoiteringRule
     | OccupancyRule
     | ButtonRule
+    | HealthRule
     | StuckRule
 )

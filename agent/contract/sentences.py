@@ -36,7 +36,19 @@ _SIGHT = ("camera/fps", "camera/observed")
 _PLURALS = {"person": "people", "bus": "buses"}
 
 
+_FAULTS = {
+    "frozen": "the picture is frozen",
+    "noise": "the picture is full of noise",
+    "dark": "the picture is too dark",
+    "bright": "the picture is too bright",
+    "moved_by": "the camera was moved, by {share} of the picture",
+    "blocked": "the view is blocked, {share} of it",
+    "defocus": "the picture is out of focus",
+}
+"""Measures of a camera's health -> what is wrong."""
+
 _TEMPLATES = {
+    "health": "{fault}",
     "limit": "{seen}, {side} the limit of {limit}",
     "schedule": "{seen} outside the allowed hours",
     "absence": "no {missed} for {observed_span}, at most {expected_span}",
@@ -130,6 +142,7 @@ def _said(event: EventLike) -> str:
         seen=_value(reason, label),
         limit=_measured(reason.quantity, expected),
         side=_side(event, reason.observed - expected),
+        fault=_fault(reason),
         noun=_noun(reason.quantity, label),
         missed="pictures" if reason.quantity in _SIGHT else _noun(reason.quantity, label),
         label=_one(label or "thing"),
@@ -140,6 +153,11 @@ def _said(event: EventLike) -> str:
         learned=_learned(reason),
         times=f" {_figure(reason.observed)} times" if reason.observed > 1.0 else "",
     )
+
+
+def _fault(reason: ReasonLike) -> str:
+    said = _FAULTS.get(reason.quantity.rpartition("/")[2], "the camera is not well")
+    return said.format(share=f"{reason.observed:.0%}")
 
 
 def _side(event: EventLike, excess: float) -> str:

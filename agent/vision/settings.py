@@ -63,13 +63,25 @@ class TrackerSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     `fresh_s` is lost and found again only where its motion leads; after `coast_s` it is forgotten.
     """
 
-    high: Fraction = 0.4
-    low: Fraction = 0.1
-    begin: Fraction = 0.5
+    high: Fraction = 0.5
+    low: Fraction = 0.3
+    begin: Fraction = 0.6
     iou: Fraction = 0.3
     confirm: Annotated[int, Meta(ge=1, le=10)] = 2
     fresh_s: Annotated[float, Meta(gt=0.0, le=10.0)] = 0.5
     coast_s: Annotated[float, Meta(gt=0.0, le=60.0)] = 4.0
+
+
+class HealthSettings(_Settings, frozen=True, forbid_unknown_fields=True):
+    """Whether the camera can see what it should: looked at every `every_s`.
+
+    The usual view follows slow changes within `learn_s`; a changed one becomes usual after about `accept_s`.
+    """
+
+    enabled: bool = True
+    every_s: Annotated[float, Meta(ge=0.2, le=5.0)] = 0.5
+    learn_s: Annotated[float, Meta(ge=10.0, le=3600.0)] = 60.0
+    accept_s: Annotated[float, Meta(ge=60.0, le=86400.0)] = 1800.0
 
 
 class VisionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
@@ -83,3 +95,4 @@ class VisionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     report_s: Annotated[float, Meta(gt=0.0, le=60.0)] = 1.0
     motion: MotionSettings = MotionSettings()
     tracker: TrackerSettings = TrackerSettings()
+    health: HealthSettings = HealthSettings()

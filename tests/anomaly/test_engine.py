@@ -29,13 +29,14 @@ EVERYTHING = """
 - {kind: loitering, id: linger, quantity: gate/person/count, stay_s: 3, dwell_s: 4}
 - {kind: occupancy, id: full, quantity: gate/person/count, more_than: 3, per_hour: 2, update_s: 2}
 - {kind: button, id: help, quantity: temperature_c, clear_s: 2, update_s: 0, per_hour: 3}
+- {kind: health, id: eye, dwell_s: 2, clear_s: 1}
 - {kind: stuck, id: stuck, quantity: temperature_c, longer_s: 4, during: [{from: "00:00", to: "00:03"}]}
 """
 OBSERVATIONS = st.lists(
     st.tuples(
         st.floats(0, 7).map(lambda gap: round(gap, 1)),
         st.sampled_from(["a", "b"]),
-        st.sampled_from(["temperature_c", "gate/person/count", "yard/person/count", "kerb/person/in"]),
+        st.sampled_from(["temperature_c", "gate/person/count", "yard/person/count", "kerb/person/in", "camera/dark"]),
         st.integers(0, 5),
     ),
     max_size=40,

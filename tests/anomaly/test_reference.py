@@ -36,9 +36,13 @@ SITUATIONS: dict[str, list[Observation]] = {
     "air-silent": series("temperature_c", [(0, 20), (900, 20)], source="air"),
     "rush": series("kerb/person/in", [(2.0 * n, 1) for n in range(50)]),
     "crowd": series("square/person/count", [(60.0 * n + 30, n * 7 % 5) for n in range(120)] + [(7230, 25), (7290, 25)]),
+    "at-the-wrong-hour": series(
+        "gate/person/in", [(600.0 * n, 90 if n == 3 * 1008 + 60 else (n % 6 == 0) * 20) for n in range(3 * 1008 + 66)]
+    ),
     "wrong-way": series("exit/person/in", [(10, 1)]),
     "lingering": series("gate/person/stay_s", [(float(n), n) for n in range(130)]),
     "full": series("square/all/occupancy", steady(31, until=60)),
+    "eye": series("camera/moved_by", [(0, 0.12), (2, 0.12)]),
     "help": series("pressed", [(0, 0), (3, 1)], source="help"),
     "pir-stuck": series("motion", steady(1, until=1800), source="square"),
 }
