@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
+from agent.anomaly.feasts import CalendarSettings
 from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.settings import RuleSettings
 from agent.camera.settings import CameraSettings
@@ -55,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uplink: UplinkSettings
     state_dir: str = "/var/lib/piazza"
     timezone: str = "Europe/Rome"
+    calendar: CalendarSettings = CalendarSettings()
     cameras: tuple[CameraSection, ...] = ()
     sensors: tuple[SensorSettings, ...] = ()
     lamp: LampSettings | None = None
@@ -80,6 +82,7 @@ def check(config: Config) -> Iterator[str]:
         yield from _twice(f"cameras[{number}].view", _places(camera.view))
     for number, rule in enumerate(config.rules):
         yield from _strangers(config, rule, f"rules[{number}]")
+    yield from _twice("calendar.days", [day.id for day in config.calendar.days])
     try:
         ZoneInfo(config.timezone)
     except (ZoneInfoNotFoundError, ValueError):

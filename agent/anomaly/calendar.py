@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from agent.anomaly.feasts import THURSDAY, Almanac
 from agent.anomaly.settings import DAYS, Hours
 
 Local = Callable[[float], float]
 """Seconds to add to UTC to have local time, at an instant."""
 
 MINUTE_S = 60.0
+HOUR_S = 3600.0
 DAY_S = 86400.0
-_THURSDAY = 3
-"""1970-01-01 was one; Monday is 0."""
 
 
 def utc(_at: float) -> float:
@@ -35,13 +35,20 @@ class Wall:
 
     local: Local = utc
     shift: float = 0.0
+    almanac: Almanac = field(default_factory=Almanac)
 
     def within(self, hours: Sequence[Hours], at: float) -> bool:
         """Whether any of `hours` holds at an instant."""
         shown = at + self.shift
         day, second = divmod(shown + self.local(shown), DAY_S)
-        weekday = (int(day) + _THURSDAY) % 7
+        weekday = (int(day) + THURSDAY) % 7
         return any(_holds(window, weekday, second) for window in hours)
+
+    def hour(self, at: float) -> tuple[str, int, float]:
+        """Kind of the local day, its hour, and the seconds that are left of that hour."""
+        shown = at + self.shift
+        day, second = divmod(shown + self.local(shown), DAY_S)
+        return self.almanac.kind(int(day)), int(second // HOUR_S), HOUR_S - second % HOUR_S
 
     def next_minute(self, at: float) -> float:
         """The next instant at which hours can begin or end."""

@@ -22,8 +22,10 @@ from typing import Any
 from agent.anomaly.baseline import Baseline
 from agent.anomaly.budget import NewId
 from agent.anomaly.calendar import DAY_S, Local, Wall, utc
+from agent.anomaly.feasts import Almanac, CalendarSettings
 from agent.anomaly.lane import Lane
 from agent.anomaly.settings import AbsenceRule, Rule
+from agent.anomaly.week import Week
 from agent.errors import ConfigError, Refused
 from agent.records import Event, Observation, Phase
 
@@ -50,18 +52,20 @@ def ids(boot: str) -> NewId:
 class Engine:
     """Every rule on every source; `refused` and `late` count what was not taken."""
 
-    def __init__(self, rules: Sequence[Rule], *, new_id: NewId, local: Local = utc) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], *, new_id: NewId, local: Local = utc, days: CalendarSettings | None = None
+    ) -> None:
         """Rules with unique ids; ConfigError names those that are given twice.
 
         `new_id` makes an event's id from what is unique about it (see `ids`); `local` gives the seconds
-        from UTC to local time at an instant.
+        from UTC to local time at an instant; `days` says which are not like others.
         """
         _check(rules)
         self.refused = 0
         self.late = 0
         self._rules = rules
         self._new_id = new_id
-        self._wall = Wall(local)
+        self._wall = Wall(local, almanac=Almanac(days or CalendarSettings()))
         self._lanes: dict[str, Lane] = {}
         self._now: float | None = None
         self._learned: dict[str, Any] = {}
@@ -121,7 +125,7 @@ class Engine:
         if state.get("version") != VERSION or not isinstance(learned := state.get("learned"), Mapping):
             raise Refused("bad-state", "not what an engine has learned", hint="remove the file and learn anew")
         for known in learned.values():
-            Baseline().restore(known)
+            (Week() if "week" in known else Baseline()).restore(known)
         self._learned.update(learned)
 
     def _begin(self, at: float) -> float:

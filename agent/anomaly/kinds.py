@@ -22,9 +22,11 @@ from agent.anomaly.settings import (
     Rule,
     ScheduleRule,
     StuckRule,
+    WeekRule,
 )
 from agent.anomaly.unusual import Unusual
 from agent.anomaly.verdict import Judge
+from agent.anomaly.week_rule import Weekly
 
 RULES: dict[type[Rule], Callable[[Any, str], Judge]] = {
     LimitRule: limit,
@@ -33,6 +35,7 @@ RULES: dict[type[Rule], Callable[[Any, str], Judge]] = {
     ScheduleRule: schedule,
     RateRule: Rate,
     BaselineRule: Unusual,
+    WeekRule: Weekly,
     CrossingRule: Crossing,
     LoiteringRule: loitering,
     OccupancyRule: occupancy,

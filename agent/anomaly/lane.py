@@ -19,7 +19,12 @@ from agent.anomaly.settings import Rule
 from agent.anomaly.unusual import Unusual
 from agent.anomaly.verdict import NEVER
 from agent.anomaly.watch import Ear, Waking, Watch
+from agent.anomaly.week_rule import Weekly
 from agent.records import Event
+
+OBSERVED = "camera/observed"
+"""What share of the time since it last said so a camera has seen."""
+Learner = Unusual | Weekly
 
 
 @dataclass(slots=True)
@@ -78,6 +83,7 @@ class Lane:
     _watching: dict[str, list[tuple[int, Watch]]] = field(default_factory=dict)
     """The watches on each quantity with their numbers."""
     _read_at: dict[str, float] = field(default_factory=dict)
+    _weekly: list[Weekly] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._ear = Ear(self.now)
@@ -104,6 +110,8 @@ class Lane:
         if self._ear.hear(at):
             self._agenda.plan_all()
         self.expect(quantity)
+        if quantity == OBSERVED:
+            self._cover(value, at)
         for number, watch in self._watching[quantity]:
             yield from watch.observe(value, at)
             self._plan(number, watch)
@@ -122,18 +130,26 @@ class Lane:
             yield from actor.close(at, why)
         self._agenda.plan_all()
 
-    def learners(self) -> Iterator[tuple[str, Unusual]]:
+    def learners(self) -> Iterator[tuple[str, Learner]]:
         """What has learned something worth keeping, each under a name of its own."""
         for actor in self._agenda.actors:
-            if isinstance(actor, Watch) and isinstance(actor.judge, Unusual):
+            if isinstance(actor, Watch) and isinstance(actor.judge, Learner):
                 yield f"{actor.life.rule.id} {self.source} {actor.life.quantity}", actor.judge
+
+    def _cover(self, share: float, at: float) -> None:
+        """What a camera saw counts for every hour of the week that is kept of it."""
+        for judge in self._weekly:
+            judge.cover(share, at)
 
     def _watch(self, rule: Rule, quantity: str) -> tuple[int, Watch]:
         if rule.id not in self._budgets:
             budget = Budget(rule, self.source, self.new_id)
             self._budgets[rule.id] = self._agenda.add(budget), budget
         judge = RULES[type(rule)](rule, quantity)
-        if isinstance(judge, Unusual) and (state := self.learned.get(f"{rule.id} {self.source} {quantity}")):
+        if isinstance(judge, Weekly):
+            judge.wall = self.wall
+            self._weekly.append(judge)
+        if isinstance(judge, Learner) and (state := self.learned.get(f"{rule.id} {self.source} {quantity}")):
             judge.restore(state)
         life = Life(rule, self.source, quantity, self._budgets[rule.id][1], self.new_id)
         watch = Watch(judge, life, Waking.of(rule, self.wall), self._ear)

@@ -137,6 +137,26 @@ class BaselineRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="basel
             raise ValueError("`warm_up` must be at most four times `half_life`: older samples are forgotten")
 
 
+class WeekRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="week"):
+    """A local hour unlike the same hour of other weeks.
+
+    The readings of an hour are taken together (`of` their sum, largest or mean). Silent for the first
+    `warm_up` weeks of an hour, and the first day of a special kind; one weighs half after `half_life` more.
+    """
+
+    of: Literal["sum", "max", "mean"] = "sum"
+    model: Literal["level", "counts"] = "counts"
+    side: Literal["above", "below", "both"] = "above"
+    deviations: Annotated[float, Meta(ge=2.0, le=20.0)] = 3.0
+    least_spread: Annotated[float, Meta(gt=0.0)] = 0.1
+    warm_up: Annotated[int, Meta(ge=2, le=8)] = 2
+    half_life: Annotated[float, Meta(ge=2.0, le=52.0)] = 6.0
+
+    def __post_init__(self) -> None:
+        if self.of == "mean" and self.model == "counts":
+            raise ValueError("a mean is no whole number: it needs `model: level`")
+
+
 class CrossingRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="crossing"):
     """Every crossing of a line; the direction is the last level: `kerb/person/out`."""
 
@@ -209,6 +229,7 @@ RuleSettings = (
     | ScheduleRule
     | RateRule
     | BaselineRule
+    | WeekRule
     | CrossingRule
     | LoiteringRule
     | OccupancyRule

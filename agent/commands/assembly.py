@@ -54,7 +54,7 @@ def vocabulary(config: Config, *, digests: Sequence[str] = ()) -> Vocabulary:
 def decider(config: Config, *, boot: str) -> Decider:
     """Rules, counts and the node's own numbers."""
     hosts = frozenset(sensor.id for sensor in config.sensors if isinstance(sensor, HostSettings))
-    engine = Engine(config.rules, new_id=ids(boot), local=local_offset(config.timezone))
+    engine = Engine(config.rules, new_id=ids(boot), local=local_offset(config.timezone), days=config.calendar)
     return Decider(engine, Tally(), Vitals(hosts))
 
 

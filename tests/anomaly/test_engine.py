@@ -25,6 +25,7 @@ EVERYTHING = """
 - {kind: baseline, id: odd, quantity: temperature_c, every_s: 1, warm_up: 10, half_life: 10, deviations: 2}
 - {kind: baseline, id: many, quantity: kerb/person/in, of: sum, model: counts, every_s: 5, warm_up: 10, half_life: 10,
    deviations: 2, stale_s: 30}
+- {kind: week, id: hourly, quantity: kerb/person/in, side: both, stale_s: 30}
 - {kind: crossing, id: cross, quantity: kerb/person/in, per_hour: 4, clear_s: 1}
 - {kind: loitering, id: linger, quantity: gate/person/count, stay_s: 3, dwell_s: 4}
 - {kind: occupancy, id: full, quantity: gate/person/count, more_than: 3, per_hour: 2, update_s: 2}
