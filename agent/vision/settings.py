@@ -63,9 +63,9 @@ class TrackerSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     `fresh_s` is lost and found again only where its motion leads; after `coast_s` it is forgotten.
     """
 
-    high: Fraction = 0.4
-    low: Fraction = 0.1
-    begin: Fraction = 0.5
+    high: Fraction = 0.5
+    low: Fraction = 0.3
+    begin: Fraction = 0.6
     iou: Fraction = 0.3
     confirm: Annotated[int, Meta(ge=1, le=10)] = 2
     fresh_s: Annotated[float, Meta(gt=0.0, le=10.0)] = 0.5
