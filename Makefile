@@ -47,7 +47,7 @@ quick:
 test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the faults too, under 25 minutes
 	@echo "test: all tests; those that miss a tool or data say so at the end"
 	@tools/fetch_clip >/dev/null || [ "$${CI:-}" != true ]
-	@$(PYTEST) -q --numprocesses auto --dist worksteal --hypothesis-profile=full --durations=20
+	@$(PYTEST) -q --numprocesses auto --dist loadgroup --hypothesis-profile=full --durations=20
 
 faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its counts and seed (SEED=, COUNT=)
 	@echo "faults: every row that tests/faults has, at its CI count unless COUNT says otherwise"

@@ -70,6 +70,12 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
 
 
 def matches(shown: str, printed: str) -> bool:
-    """Whether the output is what the page shows; `...` stands for anything, also for whole lines."""
-    pattern = re.escape(shown.strip()).replace(re.escape("..."), ".*")
-    return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
+    """Whether the output is what the page shows; `...` is anything, alone in its line also no line at all."""
+    pattern = "".join(map(_pattern, shown.strip().splitlines()))
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in printed.strip().splitlines()), re.DOTALL) is not None
+
+
+def _pattern(line: str) -> str:
+    if line.strip() == "...":
+        return r"(?:.*\n)?"
+    return re.escape(line.rstrip()).replace(re.escape("..."), ".*") + r" *\n"

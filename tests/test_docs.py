@@ -134,6 +134,8 @@ def test_the_runner_of_examples_sees_a_difference():
     assert matches("took ... ms\n", "took 12 ms\n")
     assert not matches("took ... ms", "took 12 s")
     assert not matches("", "something")
+    assert matches("a\n...\nb", "a\nb\n")
+    assert matches("a\n...\nb", "a\nx\ny\nb\n")
 
 
 # Options

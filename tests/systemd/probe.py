@@ -74,7 +74,7 @@ def write_outbox():
 
 
 def read_outbox():
-    for _ in range(50):
+    for _ in range(200):
         try:
             outbox = sqlite3.connect(f"file:{STATE / 'outbox.sqlite'}?mode=ro", uri=True)
             return outbox.execute("SELECT max(seq) FROM envelope").fetchone()
