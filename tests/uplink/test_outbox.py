@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -229,22 +230,22 @@ def test_the_group_may_read_and_others_may_not(outbox: Outbox, path: Path) -> No
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("writer", ["alive", "ended", "killed"])
-def test_another_user_of_the_group_reads_whatever_became_of_the_writer(tmp_path: Path, writer: str) -> None:
+def test_another_user_of_the_group_reads_whatever_became_of_the_writer(writer: str) -> None:
     """The link's user has the group's right to read and nothing else."""
-    folder = tmp_path / "state"
-    folder.mkdir()
-    os.chown(folder, 0, NOBODY)
-    folder.chmod(0o2750)
-    for parent in (tmp_path, *tmp_path.parents):
-        if str(parent).startswith("/tmp/pytest"):
-            parent.chmod(0o755)
-    path = folder / "outbox.sqlite"
-    outbox = _written_by_one_who(path, writer)
-    script = READ_AS_NOBODY.format(gid=NOBODY, path=str(path))
-    read = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert (read.stdout, read.stderr) == ("[1, 2] 2\n", "")
-    if outbox:
-        outbox.close()
+    # Not below pytest's own folder: another run of pytest closes that to everybody else at any time.
+    with tempfile.TemporaryDirectory() as open_folder:
+        Path(open_folder).chmod(0o755)
+        folder = Path(open_folder) / "state"
+        folder.mkdir()
+        os.chown(folder, 0, NOBODY)
+        folder.chmod(0o2750)
+        path = folder / "outbox.sqlite"
+        outbox = _written_by_one_who(path, writer)
+        script = READ_AS_NOBODY.format(gid=NOBODY, path=str(path))
+        read = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        assert (read.stdout, read.stderr) == ("[1, 2] 2\n", "")
+        if outbox:
+            outbox.close()
 
 
 def _written_by_one_who(path: Path, fate: str) -> Outbox | None:
