@@ -1,7 +1,7 @@
 """How soon and how cheaply things start: the command, each verb, and the two processes of a node.
 
-`sense` counts until its first frame was looked at by the detector, `link` until the broker has taken it;
-both say so to the service manager, whose part is played here. CPU time is that of all threads.
+`sense` counts until its first frame was looked at by the detector, `link` until it begins to carry, which
+needs no broker; both say so to the service manager, whose part is played here. CPU time is that of all threads.
 """
 
 from __future__ import annotations

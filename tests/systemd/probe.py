@@ -129,6 +129,10 @@ def outcome(attempt):
 
 def main():
     role = sys.argv[1]
+    pulse = Pulse.of(notify := Notify.of_service(), ["work"])
+    if role == "link":
+        notify.ready("probing")  # as link does, which waits for nobody; sense is started after it
+        outcome(read_outbox)  # and makes the outbox that link tries to write
     found = {name: outcome(attempt) for name, attempt in ATTEMPTS.items()}
     if role == "sense" and MODEL.exists():
         found["infer"] = outcome(infer)
@@ -136,7 +140,6 @@ def main():
     where = STATE if role == "sense" else INBOX
     (where / f"{role}-{os.getpid()}.json").write_text(json.dumps(found))
     clock = SystemClock()
-    pulse = Pulse.of(notify := Notify.of_service(), ["work"])
     notify.ready("probed")
     for _ in range(int(BEATS_S / 0.2)):
         pulse.beat("work", clock.monotonic())
