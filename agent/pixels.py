@@ -95,8 +95,12 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """What is being followed at one instant."""
+    """What is being followed at one instant.
+
+    `exchanged` are pairs of numbers that turned out to have been confused and now stand right.
+    """
 
     camera: str
     at: float
     items: tuple[Track, ...]
+    exchanged: tuple[tuple[int, int], ...] = ()

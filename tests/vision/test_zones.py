@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -66,12 +67,12 @@ def test_a_box_that_trembles_at_the_edge_enters_once():
 
 
 def test_a_box_that_trembles_on_the_line_has_not_crossed_it():
-    trembling = [[somebody(0.5 + 0.02 * (-1) ** number)] for number in range(50)]
+    trembling = [[somebody(0.5 + 0.015 * (-1) ** number)] for number in range(50)]
     assert not [name for name in happened(told(trembling)) if name.startswith("kerb")]
 
 
 def test_who_trembles_on_the_line_and_goes_on_crosses_once():
-    trembling = [[somebody(0.5 + 0.02 * (-1) ** number)] for number in range(20)]
+    trembling = [[somebody(0.5 + 0.015 * (-1) ** number)] for number in range(20)]
     found = happened(told([*path(0.1, 0.5), *trembling, *path(0.5, 0.9)]))
     assert found["kerb/person/out"] == 1
     assert found["kerb/person/in"] == 0
@@ -96,17 +97,79 @@ def test_a_stay_lasts_from_the_arrival_to_the_departure():
     assert stay.value == pytest.approx((left - entered) * STEP_S, abs=2 * STEP_S)
 
 
-def test_who_is_not_seen_for_a_moment_is_still_there_and_then_no_more():
-    def hidden(seconds: float) -> list[Track]:
-        return [somebody(0.5, coasting_s=seconds)]
+def counts(observations: Iterable[Observation]) -> dict[float, float]:
+    """When -> how many people are in the gate."""
+    return {one.at: one.value for one in observations if one.quantity == "gate/person/count"}
 
-    frames = [[somebody(0.5)], *(hidden(number * STEP_S) for number in range(1, 20))]
-    (left,) = [one for one in told(frames) if one.quantity == "gate/person/left"]
-    assert BELIEVED_S < left.at <= BELIEVED_S + 2 * STEP_S
+
+def unseen(x: float, seconds: float) -> list[list[Track]]:
+    """Somebody whom nobody sees for so long, coasting at the same place."""
+    return [[somebody(x, coasting_s=number * STEP_S)] for number in range(1, round(seconds / STEP_S) + 1)]
+
+
+def test_who_is_not_seen_counts_for_a_moment_longer_and_then_no_more():
+    found = counts(told([[somebody(0.5)], *unseen(0.5, 4.0)]))
+    assert {at for at, count in found.items() if count} == {at for at in found if at <= BELIEVED_S}
+
+
+def test_who_is_found_again_has_not_left_and_has_stayed_all_the_time():
+    found = told([*path(0.5, 0.5), *unseen(0.5, 4.0), *path(0.5, 0.5)])
+    assert happened(found) == {"gate/person/entered": 1}
+    assert max(one.value for one in found if one.quantity == "gate/person/stay_s") > 6.0
+
+
+def test_who_is_not_found_again_stayed_as_long_as_was_believed():
+    found = told([*path(0.5, 0.5), *unseen(0.5, 4.0), []])
+    (stayed,) = [one.value for one in found if one.quantity == "gate/person/stayed_s"]
+    assert stayed == pytest.approx(10 * STEP_S + BELIEVED_S, abs=2 * STEP_S)
+
+
+def test_who_crosses_unseen_has_crossed_when_found_again():
+    found = happened(told([*path(0.1, 0.45), *unseen(0.45, 4.0), [somebody(0.55)]]))
+    assert found["kerb/person/out"] == 1
 
 
 def test_a_track_that_ended_inside_has_left():
     assert happened(told([[somebody(0.5)], []]))["gate/person/left"] == 1
+
+
+def test_who_is_cut_off_by_the_lower_rim_of_the_frame_is_in_a_zone_that_reaches_it():
+    assert happened(told([[somebody(0.5, y=1.0)]])) == {"gate/person/entered": 1}
+
+
+def test_two_that_were_confused_have_not_jumped_over_the_line_when_that_is_noticed():
+    apart = [somebody(0.3, number=1), somebody(0.7, number=2)]
+    right = [somebody(0.7, number=1), somebody(0.3, number=2)]
+    zones = Zones(VIEW, report_s=1.0)
+    zones.observe(Tracks("yard", 0.0, tuple(apart)))
+    found = zones.observe(Tracks("yard", STEP_S, tuple(right), exchanged=((1, 2),)))
+    assert not happened(found)
+
+
+def test_two_that_were_confused_have_not_left_and_entered_when_that_is_noticed():
+    zones = Zones(VIEW, report_s=1.0)
+    zones.observe(Tracks("yard", 0.0, (somebody(0.5, number=1), somebody(0.9, number=2))))
+    found = zones.observe(Tracks("yard", STEP_S, (somebody(0.5, number=2), somebody(0.9, number=1)), ((1, 2),)))
+    assert not happened(found)
+
+
+def test_how_far_is_clear_does_not_depend_on_the_shape_of_the_frame():
+    """A foot 0.02 of the width beyond the edge is nearer in a tall frame than in a wide one."""
+    step = [[somebody(0.59)], [somebody(0.62)]]
+    for aspect, left in ((0.75, 0), (16 / 9, 1)):
+        zones = Zones(VIEW, report_s=1.0, aspect=aspect)
+        found = [one for at, tracks in enumerate(step) for one in zones.observe(Tracks("yard", at, tuple(tracks)))]
+        assert happened(found)["gate/person/left"] == left
+
+
+def test_speed_is_in_body_heights_in_either_direction():
+    def fastest(velocity: tuple[float, float]) -> float:
+        track = replace(somebody(0.5), velocity=velocity)
+        found = Zones(VIEW, report_s=1.0, aspect=1.5).observe(Tracks("yard", 0.0, (track,)))
+        return next(one.value for one in found if one.quantity == "gate/person/speed")
+
+    assert fastest((0.1, 0.0)) == pytest.approx(0.1 * 1.5 / TALL)
+    assert fastest((0.0, 0.1)) == pytest.approx(0.1 / TALL)
 
 
 def test_a_label_that_the_zone_does_not_count_is_not_there():
