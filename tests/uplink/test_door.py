@@ -90,6 +90,7 @@ WORDS_OF_CONTRACT = known_words() | WORDS.rules | WORDS.sources | WORDS.zones | 
 @given(secret=SECRET)
 def test_a_secret_in_any_text_of_a_record_keeps_all_of_it_back(record: Record, secret: str) -> None:
     assume(secret not in WORDS_OF_CONTRACT)
+    assume(secret.rpartition("/")[2] not in DECIMALS)  # a quantity of our own is no secret
     for hiding in hide(record, secret):
         assert outcome(hiding) == "", hiding
 
