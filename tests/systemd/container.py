@@ -44,12 +44,28 @@ class Boot:
 
 
 def made_root(mmdebstrap: str) -> Path:
-    """The bare Debian, made when it is not there yet; about half a minute."""
+    """The bare Debian, made when it is not there yet; about half a minute.
+
+    It fetches as this machine's own apt does (proxy, accepted age of a mirror's index): a fresh apt knows none of that.
+
+    Raises:
+        RuntimeError: mmdebstrap cannot make it here; the message holds its last words.
+    """
     if not (ROOT / "usr/bin/systemctl").exists():
         shutil.rmtree(ROOT, ignore_errors=True)
         ROOT.parent.mkdir(exist_ok=True)
-        command = [mmdebstrap, "--quiet", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(ROOT)]
-        subprocess.run(command, check=True, timeout=600)
+        habits = ROOT.parent / "apt.conf"
+        habits.write_text(subprocess.check_output(["apt-config", "dump", "Acquire"], text=True))
+        made = subprocess.run(
+            [mmdebstrap, "--variant=minbase", f"--aptopt={habits}", f"--include={PACKAGES}", "bookworm", str(ROOT)],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        if made.returncode:
+            raise RuntimeError(" / ".join(made.stderr.splitlines()[-8:]))
     return ROOT
 
 
