@@ -81,11 +81,13 @@ def real(folder: Path) -> dict[str, Any]:
 
 
 def generated(data: Path) -> dict[str, Any]:
-    """Per kind of fault: how many, missed, told as another kind, told too early, delays."""
+    """Per kind of fault: how many, missed (where the camera had said that it cannot judge, apart), told as another
+    kind, told too early, delays."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in FAULTS}
     delays: dict[str, list[float]] = {name: [] for name in FAULTS}
     for number, path in enumerate(scenes(data)):
         film = list(islice(pictures(path), round((ONSETS_S[-1] + AFTER_S) / STEP_S)))
+        unjudged = said_unjudged(film)
         for name, (accepted, variants) in FAULTS.items():
             for change, onset_s in ((change, onset_s) for change in variants for onset_s in ONSETS_S):
                 chance = np.random.default_rng([number, len(name)])
@@ -95,7 +97,7 @@ def generated(data: Path) -> dict[str, Any]:
                 later = [(at, quantity) for at, quantity in found if at >= onset_s]
                 counts[name]["early"] += len(early)
                 if not later:
-                    counts[name]["missed"] += 1
+                    counts[name]["missed_and_said_so" if unjudged else "missed"] += 1
                     continue
                 delays[name].append(later[0][0] - onset_s)
                 counts[name]["otherwise_named"] += later[0][1] not in accepted
@@ -204,6 +206,18 @@ def judged(film: Iterator[Picture]) -> Iterator[tuple[float, Event]]:
         for observation in health.update(Frame("north", at, picture)):
             yield from ((event.at - START, event) for event in engine.update(observation))
         yield from ((event.at - START, event) for event in engine.advance(at + 0.01))
+
+
+def said_unjudged(film: Sequence[Picture]) -> bool:
+    """Whether the camera said, before anything happened, that this view shows too little."""
+    health = Health("north", HealthSettings())
+    before = enumerate(film[: round(ONSETS_S[0] / STEP_S)])
+    told = [
+        one
+        for number, picture in before
+        for one in health.update(Frame("north", START + number * STEP_S, middle(picture)))
+    ]
+    return any(one.quantity == "camera/unjudged" and one.value > 0.0 for one in told)
 
 
 def opened(events: Iterator[tuple[float, Event]]) -> list[tuple[float, str]]:

@@ -37,6 +37,7 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
         "observed": 2,
         "motion": 2,
         **dict.fromkeys(("blocked", "defocus", "moved", "moved_by", "dark", "bright", "frozen", "noise"), 2),
+        "unjudged": 0,
         "temperature_c": 1,
         "cpu_temp_c": 0,
         "humidity_pct": 0,

@@ -8,7 +8,7 @@ nobody can say whether the camera was moved. 0.5 is the point from which a fault
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ FAULTS = ("dark", "bright", "frozen", "noise", "moved", "blocked", "defocus")
 """In the order in which one explains those after it."""
 MEANT = 0.5
 """From here on a fault is meant."""
+
+UNJUDGED = "unjudged"
+"""How many of the faults this view shows too little to tell; said once it is known, and when it changes."""
 
 _WIDTH = 160
 _WARM_UP = 4
@@ -53,6 +56,7 @@ class Health:
     def __init__(self, camera: str, settings: HealthSettings, masks: Sequence[Polygon] = ()) -> None:
         self._camera, self._settings, self._masks = camera, settings, masks
         self._at = -math.inf
+        self._unjudged = -1
         self._looks = 0
         self._bytes = b""
         self._same_s = 0.0
@@ -68,13 +72,18 @@ class Health:
         elapsed = frame.at - self._at
         if not 0.0 <= elapsed <= _GAP_S:
             self._told.clear()
+            self._unjudged = -1
         self._at = frame.at
         values = self.look(frame, elapsed_s=elapsed if 0.0 <= elapsed <= _GAP_S else 0.0)
-        return [
-            Observation(self._camera, f"camera/{name}", value, frame.at)
-            for name, value in values.items()
-            if self._is_news(name, value)
-        ]
+        news = [*self._honesty(), *((name, value) for name, value in values.items() if self._is_news(name, value))]
+        return [Observation(self._camera, f"camera/{name}", value, frame.at) for name, value in news]
+
+    def _honesty(self) -> Iterator[tuple[str, float]]:
+        """What cannot be judged here, when that is news."""
+        known = self._reference.unjudged if self._looks >= _WARM_UP else self._unjudged
+        if known != self._unjudged:
+            self._unjudged = known
+            yield UNJUDGED, float(known)
 
     def look(self, frame: Frame, *, elapsed_s: float) -> dict[str, float]:
         """Every measure of this frame, 0 to 1, after `elapsed_s` since the last look."""

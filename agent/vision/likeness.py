@@ -28,6 +28,10 @@ _STRUCTURE = 4.0
 """Grey levels from pixel to pixel of the quarter-size picture: weaker texture comes and goes with the encoder."""
 _ENOUGH = 0.3
 """The least share of blocks with structure for a view to be recognised at all."""
+_FAITHFUL = 0.6
+"""A block whose learned edges come back by less than this share, look by look, has none that stand: rain, leaves."""
+_FINE = 0.4
+"""Fine detail beside rough, below which a view is so soft by itself that a loss of focus changes nothing."""
 _GONE = 0.4
 """A block that shows less than this share of its usual edges is hidden."""
 _DAZZLED = 225.0
@@ -36,6 +40,8 @@ _SEARCHED = 0.3
 """When more than this share is hidden, the view may be elsewhere in the picture."""
 _FLAT = 1.0
 """Grey levels a pixel below which steepness is grain."""
+_STEP = 0.25
+"""By how much of itself a block's usual steepness may want to change at one look."""
 _NEAR_PX = 2.5
 """A shift of less, in half-size pixels, is wind or vibration."""
 
@@ -70,6 +76,13 @@ class Reference:
         self._seen_share = np.ones_like(self._open, np.float32)
         self._gone = np.zeros_like(self._open)
 
+    @property
+    def unjudged(self) -> int:
+        """How many faults this view shows too little to tell: 3 where it is bare, 1 (the focus) where it is soft."""
+        if self._usual is None or (known := self._known(self._usual)).mean() < _ENOUGH:
+            return 3
+        return int(float(np.median(detail(self._usual)[known])) < _FINE)
+
     def compare(self, now: Traits) -> Likeness:
         """How a picture as large as `valid` differs from what was learned."""
         if self._usual is None or (known := self._known(self._usual)).mean() < _ENOUGH:
@@ -86,19 +99,25 @@ class Reference:
             self._usual = now
             return
         rates = np.where(self._gone, np.float32(slow), np.float32(share))
-        there = np.clip(seen(now, self._usual), _GONE, np.float32(1.0))
+        there = np.clip(seen(now, self._usual), np.float32(0.0), np.float32(1.0))
         self._seen_share += (there - self._seen_share) * rates
         old = self._usual
         self._usual = Traits(
             old.edges + (now.edges - old.edges) * spread(rates, old.edges.shape),
-            old.fine + (now.fine - old.fine) * rates,
-            old.rough + (now.rough - old.rough) * rates,
+            old.fine + bounded(now.fine - old.fine, old.fine) * rates,
+            old.rough + bounded(now.rough - old.rough, old.rough) * rates,
             old.light + (now.light - old.light) * rates,
         )
 
     def _known(self, usual: Traits) -> NDArray[np.bool_]:
         clear = usual.rough > np.float32(_STRUCTURE)
-        return self._open & clear & (energy(usual.edges) > _STANDING)
+        return self._open & clear & (energy(usual.edges) > _STANDING) & (self._seen_share > _FAITHFUL)
+
+
+def bounded(change: Grey, usual: Grey) -> Grey:
+    """A change no larger than a part of what is usual: a lorry that stops for a while must not pass for the road."""
+    most = usual * np.float32(_STEP) + np.float32(_FLAT)
+    return np.asarray(np.clip(change, -most, most), np.float32)
 
 
 def traits(picture: Grey) -> Traits:
@@ -139,10 +158,13 @@ def sharpness(now: Traits, usual: Traits, *, where: NDArray[np.bool_]) -> float:
     """
     if not where.any():
         return 1.0
-    level = np.float32(_FLAT)
-    before = usual.fine[where] / (usual.rough[where] + level)
-    ratio = now.fine[where] / (now.rough[where] + level) / np.maximum(before, np.float32(1e-3))
-    return float(np.median(ratio))
+    before = np.maximum(detail(usual)[where], np.float32(1e-3))
+    return float(np.median(detail(now)[where] / before))
+
+
+def detail(view: Traits) -> Grey:
+    """Steepness in the full picture over steepness in a coarse one, by block: a quarter where all is soft."""
+    return np.asarray(view.fine / (view.rough + np.float32(_FLAT)), np.float32)
 
 
 def search(edges: Edges, usual: Edges) -> tuple[float, tuple[float, float]]:

@@ -4,7 +4,8 @@
 
 Each trial draws a scene of its own and breaks its camera at a random moment for a random time; camera, masks, eye,
 rules and ticks are those that sense puts together. An event of kind `tamper` must name the fault by its
-quantity, none may come before, and it must be over after the fault. Frozen and silent cameras are tried once more as a
+quantity, none may come before, and it must be over after the fault. A blur in a scene of which the node had said
+before that its focus cannot be judged is counted apart: the drawn ground is soft in small pictures. Frozen and silent cameras are tried once more as a
 real driver gives up on them: it ends, is started anew as often as patience allows and no oftener, and sees again
 when the fault is over.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 
 from agent.camera.world import Fault, FaultKind, Scene
@@ -24,7 +25,7 @@ from agent.documents import convert, parse
 from agent.errors import CameraStalled
 from agent.pipeline import merged, ticks, watch
 from agent.pixels import Frame
-from agent.records import Event, Phase
+from agent.records import Event, Observation, Phase
 from tests.faults import row
 
 START = 1_715_700_000.0
@@ -66,15 +67,16 @@ rules:
 def run(*, count: int, seed: int) -> Counter[str]:
     """`count` broken cameras, every kind in turn, and a change of size; counts of what was seen."""
     randomness = random.Random(seed)
-    counts: Counter[str] = Counter(faults=count, restarts=0, **dict.fromkeys(BAD, 0))
+    counts: Counter[str] = Counter(faults=count, said_unjudged=0, restarts=0, **dict.fromkeys(BAD, 0))
     for number in range(count):
         kind = (*NAMED, None)[number % (len(NAMED) + 1)]
         if kind is None:
             counts["early"] += len(list(another_size(randomness)))
             continue
         fault = broken(kind, randomness)
-        events = list(told(node(randomness), scene(fault, randomness)))
-        counts.update(judged(fault, events))
+        saw: list[Observation] = []
+        events = list(told(node(randomness), scene(fault, randomness), saw.append))
+        counts.update(judged(fault, events, unjudged=kind == "blur" and said_unjudged(saw)))
         if kind in ("freeze", "lost"):
             counts.update(given_up(fault, randomness))
     return counts
@@ -100,14 +102,15 @@ def node(randomness: random.Random, *, patience: str = "", size: tuple[int, int]
     return found
 
 
-def told(config: Config, world: Scene) -> Iterator[Event]:
-    """Every event of kind tamper that the node tells of a scene."""
+def told(config: Config, world: Scene, note: Callable[[Observation], None]) -> Iterator[Event]:
+    """Every event of kind tamper that the node tells of a scene; `note` takes every observation."""
     section = config.cameras[0]
     decider = assembly.decider(config, boot="f20")
     sight = assembly.detector(config.vision, timer=lambda: 0.0)
     camera = Shown(frames(section, world, START))
     seen = watch(section.id, camera, section.view.masks, assembly.eye(section, config.vision, sight))
     for observation in merged([ticks(SimulatedClock(START), until=START + LENGTH_S), seen]):
+        note(observation)
         for record in decider.update(observation):
             if isinstance(record, Event) and record.kind == "tamper":
                 yield record
@@ -132,15 +135,21 @@ class Shown:
         """Nothing is held."""
 
 
-def judged(fault: Fault, events: list[Event]) -> Counter[str]:
-    """What is wrong with the events that were told of a fault."""
+def said_unjudged(saw: Iterable[Observation]) -> bool:
+    """Whether the node said that there is something that it cannot judge here."""
+    return any(one.quantity == "camera/unjudged" and one.value > 0.0 for one in saw)
+
+
+def judged(fault: Fault, events: list[Event], *, unjudged: bool) -> Counter[str]:
+    """What is wrong with the events that were told of a fault; none is needed where the node had said so."""
     opened = [event for event in events if event.phase is Phase.OPENED]
     closed = {event.id for event in events if event.phase is Phase.CLOSED}
     within = [event for event in opened if event.at >= START + fault.at_s]
     rightly = [event for event in within if event.reason.quantity in NAMED[fault.kind]]
     return Counter(
         early=len(opened) - len(within),
-        unnamed=int(not rightly),
+        said_unjudged=int(unjudged and not rightly),
+        unnamed=int(not rightly and not unjudged),
         misnamed=int(bool(within) and within[0] not in rightly),
         not_over=sum(event.id not in closed for event in opened),
     )

@@ -1,4 +1,4 @@
-"""Rows F1 (its half of sense), F2, F3 and F15 of the fault matrix: a slice each time, the whole column when slow tests are asked for."""
+"""Rows F1 (its half of sense), F2, F3, F15 and F20 of the fault matrix: a slice each time, the whole column when slow tests are asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.faults import f01_kill_sense, f02_power_cut, f03_disk_errors, f15_tampering
+from tests.faults import f01_kill_sense, f02_power_cut, f03_disk_errors, f15_tampering, f20_camera
 from tests.faults.row import line
 
 ROWS = [
@@ -14,6 +14,7 @@ ROWS = [
     (f02_power_cut, "F2 power cut", 60, 10_000),
     (f03_disk_errors, "F3 disk errors", 200, 20_000),
     (f15_tampering, "F15 tampering", 28, 10_000),
+    (f20_camera, "F20 camera faults", 10, 60),
 ]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agent.camera.pictures import smeared
 from agent.pixels import Frame
 from agent.records import Observation
-from agent.vision.health import MEANT, Health, first_only, levels, ramp
+from agent.vision.health import MEANT, UNJUDGED, Health, first_only, levels, ramp
 from agent.vision.settings import HealthSettings, Polygon
 
 Picture = NDArray[np.uint8]
@@ -44,7 +44,11 @@ def told(pictures: Iterable[Picture], *, masks: Sequence[Polygon] = (), every_s:
 def meant(observations: Iterable[Observation]) -> set[str]:
     """The faults that were meant at any time; how far a view moved is no fault of its own."""
     found = {one.quantity.removeprefix("camera/") for one in observations if one.value >= MEANT}
-    return found - {"moved_by"}
+    return found - {"moved_by", UNJUDGED}
+
+
+def unjudged(observations: Iterable[Observation]) -> list[float]:
+    return [one.value for one in observations if one.quantity == f"camera/{UNJUDGED}"]
 
 
 def plate(picture: Picture, share: float) -> Picture:
@@ -90,7 +94,7 @@ def test_the_same_bytes_for_five_seconds_are_frozen():
 
 def test_dusk_is_no_fault():
     pictures = [grainy((place() * share).astype(np.uint8), seed) for seed, share in enumerate(np.linspace(1, 0.25, 40))]
-    assert told(pictures) == []
+    assert [one for one in told(pictures) if one.value] == []
 
 
 def test_light_that_is_switched_is_no_fault():
@@ -101,9 +105,27 @@ def test_people_in_a_third_of_the_picture_are_no_fault():
     assert meant(told(film((place(), 8), (plate(place(), 0.33), 8)))) == set()
 
 
-def test_a_view_without_edges_cannot_be_recognised_and_is_not_judged():
+def test_a_view_without_edges_is_not_judged_and_says_so():
     flat = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
-    assert told(film((flat, 8), (place(), 4))) == []
+    observations = told(film((flat, 8), (place(), 4)))
+    assert meant(observations) == set()
+    assert unjudged(observations) == [3.0]
+
+
+def test_a_view_that_is_soft_by_itself_says_that_its_focus_cannot_be_judged():
+    assert unjudged(told(film((smeared(place(), radius_px=6), 8)))) == [1.0]
+
+
+def test_a_view_with_clear_edges_says_that_everything_can_be_judged():
+    assert unjudged(told(film((place(), 8)))) == [0.0]
+
+
+def test_what_changes_at_every_look_is_no_view_that_could_be_hidden():
+    """Rain over a bare wall has edges in every picture and the same ones in none."""
+    rain = [(place(seed), 1) for seed in range(12)]
+    observations = told(film(*rain, (np.full((HEIGHT, WIDTH, 3), 120, np.uint8), 4)))
+    assert meant(observations) == set()
+    assert unjudged(observations)[-1] == 3.0
 
 
 def test_what_is_under_a_mask_does_not_count():
