@@ -29,6 +29,7 @@ VERBS = {
     "check": "check a configuration and say everything that is wrong with it",
     "confine": "let sense reach its network cameras and nothing else",
     "schema": "print the schemas of the contract and of the configuration",
+    "patto": "check, compare, apply and try agreements with partners",
     "demo": "the whole path on one machine",
 }
 

@@ -24,8 +24,12 @@ from agent.cli import VERBS
 from agent.config import Config
 from agent.contract.topics import Class
 from agent.documents import convert, parse
+from agent.governance.agreement import Agreement
+from agent.governance.union import Union
 from tests.pages import CHECKOUT, PAGES, Example, anchors, commands, examples, links, matches
 
+DOCUMENTS = {"union": Union, "agreement": Agreement}
+"""Kinds of documents other than a node's configuration, by the note that stands before an example."""
 GLOSSARY = CHECKOUT / "docs" / "design" / "glossary.md"
 
 
@@ -75,6 +79,9 @@ def test_a_configuration_example_loads(example: Example, tmp_path: Path):
     path.write_text(example.text)
     if example.note == "world":
         world.load(path)
+        return
+    if example.note in DOCUMENTS:
+        convert(parse(example.text, name=str(example)), DOCUMENTS[example.note], name=str(example))
         return
     sections = parse(example.text, name=str(example))
     if "node" in sections:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.clock import SystemClock
 from agent.provision.bench import Bench
 from agent.provision.ca import common_name
 from agent.transport import Address
@@ -31,7 +32,7 @@ acl_file {acl}
 allow_anonymous false
 persistence true
 persistence_location {folder}/
-max_queued_messages 0
+max_queued_messages 1000000
 max_queued_bytes 67108864
 max_inflight_messages 200
 max_packet_size 300000
@@ -59,6 +60,8 @@ class Mosquitto:
     bench: Bench
     rights: Mapping[str, Sequence[str]]
     more: str = ""
+    listed: str = ""
+    """A whole access list, in place of `rights`."""
     port: int = field(default_factory=free_port)
     log: list[str] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
@@ -100,11 +103,21 @@ class Mosquitto:
             keepalive_s=keepalive_s,
         )
 
+    def reread(self) -> None:
+        """Have it read its access list anew, and come back when it has."""
+        self.write_rights()
+        if self.process is not None:
+            self.process.send_signal(signal.SIGHUP)
+        clock = SystemClock()
+        while not any("Reloading config" in line for line in self.log):
+            clock.sleep(0.02)
+
     def write_rights(self) -> Path:
         """The access list as a file; a running broker reads it anew on SIGHUP."""
         access = self.folder / "acl"
-        access.write_text("".join(f"user {common_name(party)}\n" + "".join(f"topic {line}\n" for line in lines) + "\n"
-                                  for party, lines in self.rights.items()))  # fmt: skip
+        made = "".join(f"user {common_name(party)}\n" + "".join(f"topic {line}\n" for line in lines) + "\n"
+                       for party, lines in self.rights.items())  # fmt: skip
+        access.write_text(self.listed or made)
         access.chmod(0o600)
         return access
 

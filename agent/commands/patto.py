@@ -1,0 +1,142 @@
+"""`piazza patto`: agreements checked, compared, put in force, tried on a real broker, and told to the public."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.clock import SystemClock
+from agent.contract.times import instant, seconds
+from agent.errors import UserError
+from agent.files import write_atomic
+from agent.governance import agreement, differences, lists, terms, union
+from agent.governance.agreement import Agreement
+from agent.governance.rights import Right, rights, roles
+from agent.governance.union import Union
+
+WRITERS: dict[str, Callable[[tuple[Right, ...]], str]] = {
+    "mosquitto": lists.mosquitto,
+    "nats": lists.nats,
+    "rabbitmq": lists.rabbitmq,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    for name, text in (
+        ("check", "say everything that is wrong with the union and its agreements"),
+        ("diff", "say in words what the agreements of another folder would change; 1 when somebody would see more"),
+        ("apply", "write the access list of a broker, as it is now, and say when it changes next"),
+        ("view", "print a partner's AsyncAPI document"),
+        ("test", "try every party against every class on a real broker and print the table"),
+    ):
+        act = acts.add_parser(name, help=text)
+        act.add_argument("folder", type=Path, metavar="DIR", help="the folder with union.yaml and agreements/")
+        act.add_argument("--at", metavar="INSTANT", help="as of this instant, such as 2027-01-01T00:00:00Z (now)")
+        _add_own(act, name)
+
+
+def _add_own(act: argparse.ArgumentParser, name: str) -> None:
+    match name:
+        case "diff":
+            act.add_argument("other", type=Path, metavar="NEW", help="the folder as it would be")
+        case "apply":
+            act.add_argument("--broker", choices=WRITERS, default="mosquitto", help="in whose words (mosquitto)")
+            act.add_argument("--write", type=Path, metavar="FILE", help="replace this file (default: print)")
+            act.add_argument("--reload", type=Path, metavar="PIDFILE", help="after a change, have the broker read it")
+        case "view":
+            act.add_argument("agreement", metavar="ID")
+        case "test":
+            act.add_argument("--broker", metavar="HOST:PORT", help="a broker that runs (default: one of our own)")
+            act.add_argument("--keys", type=Path, metavar="DIR", help="the folder of its authority, with --broker")
+            act.add_argument("--json", action="store_true", help="every cell as a line of JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    at = _instant(options.at) if options.at else SystemClock().now()
+    whole, agreed = _load(options.folder)
+    match options.act:
+        case "check":
+            return _check(options.folder, whole, agreed, at)
+        case "diff":
+            return _diff(whole, agreed, _load(options.other)[1], at)
+        case "apply":
+            return _apply(options, whole, agreed, at)
+        case "view":
+            print(json.dumps(terms.view(whole, _one(agreed, options.agreement)), indent=1))
+            return 0
+        case _:
+            from agent.commands.permissions import try_table
+
+            return try_table(options, whole, rights(whole, agreed, at=at), roles(whole, agreed))
+
+
+def _load(folder: Path) -> tuple[Union, tuple[Agreement, ...]]:
+    whole = union.load(folder / "union.yaml")
+    return whole, agreement.load_all(folder / "agreements", whole)
+
+
+def _check(folder: Path, whole: Union, agreed: tuple[Agreement, ...], at: float) -> int:
+    nodes = sum(len(comune.nodes) for comune in whole.comuni)
+    print(f"{folder}: good; {len(whole.comuni)} comuni, {nodes} nodes, {len(agreed)} agreements")
+    for one in agreed:
+        state = "holds" if one.holds(at) else "has ended" if at >= one.ends_at else "has not begun"
+        print(f"  {one.id:24} {state}, {one.since} to {one.until}: {one.partner.name}, {', '.join(one.comuni)}")
+    return 0
+
+
+def _diff(whole: Union, old: tuple[Agreement, ...], new: tuple[Agreement, ...], at: float) -> int:
+    found = differences.differences(whole, old, new, at=at)
+    for one in found:
+        print(f"{'+' if one.widens else '-'} {one.text}")
+    if not found:
+        print("nobody sees more or less")
+    return 1 if any(one.widens for one in found) else 0
+
+
+def _apply(options: argparse.Namespace, whole: Union, agreed: tuple[Agreement, ...], at: float) -> int:
+    text = WRITERS[options.broker](rights(whole, agreed, at=at))
+    if options.write is None:
+        print(text, end="")
+        return 0
+    if options.write.exists() and options.write.read_text(encoding="ascii") == text:
+        print(f"{options.write}: unchanged")
+    else:
+        write_atomic(options.write, text.encode("ascii"), mode=0o600)
+        print(f"{options.write}: written; {_reloaded(options.reload)}")
+    changes = agreement.next_change(agreed, at)
+    print(f"next change: {instant(changes)}" if changes is not None else "next change: never")
+    return 0
+
+
+def _reloaded(pid_file: Path | None) -> str:
+    """Have the broker read its access list anew; what to do where we were not told how."""
+    if pid_file is None:
+        return "now have the broker read it: systemctl reload mosquitto"
+    try:
+        os.kill(int(pid_file.read_text(encoding="ascii")), signal.SIGHUP)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{pid_file}: {error}", hint="the list is written; reload the broker by hand, and correct --reload"
+        ) from error
+    return "the broker reads it now"
+
+
+def _one(agreed: tuple[Agreement, ...], name: str) -> Agreement:
+    for one in agreed:
+        if one.id == name:
+            return one
+    known = ", ".join(one.id for one in agreed) or "none"
+    raise UserError(f"no agreement '{name}'", hint=f"there are: {known}")
+
+
+def _instant(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() if "Z" not in text else seconds(text)
+    except ValueError as error:
+        raise UserError(f"--at {text}: {error}", hint="such as 2027-01-01T00:00:00Z") from error

@@ -1,0 +1,150 @@
+"""Who may read and write which topics at one instant: the one source of every access list and table.
+
+A right names one comune, never all of them. What no right allows is denied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import get_args
+
+from agent.contract.times import seconds
+from agent.contract.topics import Class, NodeName, Topic, pattern
+from agent.contract.types import EventKind
+from agent.governance.agreement import Agreement
+from agent.governance.union import Commissioning, Party, Union
+
+EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
+COMMISSIONING_S = 1800
+"""A technician's rights at a node end after half an hour."""
+
+ALL = "+"
+SAYS = (Class.STATE, Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.HEAD, Class.RES)
+HEARS = (Class.RCPT, Class.CMD, Class.ACK, Class.CFG, Class.OTA)
+
+READS: dict[str, tuple[Class, ...]] = {
+    "store": SAYS,
+    "operator": (*SAYS, Class.RCPT, Class.ACK),
+    "police": (Class.EVT, Class.STATE, Class.HEAD),
+    "maintainer": (Class.STATE, Class.HEAD, Class.HEALTH, Class.RES),
+    "auditor": (Class.AUDIT, Class.STATE, Class.HEAD, Class.RCPT),
+    "statistics": (Class.STAT, Class.ACK, Class.STATE, Class.HEAD),
+    "publisher": (Class.STAT, Class.STATE, Class.HEAD),
+    "public": (Class.PUB,),
+    "witness": (Class.HEAD, Class.RCPT, Class.STATE),
+    "commissioning": (Class.STATE, Class.HEAD, Class.EVT, Class.HEALTH, Class.RES),
+}
+"""`state` and `head` go with every class of the chain, so that nobody reads silence as calm."""
+
+WRITES: dict[str, tuple[Class, ...]] = {
+    "store": (Class.RCPT,),
+    "operator": (Class.CMD, Class.ACK),
+    "police": (Class.ACK,),
+    "maintainer": (Class.CFG, Class.OTA, Class.CMD),
+    "publisher": (Class.PUB,),
+    "commissioning": (Class.ACK,),
+}
+
+WITHHELD: dict[str, tuple[Class, ...]] = {"operator": (Class.CMD, Class.RES, Class.AUDIT)}
+"""What a role means inside the union and not for a partner from outside, who commands no node."""
+
+
+class Verb(StrEnum):
+    """What an access list speaks of; subscribing gives nothing by itself."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Right:
+    """One line of an access list; `type` and `node` may be `+`, a comune never."""
+
+    party: str
+    verb: Verb
+    union: str
+    comune: str
+    node: str
+    klass: Class
+    type: str = ALL
+
+    @property
+    def pattern(self) -> str:
+        return pattern(self.union, self.comune, self.node, self.klass, self.type)
+
+    def covers(self, topic: Topic) -> bool:
+        return (
+            (self.union, self.comune, self.klass) == (topic.name.union, topic.name.comune, topic.klass)
+            and self.node in (ALL, topic.name.node)
+            and self.type in (ALL, topic.type)
+        )
+
+
+def rights(union: Union, agreements: Sequence[Agreement], *, at: float) -> tuple[Right, ...]:
+    """Every right that somebody has at the instant `at`."""
+    granted: list[Right] = []
+    for name in union.node_names():
+        granted += _of_node(name)
+    for party in union.parties:
+        granted += _of_party(union, party)
+    for one in union.commissioning:
+        granted += _of_technician(union, one) if holds(one, at) else ()
+    for agreement in agreements:
+        granted += _of_partner(union, agreement) if agreement.holds(at) else ()
+    return tuple(dict.fromkeys(granted))
+
+
+def allowed(granted: Iterable[Right], party: str, verb: Verb, topic: Topic) -> bool:
+    """Whether any right of `party` covers the topic."""
+    return any(right.party == party and right.verb == verb and right.covers(topic) for right in granted)
+
+
+def holds(one: Commissioning, at: float) -> bool:
+    """Whether a technician's half-hour is running."""
+    since = seconds(one.since)
+    return since <= at < since + COMMISSIONING_S
+
+
+def roles(union: Union, agreements: Sequence[Agreement]) -> dict[str, str]:
+    """Full name -> role, of every party that is named anywhere; nodes are not."""
+    inside = {union.full_name(party.id): str(party.role) for party in union.parties}
+    ladder = {union.full_name(one.id): "commissioning" for one in union.commissioning}
+    outside = {union.full_name(one.partner.id): str(one.partner.role) for one in agreements}
+    return inside | ladder | outside
+
+
+def _of_node(name: NodeName) -> Iterator[Right]:
+    own = (str(name), name.union, name.comune, name.node)
+    yield from (Right(own[0], Verb.WRITE, *own[1:], klass) for klass in SAYS)
+    yield from (Right(own[0], Verb.READ, *own[1:], klass) for klass in HEARS)
+
+
+def _of_party(union: Union, party: Party) -> Iterator[Right]:
+    comuni = party.comuni or tuple(comune.id for comune in union.comuni)
+    for comune in comuni:
+        yield from _of_role(union, party.id, party.role, comune)
+
+
+def _of_technician(union: Union, one: Commissioning) -> Iterator[Right]:
+    yield from _of_role(union, one.id, "commissioning", one.comune, node=one.node)
+
+
+def _of_partner(union: Union, agreement: Agreement) -> Iterator[Right]:
+    for comune in agreement.comuni:
+        for right in _of_role(union, agreement.partner.id, agreement.partner.role, comune):
+            if right.klass is Class.EVT:
+                yield from (_only(right, kind) for kind in agreement.events)
+            elif right.klass not in WITHHELD.get(agreement.partner.role, ()):
+                yield right
+
+
+def _of_role(union: Union, party: str, role: str, comune: str, *, node: str = ALL) -> Iterator[Right]:
+    name = union.full_name(party)
+    yield from (Right(name, Verb.READ, union.id, comune, node, klass) for klass in READS[role])
+    yield from (Right(name, Verb.WRITE, union.id, comune, node, klass) for klass in WRITES.get(role, ()))
+
+
+def _only(right: Right, kind: str) -> Right:
+    return Right(right.party, right.verb, right.union, right.comune, right.node, right.klass, kind)

@@ -1,0 +1,181 @@
+"""`piazza patto` as its users call it, and the table on a real mosquitto."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from random import Random
+
+import pytest
+
+from agent import cli
+from agent.clock import SystemClock
+from agent.governance import lists
+from agent.governance.rights import rights
+from agent.governance.table import Trial, topics
+from agent.provision.bench import Bench
+from agent.transport import Message, Subscribed
+from agent.transport.mqtt import MqttTransport
+from tests.brokers.mosquitto import Mosquitto
+from tests.governance.unions import JUNE, POLICE, folder, loaded, police
+
+AT = ["--at", "2026-06-01T12:00:00Z"]
+
+
+@pytest.fixture
+def called(capsys):
+    def call(*arguments):
+        code = cli.main(["patto", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return call
+
+
+def test_check_says_what_holds(called, tmp_path):
+    code, said = called("check", folder(tmp_path, POLICE), *AT)
+    assert code == 0
+    assert "2 comuni, 3 nodes, 1 agreements" in said
+    assert "holds, 2026-01-01 to 2026-12-31: Commissariato" in said
+
+
+def test_check_refuses_a_wrong_agreement(called, tmp_path):
+    code, said = called("check", folder(tmp_path, police(comuni=["imola"])))
+    assert code == 2
+    assert "'imola' is no comune of romagna (it has faenza, riolo)" in said
+
+
+def test_diff_ends_with_1_when_somebody_would_see_more(called, tmp_path):
+    old, new = folder(tmp_path / "old", POLICE), folder(tmp_path / "new", police(comuni=["faenza", "riolo"]))
+    assert called("diff", old, new, *AT)[0] == 1
+    code, said = called("diff", new, old, *AT)
+    assert code == 0
+    assert said.startswith("- police would no longer see")
+    assert called("diff", old, old, *AT) == (0, "nobody sees more or less\n")
+
+
+def test_apply_writes_only_what_has_changed_and_says_when_it_will(called, tmp_path):
+    whole, acl = folder(tmp_path, POLICE), tmp_path / "acl"
+    assert called("apply", whole, "--write", acl, *AT)[1].endswith("next change: 2026-12-31T23:00:00.000Z\n")
+    assert acl.stat().st_mode & 0o777 == 0o600
+    assert called("apply", whole, "--write", acl, *AT)[1].startswith(f"{acl}: unchanged")
+    code, said = called("apply", whole, "--write", acl, "--at", "2027-01-01T00:00:00Z")
+    assert (code, "next change: never" in said) == (0, True)
+    assert "police" not in acl.read_text()
+
+
+def test_apply_has_the_broker_read_the_list(called, tmp_path):
+    """A child that ends with a code of its own when it gets the signal stands in for the broker."""
+    code = "import signal, sys; signal.signal(1, lambda *_: sys.exit(7)); print(flush=True); signal.pause()"
+    broker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    with broker:
+        assert broker.stdout is not None
+        broker.stdout.readline()
+        (tmp_path / "pid").write_text(f"{broker.pid}\n")
+        called("apply", folder(tmp_path, POLICE), "--write", tmp_path / "acl", "--reload", tmp_path / "pid", *AT)
+        assert broker.wait(10) == 7
+
+
+def test_view_prints_a_partners_document(called, tmp_path):
+    code, said = called("view", folder(tmp_path, POLICE), "police-2026")
+    assert (code, json.loads(said)["asyncapi"]) == (0, "3.0.0")
+    assert called("view", folder(tmp_path, POLICE), "nobody")[0] == 2
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01T00:00:00Z"])
+def test_an_instant_that_is_none_is_refused(called, tmp_path, text):
+    assert called("check", folder(tmp_path, POLICE), "--at", text)[0] == 2
+
+
+# On a real broker
+
+
+@pytest.mark.slow
+@pytest.mark.broker
+def test_the_table_has_no_wrong_cell(called, program, tmp_path):
+    program("mosquitto")
+    code, said = called("test", folder(tmp_path, POLICE), *AT)
+    assert code == 0
+    assert ", 0 wrong" in said
+    assert "police             r      r      -      -" in said
+
+
+@pytest.fixture
+def parties(tmp_path):
+    """Five parties with certificates."""
+    bench = Bench.make(tmp_path / "keys", at=SystemClock().now())
+    names = ["romagna/faenza/n-1", "romagna/riolo/n-3", "romagna/centre/room", "romagna/centre/police"]
+    for name in names:
+        bench.add_reader(name, at=SystemClock().now())
+    return bench, names
+
+
+def client(broker, name):
+    return MqttTransport(broker.address(name), clock=SystemClock(), randomness=Random(0), session_s=0)
+
+
+@pytest.mark.slow
+@pytest.mark.broker
+def test_a_drift_between_agreement_and_broker_is_found(tmp_path, parties):
+    """Somebody has added a line to the broker's list by hand."""
+    whole, agreed = loaded(folder(tmp_path, POLICE))
+    bench, names = parties
+    granted = rights(whole, agreed, at=JUNE)
+    spoiled = lists.mosquitto(granted) + "\nuser romagna.centre.police\ntopic read piazza/v1/romagna/riolo/+/evt/+\n"
+    broker = Mosquitto(tmp_path / "broker", bench, {}, listed=spoiled)
+    broker.start()
+    trial = Trial({name: client(broker, name) for name in names}, topics(whole), SystemClock())
+    try:
+        trial.run(whole.id)
+    finally:
+        for one in trial.clients.values():
+            one.close()
+        broker.stop()
+    more = {cell for cell in trial.cells(granted) if cell.wrong and cell.found}
+    assert {(cell.party, cell.verb, cell.topic.rsplit("/", 1)[0]) for cell in more} == {
+        ("romagna/centre/police", "read", "piazza/v1/romagna/riolo/n-3/evt")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.broker
+def test_the_end_of_an_agreement_reaches_a_session_that_is_open(called, tmp_path, parties):
+    """The police lose exactly their access, the control room loses nothing, nobody reconnects."""
+    whole, agreed = loaded(folder(tmp_path, POLICE))
+    broker = Mosquitto(tmp_path / "broker", parties[0], {}, listed=lists.mosquitto(rights(whole, agreed, at=JUNE)))
+    broker.start()
+    node, room, officer = (client(broker, f"romagna/{name}") for name in ("faenza/n-1", "centre/room", "centre/police"))
+    try:
+        for one in (room, officer):
+            one.subscribe("piazza/v1/romagna/#")
+            one.open()
+            until(one, Subscribed)
+        node.open()
+        assert heard(node, room, b"before")
+        assert heard(node, officer, b"before, again")
+        broker.listed = lists.mosquitto(rights(whole, agreed, at=agreed[0].ends_at))
+        broker.reread()
+        assert heard(node, room, b"after")
+        assert b"after" not in [news.payload for news in officer.poll(0.5) if isinstance(news, Message)]
+    finally:
+        for one in (node, room, officer):
+            one.close()
+        broker.stop()
+
+
+def until(one, kind):
+    while not any(isinstance(news, kind) for news in one.poll(1.0)):
+        pass
+
+
+def heard(node, reader, payload):
+    while not node.publish("piazza/v1/romagna/faenza/n-1/evt/crossing", payload):
+        node.poll(0.05)
+    clock = SystemClock()
+    end = clock.monotonic() + 10
+    while clock.monotonic() < end:
+        node.poll(0.02)
+        if any(isinstance(news, Message) and news.payload == payload for news in reader.poll(0.02)):
+            return True
+    return False

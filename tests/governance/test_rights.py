@@ -1,0 +1,184 @@
+"""Who may do what: agreed types of agreed comuni, for as long as it was agreed, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from agent.contract.times import instant, seconds
+from agent.contract.topics import Class, NodeName, Topic
+from agent.governance import lists, terms
+from agent.governance.rights import COMMISSIONING_S, Verb, allowed, rights, roles
+from agent.governance.table import topics
+from tests.governance.unions import JUNE, POLICE, folder, loaded, police
+
+OFFICER = "romagna/centre/police"
+
+
+@pytest.fixture
+def agreed(tmp_path):
+    return loaded(folder(tmp_path, POLICE))
+
+
+def may(agreed, party, verb, text, at=JUNE):
+    return allowed(rights(*agreed, at=at), party, Verb(verb), Topic.parse(f"piazza/v1/romagna/{text}"))
+
+
+def test_the_police_read_agreed_types_of_agreed_comuni(agreed):
+    assert may(agreed, OFFICER, "read", "faenza/n-1/evt/crossing")
+    assert not may(agreed, OFFICER, "read", "faenza/n-1/evt/loitering")
+    assert not may(agreed, OFFICER, "read", "riolo/n-3/evt/crossing")
+    assert not may(agreed, OFFICER, "read", "faenza/n-1/stat/node")
+
+
+def test_who_reads_events_reads_state_and_head_of_the_same_nodes(agreed):
+    """So that silence is not read as calm."""
+    for klass in ("state", "head"):
+        assert may(agreed, OFFICER, "read", f"faenza/n-1/{klass}/node")
+        assert not may(agreed, OFFICER, "read", f"riolo/n-3/{klass}/node")
+
+
+def test_an_agreement_ends_by_itself(agreed):
+    ends_at = agreed[1][0].ends_at
+    assert may(agreed, OFFICER, "read", "faenza/n-1/evt/crossing", ends_at - 0.001)
+    assert not [right for right in rights(*agreed, at=ends_at) if right.party == OFFICER]
+
+
+def test_the_end_of_an_agreement_takes_nothing_from_anybody_else(agreed):
+    ends_at = agreed[1][0].ends_at
+    before = {right for right in rights(*agreed, at=JUNE) if right.party != OFFICER}
+    assert set(rights(*agreed, at=ends_at)) == before
+
+
+def test_a_node_speaks_for_itself_only(agreed):
+    assert may(agreed, "romagna/faenza/n-1", "write", "faenza/n-1/evt/crossing")
+    assert not may(agreed, "romagna/faenza/n-1", "write", "faenza/n-2/evt/crossing")
+    assert not may(agreed, "romagna/faenza/n-1", "read", "faenza/n-1/evt/crossing")
+
+
+def test_an_operator_of_one_comune_stays_in_it(agreed):
+    assert may(agreed, "romagna/centre/desk", "write", "riolo/n-3/cmd/mode")
+    assert not may(agreed, "romagna/centre/desk", "write", "faenza/n-1/cmd/mode")
+
+
+def test_a_partner_commands_no_node(tmp_path):
+    partner = POLICE["partner"] | {"role": "operator"}
+    agreed = loaded(folder(tmp_path, police(partner=partner)))
+    assert may(agreed, OFFICER, "read", "faenza/n-1/evt/crossing")
+    assert not may(agreed, OFFICER, "write", "faenza/n-1/cmd/mode")
+    assert not may(agreed, OFFICER, "read", "faenza/n-1/audit/boot")
+
+
+def test_a_technician_has_half_an_hour_at_one_node(tmp_path):
+    entry = {"id": "ladder", "comune": "riolo", "node": "n-3", "since": instant(JUNE)}
+    agreed = loaded(folder(tmp_path, commissioning=[entry]))
+    party = "romagna/centre/ladder"
+    assert may(agreed, party, "read", "riolo/n-3/evt/crossing")
+    assert not may(agreed, party, "read", "riolo/probe/evt/crossing")
+    assert not may(agreed, party, "read", "riolo/n-3/evt/crossing", JUNE + COMMISSIONING_S)
+    assert not may(agreed, party, "read", "riolo/n-3/evt/crossing", JUNE - 1)
+
+
+def test_no_right_is_for_all_comuni(agreed):
+    assert {right.comune for right in rights(*agreed, at=JUNE)} == {"faenza", "riolo"}
+
+
+def test_nobody_writes_what_another_role_signs(agreed):
+    """Events, counts and heads come from nodes alone; receipts from stores; updates from maintainers."""
+    writers: dict[Class, set[str]] = {}
+    for right in rights(*agreed, at=JUNE):
+        if right.verb is Verb.WRITE:
+            writers.setdefault(right.klass, set()).add(roles(*agreed).get(right.party, "node"))
+    assert all(writers[klass] == {"node"} for klass in (Class.EVT, Class.STAT, Class.HEAD, Class.STATE, Class.AUDIT))
+    assert writers[Class.RCPT] == {"store"}
+    assert writers[Class.OTA] == writers[Class.CFG] == {"maintainer"}
+    assert writers[Class.PUB] == {"publisher"}
+
+
+# The same in the words of three brokers, each read by a small reader of its own
+
+
+def mosquitto_lets(text, party, verb, topic):
+    """An access list as mosquitto reads it: `user` opens a block, `topic VERB FILTER` allows."""
+    user = None
+    for line in text.splitlines():
+        word, _, rest = line.partition(" ")
+        user = rest if word == "user" else user
+        if word == "topic" and user == party.replace("/", "."):
+            what, _, wanted = rest.partition(" ")
+            if what == verb and re.fullmatch(wanted.replace("+", "[^/]+"), topic):
+                return True
+    return False
+
+
+def nats_lets(text, party, verb, topic):
+    block = re.search(rf'user: "CN={re.escape(party.replace("/", "."))}"(.*?)}} }}', text, re.DOTALL)
+    act = "publish" if verb == "write" else "subscribe"
+    found = re.search(rf"{act}: {{ allow: (\[.*?\]) }}", block[1]) if block else None
+    allow = json.loads(found[1]) if found else []
+    subject = topic.replace("/", ".")
+    return any(re.fullmatch(one.replace(".", r"\.").replace("*", "[^.]+"), subject) for one in allow)
+
+
+def rabbitmq_lets(text, party, verb, topic):
+    own = [one for one in json.loads(text)["topic_permissions"] if one["user"] == party.replace("/", ".")]
+    return any(re.search(one[verb], topic.replace("/", ".")) for one in own)
+
+
+@pytest.mark.parametrize(
+    ("write", "lets"),
+    [(lists.mosquitto, mosquitto_lets), (lists.nats, nats_lets), (lists.rabbitmq, rabbitmq_lets)],
+    ids=["mosquitto", "nats", "rabbitmq"],
+)
+def test_every_broker_is_told_the_same(agreed, write, lets):
+    granted = rights(*agreed, at=JUNE)
+    text = write(granted)
+    parties = [*roles(*agreed), "romagna/faenza/n-1", "romagna/riolo/n-3", "romagna/nobody/else"]
+    some = topics(agreed[0])[::3]
+    for party in parties:
+        for topic in some:
+            for verb in Verb:
+                assert lets(text, party, verb.value, str(topic)) == allowed(granted, party, verb, topic)
+
+
+def test_a_party_without_a_right_to_write_writes_nothing_on_rabbitmq(agreed):
+    """There an empty expression would match every topic."""
+    text = lists.rabbitmq(rights(*agreed, at=JUNE))
+    assert not rabbitmq_lets(text, "romagna/centre/anybody", "write", "piazza/v1/romagna/faenza/n-1/evt/crossing")
+
+
+# Terms
+
+
+def test_a_message_lives_no_longer_than_the_shortest_agreement(agreed):
+    assert terms.expires_s(agreed[1], at=JUNE)[Class.EVT] == 5 * 86400
+    assert terms.expires_s(agreed[1], at=agreed[1][0].ends_at)[Class.EVT] == 7 * 86400
+
+
+def test_a_partners_view_names_only_what_they_receive(agreed):
+    view = terms.view(agreed[0], agreed[1][0])
+    assert set(view["channels"]) == {"evt", "state", "head", "ack"}
+    assert view["channels"]["evt"]["parameters"]["comune"]["enum"] == ["faenza"]
+    assert view["channels"]["evt"]["parameters"]["type"]["enum"] == ["crossing", "tamper"]
+    assert {one["action"] for name, one in view["operations"].items() if name != "write-ack"} == {"receive"}
+    assert set(view["components"]["messages"]) == set(view["channels"])
+
+
+def test_topics_of_the_table_hold_every_class_and_type(agreed):
+    some = topics(agreed[0])
+    assert {topic.klass for topic in some} == set(Class)
+    assert {topic.name for topic in some} == {
+        NodeName("romagna", comune, node) for comune, node in
+        (("faenza", "probe"), ("faenza", "n-1"), ("riolo", "probe"), ("riolo", "n-3"))
+    }  # fmt: skip
+
+
+def test_the_year_has_another_agreement_after_it(tmp_path):
+    later = police(id="police-2027", since="2027-01-01", until="2027-12-31", comuni=["riolo"])
+    agreed = loaded(folder(tmp_path, POLICE, later))
+    turn = seconds("2026-12-31T23:00:00.000Z")
+    assert may(agreed, OFFICER, "read", "faenza/n-1/evt/crossing", turn - 1)
+    assert not may(agreed, OFFICER, "read", "faenza/n-1/evt/crossing", turn)
+    assert may(agreed, OFFICER, "read", "riolo/n-3/evt/crossing", turn)
