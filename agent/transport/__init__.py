@@ -13,6 +13,7 @@ The contract of a Transport:
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -109,6 +110,9 @@ class Transport(Protocol):
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> int:
         """Hand over at QoS 1; the id comes back in Acknowledged."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is published in the block may leave at its end, in fewer and larger pieces."""
 
     def subscribe(self, pattern: str) -> None:
         """Subscribe at QoS 1, now and after every reconnect."""

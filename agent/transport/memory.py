@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from agent.clock import Clock
@@ -220,6 +221,9 @@ class MemoryTransport:
         reason = self._broker.publish(Message(topic, payload, retain), expires_s=expires_s)
         self._news.append(Acknowledged(self._mid, reason))
         return self._mid
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def subscribe(self, pattern: str) -> None:
         self._patterns.append(pattern)

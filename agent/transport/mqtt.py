@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from agent.clock import Clock
@@ -60,6 +62,7 @@ class MqttTransport:
         self._patterns: list[str] = []
         self._session: Session | None = None
         self._opened = False
+        self._gathering = False
         self._hung_up = 0
         self._said = ""
         self._try_at = 0.0
@@ -76,12 +79,28 @@ class MqttTransport:
         self._will = will
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> int:
-        return self._session.publish(topic, payload, retain, expires_s) if self._session is not None else 0
+        if self._session is None:
+            return 0
+        mid = self._session.publish(topic, payload, retain, expires_s)
+        if not self._gathering:
+            self._session.flush()
+        return mid
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        self._gathering = True
+        try:
+            yield
+        finally:
+            self._gathering = False
+            if self._session is not None:
+                self._session.flush()
 
     def subscribe(self, pattern: str) -> None:
         self._patterns.append(pattern)
         if self._session is not None:
             self._session.subscribe(pattern)
+            self._session.flush()
 
     def poll(self, timeout_s: float) -> list[Happening]:
         """What happened; an exception of ours inside a call-back rises from here."""

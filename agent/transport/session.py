@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.clock import Clock
 from agent.transport import Acknowledged, Address, Connected, Disconnected, Happening, Message, Subscribed, Will, tls
+from agent.transport.gulps import GulpingSocket
 
 CONNECT_S = 10.0
 """A broker that has not answered for so long is absent; TLS at 2 kB/s fits in it."""
@@ -122,13 +123,24 @@ class Session:
             self._client.ack(mid, 1)
         self._unacknowledged.clear()
 
+    def flush(self) -> None:
+        """Send what was written, as far as the network takes it now."""
+        try:
+            if isinstance(self._connection, GulpingSocket):
+                self._connection.flush()
+        except OSError as error:
+            lost = Disconnected(f"the connection to {self._address} is lost: {error}")
+            self._end(tls.explain_alert(str(error), self._address) or lost)
+
     def say_good_bye(self, *, lost: bool = False) -> None:
         """End in peace, or `lost`: so that the broker publishes the will after its delay."""
         if lost and not self._v5:
             self._connection.close()  # 3.1.1 knows no other way
         elif self.ended is None:
+            until = self._clock.monotonic() + GOOD_BYE_S
+            while self._waits_to_leave() and self.ended is None and self._clock.monotonic() < until:
+                self._wait(0.1)
             self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, identifier=_SAY_WILL if lost else 0))
-            until = self._clock.monotonic() + 1.0
             while self._client.socket() is not None and self._clock.monotonic() < until:
                 self._wait(0.1)
                 self._client.loop_write()
@@ -159,7 +171,12 @@ class Session:
     def _connect(self, terms: Terms) -> None:
         where = (terms.address.host, terms.address.port, terms.address.keepalive_s)
         if self._v5:
-            properties = _connect_properties(terms.session_s)
+            properties = _properties(
+                PacketTypes.CONNECT,
+                SessionExpiryInterval=terms.session_s,
+                ReceiveMaximum=INBOUND,
+                MaximumPacketSize=MAX_PACKET_BYTES,
+            )
             self._client.connect(*where, clean_start=terms.session_s == 0, properties=properties)
         else:
             self._client.connect(*where)
@@ -168,11 +185,16 @@ class Session:
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _wait(self, timeout_s: float) -> None:
+        """Send what was written since the last turn, and wait until the network has something to do."""
+        self.flush()
         if getattr(self._connection, "pending", int)() or self._connection.fileno() < 0:
             return
-        wanted = select.POLLIN | (select.POLLOUT if self._client.want_write() else 0)
+        wanted = select.POLLIN | (select.POLLOUT if self._waits_to_leave() else 0)
         self._poller.register(self._connection, wanted)
         self._poller.poll(min(timeout_s, 1.0) * 1000)  # keepalive is looked after every second
+
+    def _waits_to_leave(self) -> bool:
+        return self._client.want_write() or bool(getattr(self._connection, "waiting", 0))
 
     def _work(self) -> None:
         """Take what has arrived, up to a batch; send what waits; look after the keepalive."""
@@ -185,6 +207,7 @@ class Session:
         if self._stood_since is None and self._clock.monotonic() - self._began > ANSWER_S:
             self.try_other_protocol = True
             self._end(Disconnected(f"{self._address} takes connections but does not answer as an MQTT broker"))
+        self.flush()
 
     def _readable(self) -> bool:
         if getattr(self._connection, "pending", int)():
@@ -249,19 +272,23 @@ class Session:
         self._news.append(Message(message.topic, bytes(message.payload), message.retain))
 
 
-def _connect_properties(session_s: int) -> Properties:
-    return _properties(
-        PacketTypes.CONNECT,
-        SessionExpiryInterval=session_s,
-        ReceiveMaximum=INBOUND,
-        MaximumPacketSize=MAX_PACKET_BYTES,
-    )
+class _Packed(Properties):
+    """Properties that are turned into bytes once: doing it for each message costs as much as sending it."""
+
+    _packed: bytes
+
+    def __init__(self, packed: bytes) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        object.__setattr__(self, "_packed", packed)  # the class refuses names that are no property
+
+    def pack(self) -> bytes:
+        return self._packed
 
 
 @cache
 def _expiring(seconds: int) -> Properties:
-    """Made once for each of the few expiries: making them costs as much as sending."""
-    return _properties(PacketTypes.PUBLISH, MessageExpiryInterval=seconds)
+    """One for each of the few expiries."""
+    return _Packed(_properties(PacketTypes.PUBLISH, MessageExpiryInterval=seconds).pack())  # type: ignore[no-untyped-call]
 
 
 def _properties(packet: int, **values: int) -> Properties:

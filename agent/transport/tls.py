@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from agent.errors import ConfigError, KeyFileError, PiazzaError
 from agent.transport import Address, Disconnected
+from agent.transport.gulps import GulpingSocket
 
 _MAKE_KEYS = "make keys and certificates with: piazza keys, or ask the operator of the broker"
 _OUR_CERTIFICATE = "have this machine's certificate renewed by the operator of the broker"
@@ -37,17 +38,6 @@ _NOT_YET_VALID, _EXPIRED, _HOSTNAME, _ADDRESS = 9, 10, 62, 64
 """Results of certificate verification, X509_V_ERR_* of OpenSSL."""
 
 
-class _ClosedOnFailure(ssl.SSLSocket):
-    """A socket whose failed handshake leaves no descriptor behind; paho forgets it."""
-
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 -- as its base declares it
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
 def context(address: Address) -> ssl.SSLContext | None:
     """What to wrap a connection with; None for a plain one, which only loopback may have.
 
@@ -67,7 +57,7 @@ def context(address: Address) -> ssl.SSLContext | None:
         _must_be_readable(path)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.minimum_version = ssl.TLSVersion.TLSv1_2
-    tls.sslsocket_class = _ClosedOnFailure
+    tls.sslsocket_class = GulpingSocket
     try:
         tls.load_verify_locations(address.ca)
         tls.load_cert_chain(address.certificate, address.key)

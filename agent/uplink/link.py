@@ -32,6 +32,7 @@ from agent.transport import (
 )
 from agent.transport.backoff import Backoff
 from agent.uplink import unverified
+from agent.uplink.database import runs
 from agent.uplink.inbox import DELIVERED, Inbox, Letter
 from agent.uplink.ledger import Counts, Ledger
 from agent.uplink.outbox import Row, Statement
@@ -99,6 +100,7 @@ class Link:
         self._shut: dict[Class, float] = {}
         self._look_again_at: float | None = None
         self._delivered = Span()
+        self._just_delivered: list[int] = []
         self._highest_sent = 0
 
     @property
@@ -136,12 +138,14 @@ class Link:
         """Hear what happened, hand over what waits."""
         for happening in self._transport.poll(timeout_s):
             self._hear(happening)
+        self._report_delivered()
         statements = self._reader.statements()
         self._statements.see_will(statements)
         if self._connected:
             self._statements.say(statements, Class.STATE)
             self._send_again()
-            self._fill()
+            with self._transport.together():
+                self._fill()
             self._statements.say(statements, Class.HEAD)
             self._statements.say_lost(statements)
         self._ledger.tell(connected=self._connected)
@@ -211,14 +215,19 @@ class Link:
             self._window.turned_away(seq)
             self._look_again(now + self._resend_s)
         elif self._by_puback:
-            self._report_delivered(seq, now)
+            self._just_delivered.append(seq)
 
-    def _report_delivered(self, seq: int, now: float) -> None:
+    def _report_delivered(self) -> None:
         """Tell sense what the broker has, where the configuration says that this is enough."""
-        self._window.receive(cum=0, ranges=[(seq, seq)], at=now)
-        self._delivered.add(seq, seq)
-        oldest = next((row.seq for row in self._reader.after(0, limit=1)), seq)
-        self._delivered.remove(0, min(oldest, seq) - 1)
+        if not self._just_delivered:
+            return
+        fresh = runs(sorted(self._just_delivered))
+        self._just_delivered.clear()
+        self._window.receive(cum=0, ranges=fresh, at=self._clock.monotonic())
+        for first, last in fresh:
+            self._delivered.add(first, last)
+        oldest = next((row.seq for row in self._reader.after(0, limit=1)), fresh[0][0])
+        self._delivered.remove(0, min(oldest, fresh[0][0]) - 1)
         report = ReceiptData(node=str(self._name), cum=0, ranges=tuple(self._delivered)[:REPORTED])
         self._inbox.put_latest(Letter(DELIVERED, msgspec.json.encode(report)))
 
