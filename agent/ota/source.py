@@ -1,0 +1,67 @@
+"""Where a node finds what was published for it: a folder, be it link's inbox or a stick.
+
+The invariant: nothing is read but plain files of bounded size, and no link is followed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import Refused
+from agent.ota import bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A folder with a bundle and its chunks."""
+
+    folder: Path
+
+    def bundle(self) -> bytes | None:
+        """The newest bundle; None while there is none."""
+        return _read(self.folder / bundle.BUNDLE)
+
+    def chunk(self, sha256: str) -> bytes | None:
+        """A chunk that is what its name says; one that is not is as good as missing."""
+        content = _read(self.folder / bundle.chunk_name(sha256))
+        return content if content is not None and bundle.digest(content) == sha256 else None
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor that is known to be no link
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(bundle.MAX_BYTES + 1)  # one more than any right one has
+
+
+def wanted(digests: tuple[str, ...], shelf: Shelf) -> Iterator[str]:
+    """The chunks of a file that are not there yet."""
+    for one in dict.fromkeys(digests):
+        if shelf.chunk(one) is None:
+            yield one
+
+
+def assembled(sha256: str, length: int, digests: tuple[str, ...], shelf: Shelf) -> bytes:
+    """The file of these chunks; Refused('absent', 'too-long' or 'mismatch')."""
+    if len(digests) * bundle.MAX_BYTES < length:
+        raise Refused("absent", "the bundle names too few chunks")
+    parts = []
+    for one in digests:
+        part = shelf.chunk(one)
+        if part is None:
+            raise Refused("absent", f"chunk {bundle.chunk_name(one)} is not there")
+        parts.append(part)
+    content = b"".join(parts)
+    if len(content) > length:
+        raise Refused("too-long", f"{len(content)} bytes where {length} were promised")
+    if len(content) < length or bundle.digest(content) != sha256:
+        raise Refused("mismatch", "the chunks make another file")
+    return content

@@ -1,0 +1,141 @@
+"""From a signed order on a stick to a configuration that runs, or the one before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.ota.ledger import State
+from agent.ota.update import TRIAL_S
+from tests.ota.town import AT, BAD, GOOD, MASK, NARROWER, WIDER, Health, Union, config, node
+
+
+@pytest.fixture
+def union(tmp_path):
+    return Union(tmp_path)
+
+
+def test_a_signed_configuration_is_tried_and_kept_when_the_node_is_well(union, tmp_path):
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path)
+    assert one.steps().state is State.TRIAL
+    assert one.runs() == config(mask=WIDER)
+    one.gate = Health(GOOD)
+    assert one.steps(1).state is State.COMMITTED
+
+
+def test_a_node_that_is_not_well_goes_back(union, tmp_path):
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path, gate=Health(BAD))
+    attempt = one.steps()
+    assert (attempt.state, attempt.why) == (State.ROLLED_BACK, "no-frames")
+    assert one.runs() == config()
+
+
+def test_silence_for_the_whole_trial_is_failure(union, tmp_path):
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path)
+    one.steps()
+    one.at += TRIAL_S
+    assert one.steps(1).state is State.ROLLED_BACK
+    assert one.runs() == config()
+
+
+def test_what_went_back_is_not_tried_again(union, tmp_path):
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path, gate=Health(BAD))
+    one.steps()
+    one.gate = Health(GOOD)
+    assert one.steps().state is State.ROLLED_BACK
+
+
+def test_the_same_content_comes_back_under_a_higher_number(union, tmp_path):
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path, gate=Health(BAD))
+    one.steps()
+    union.release(config(mask=WIDER))
+    union.publish(tmp_path / "stick")
+    one.gate = Health(GOOD)
+    attempt = one.steps()
+    assert (attempt.state, attempt.seq) == (State.COMMITTED, 2)
+
+
+def test_a_mask_that_shrinks_is_refused_although_all_have_signed(union, tmp_path):
+    union.release(config(mask=NARROWER))
+    one = node(union, tmp_path, gate=Health(GOOD))
+    attempt = one.steps()
+    assert (attempt.state, attempt.why, attempt.subject) == (State.REFUSED, "cameras-view-masks", "gate")
+    assert one.runs() == config(mask=MASK)
+
+
+def test_the_comune_s_second_key_may_agree_to_it(union, tmp_path):
+    union.release(config(mask=NARROWER), consent=True)
+    one = node(union, tmp_path, gate=Health(GOOD))
+    assert one.steps().state is State.COMMITTED
+    assert one.runs() == config(mask=NARROWER)
+
+
+def test_consent_to_one_configuration_is_none_to_another(union, tmp_path):
+    union.release(config(mask=NARROWER), consent=True)
+    union.release(config(mask=None))
+    assert node(union, tmp_path).steps().why == "cameras-view-masks"
+
+
+def test_a_node_waits_for_its_turn(union, tmp_path):
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path)
+    union.publish(tmp_path / "stick", turn=["n-0001"])
+    assert one.steps().state is State.IDLE
+    union.publish(tmp_path / "stick", turn=["n-0001", "n-0017"])
+    assert one.steps().state is State.TRIAL
+
+
+def test_missing_chunks_are_wished_for_and_the_rest_is_kept(union, tmp_path):
+    union.release(config(mask=WIDER), files={"model.tflite": bytes(range(256)) * 2000})
+    one = node(union, tmp_path)
+    chunks = sorted(path for path in one.shelf.folder.iterdir() if path.name != "bundle")
+    kept = chunks[0].read_bytes()
+    chunks[0].unlink()
+    update = one.update()
+    wishes: list[list[str]] = []
+    update.wish = lambda names: wishes.append(list(names))
+    assert update.step().state is State.FETCHING
+    assert wishes == [[chunks[0].name]]
+    chunks[0].write_bytes(kept)
+    assert one.steps().state is State.TRIAL
+    assert one.releases.file(one.releases.running(), "model.tflite") == bytes(range(256)) * 2000
+
+
+def test_a_fourth_boot_within_a_trial_ends_it(union, tmp_path):
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path)
+    for boot in ("1", "2", "3"):
+        one.boot = boot
+        assert one.steps().state is State.TRIAL
+    one.boot = "4"
+    assert (one.steps(1).why, one.runs()) == ("boots", config())
+
+
+def test_a_lost_cache_does_not_let_an_older_order_in(union, tmp_path):
+    """The bundle was rightly signed once; only this node's own floor knows that it is old."""
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path, gate=Health(GOOD))
+    old = (one.shelf.folder / "bundle").read_bytes()
+    one.steps()
+    union.release(config(mask=MASK), consent=True)
+    union.publish(tmp_path / "stick")
+    assert one.steps().state is State.COMMITTED
+    for path in (one.folder / "metadata").rglob("*"):
+        if not path.is_dir():
+            path.unlink()
+    (one.shelf.folder / "bundle").write_bytes(old)
+    assert one.steps().why == "offer-version"
+    assert one.runs() == config(mask=MASK)
+
+
+def test_a_clock_of_1970_does_not_bring_expired_metadata_back(union, tmp_path):
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path)
+    one.at = AT + 31 * 86400.0
+    assert one.steps().why == "offer-expired"
+    one.at = 0.0
+    assert one.steps().state is State.TRIAL  # a node that never had the time can do no better
