@@ -15,8 +15,8 @@ from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import CHAINED, Class, pattern
 from agent.errors import BrokerRefused, Refused
+from agent.subscriber.holding import EventStore, Item
 from agent.subscriber.receipts import Receipts
-from agent.subscriber.store import Item, Store
 from agent.transport import Connected, Disconnected, Message, Transport
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Keeper:
     """Owned by one thread."""
 
     def __init__(
-        self, transport: Transport, ring: KeyRing, store: Store, receipts: Receipts, *, union: str, clock: Clock
+        self, transport: Transport, ring: KeyRing, store: EventStore, receipts: Receipts, *, union: str, clock: Clock
     ) -> None:
         self._transport = transport
         self._ring = ring

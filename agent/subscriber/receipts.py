@@ -10,7 +10,7 @@ from agent.contract.jws import Signer
 from agent.contract.speaker import Speaker
 from agent.contract.topics import Class, NodeName
 from agent.contract.types import ReceiptData
-from agent.subscriber.store import Held
+from agent.subscriber.holding import Held
 
 RANGES = 32
 """What a receipt has room for; what lies beyond them is named when gaps before it have closed."""

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from agent.contract.chain import Range, Span
-from agent.contract.envelope import Envelope
-from agent.contract.jws import GENESIS
-from agent.contract.types import AuditData
+from agent.contract.chain import Span
 from agent.errors import StoreError
+from agent.subscriber.holding import Chains, Held, Item, Taken
 
 _TABLES = (
     # A node that gets a new key begins a new chain with number 1: `chain` counts them.
@@ -39,36 +36,8 @@ _TABLES = (
 _INSERT = "INSERT OR IGNORE INTO envelope VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of a batch; `nodes` are those that are owed a receipt."""
-
-    fresh: int = 0
-    repeated: int = 0
-    equivocations: int = 0
-    nodes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What is here of a node's present chain: its numbers, and the key that signed the highest."""
-
-    chain: int = 0
-    last: int = 0
-    kid: str = ""
-    span: tuple[Range, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An opened envelope with the token that it came in."""
-
-    envelope: Envelope
-    token: str
-
-
 class Store:
-    """One database file."""
+    """One database file, which no other store writes."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -79,13 +48,16 @@ class Store:
                 self._db.execute(table)
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}", hint="give the path of a database that can be written") from error
-        self._held = {name: self._read_held(name, *row) for name, *row in self._db.execute("SELECT * FROM node")}
+        self._chains = Chains(
+            {name: self._read_held(name, *row) for name, *row in self._db.execute("SELECT * FROM node")},
+            {(name, kid): chain for name, kid, chain in self._db.execute("SELECT name, kid, chain FROM kid")},
+        )
 
     def commit(self, items: Sequence[Item], *, at: float) -> Taken:
         """Keep a batch in one transaction; on an error nothing of it was kept, and nothing is owed."""
-        before = dict(self._held)
+        before = self._chains.copy()
         counts = {"fresh": 0, "repeated": 0, "equivocations": 0}
-        owed = sorted({str(item.envelope.topic.name) for item in items if item.envelope.seq})
+        owed = sorted({item.node for item in items if item.envelope.seq})
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for item in items:
@@ -93,21 +65,21 @@ class Store:
                     counts[self._keep(item, at)] += 1
                 else:
                     self._keep_statement(item)
-            self._keep_held(owed)
+            self._keep_chains(owed, before)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._db.execute("ROLLBACK") if self._db.in_transaction else None
-            self._held = before
+            self._chains = before
             raise StoreError(f"the store took nothing of a batch: {error}", hint="look at its disk") from error
         return Taken(**counts, nodes=tuple(owed))
 
     def held(self, node: str) -> Held:
         """What is here of a node, and what it signed away."""
-        return self._held.get(node, Held())
+        return self._chains.held.get(node, Held())
 
     def nodes(self) -> tuple[str, ...]:
         """All nodes that anything was kept of."""
-        return tuple(sorted(self._held))
+        return tuple(sorted(self._chains.held))
 
     def count(self) -> int:
         """Envelopes kept."""
@@ -123,8 +95,8 @@ class Store:
 
     def _keep(self, item: Item, at: float) -> str:
         """Keep one envelope; the word for what it was."""
-        envelope, node = item.envelope, str(item.envelope.topic.name)
-        chain = self._chain_of(envelope, node)
+        envelope, node = item.envelope, item.node
+        chain = self._chains.place(envelope)
         payload = envelope.payload
         kept = self._db.execute(
             _INSERT,
@@ -134,7 +106,8 @@ class Store:
             ),
         )  # fmt: skip
         if kept.rowcount:
-            self._account(envelope, node, chain)
+            for first, last in self._chains.count(envelope, chain):
+                self._db.execute("INSERT OR IGNORE INTO given_up VALUES(?, ?, ?, ?)", (node, chain, first, last))
             return "fresh"
         key = (node, chain, envelope.seq)
         known = self._db.execute("SELECT digest FROM envelope WHERE node = ? AND chain = ? AND seq = ?", key).fetchone()
@@ -145,33 +118,10 @@ class Store:
         )
         return "equivocations"
 
-    def _account(self, envelope: Envelope, node: str, chain: int) -> None:
-        """The number is here; with a `dropped` record also those that will never come."""
-        held = self._held[node]
-        if chain != held.chain:
-            return
-        span = Span(held.span)
-        span.add(envelope.seq, envelope.seq)
-        if isinstance(envelope.data, AuditData) and envelope.data.action == "dropped":
-            for first, last in envelope.data.ranges:
-                span.add(first, last)
-                self._db.execute("INSERT OR IGNORE INTO given_up VALUES(?, ?, ?, ?)", (node, chain, first, last))
-        newest = (envelope.seq, envelope.key.kid) if envelope.seq > held.last else (held.last, held.kid)
-        self._held[node] = Held(chain, *newest, tuple(span))
-
-    def _chain_of(self, envelope: Envelope, node: str) -> int:
-        """The chain that an envelope belongs to; a new key with number 1 begins the next one."""
-        kid = envelope.key.kid
-        known = self._db.execute("SELECT chain FROM kid WHERE name = ? AND kid = ?", (node, kid)).fetchone()
-        if known is not None:
-            return int(known[0])
-        if node not in self._held or (envelope.seq == 1 and envelope.prev == GENESIS):
-            self._held[node] = Held(self.held(node).chain + 1)
-        self._db.execute("INSERT INTO kid VALUES(?, ?, ?)", (node, kid, self.held(node).chain))
-        return self.held(node).chain
-
-    def _keep_held(self, nodes: Iterable[str]) -> None:
-        rows = [(node, held.chain, held.last, held.kid) for node in nodes for held in [self._held[node]]]
+    def _keep_chains(self, nodes: Iterable[str], before: Chains) -> None:
+        fresh = [(*key, chain) for key, chain in self._chains.keys.items() if key not in before.keys]
+        self._db.executemany("INSERT INTO kid VALUES(?, ?, ?)", fresh)
+        rows = [(node, held.chain, held.last, held.kid) for node in nodes for held in [self.held(node)]]
         self._db.executemany("INSERT OR REPLACE INTO node VALUES(?, ?, ?, ?)", rows)
 
     def _keep_statement(self, item: Item) -> None:

@@ -14,7 +14,8 @@ from agent.contract.envelope import open_envelope
 from agent.contract.jws import Key, KeyRing
 from agent.contract.topics import NodeName
 from agent.errors import StoreError
-from agent.subscriber.store import Item, Store, Taken
+from agent.subscriber.holding import Item, Taken
+from agent.subscriber.store import Store
 from agent.transport import Message
 from tests.contract.makers import NODE, Chain, signer
 from tests.subscriber.parts import dropping, head, message, several
