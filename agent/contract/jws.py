@@ -73,6 +73,12 @@ class Signer:
         signature = self._key.sign(signing_input.encode("ascii"))
         return f"{signing_input}.{b64(signature)}", digest(signing_input)
 
+    def sign_lines(self, text: str) -> bytes:
+        """Ed25519 over whole lines, as a signed note has them; no signing input of a token has a line end."""
+        if not text.endswith("\n"):
+            raise Refused("malformed", "a note ends with a line end")
+        return self._key.sign(text.encode())
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -133,6 +139,14 @@ class KeyRing:
         except InvalidSignature as error:
             raise Refused("signature") from error
         return Unsealed(unb64(parts[1]), key, digest(signing_input))
+
+    def signed_lines(self, kid: str, text: str, signature: bytes) -> bool:
+        """Whether the known key `kid` signed these lines."""
+        try:
+            self._loaded[kid].verify(signature, text.encode())
+        except InvalidSignature:
+            return False
+        return text.endswith("\n")
 
     def _strange(self, part: str) -> str:
         """Say why a first part is none that a key of ours makes."""

@@ -1,0 +1,173 @@
+"""What a store holds, sealed: a signed checkpoint for every chain, and what a witness needs to co-sign it.
+
+Works beside a running store on the same SQLite file. The invariants: a later checkpoint of a chain
+begins with every earlier one, and it names nothing that is not on the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.contract.chain import Span
+from agent.contract.checkpoint import Checkpoint, joined, opened, origin, sign
+from agent.contract.jws import KeyRing, Signer, unb64
+from agent.contract.tree import VACANT, consistency, leaf, root
+from agent.errors import Refused, StoreError
+
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS checkpoint(
+        origin TEXT NOT NULL, size INTEGER NOT NULL, node TEXT NOT NULL, chain INTEGER NOT NULL, at REAL NOT NULL,
+        vacant TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY(origin, size)) WITHOUT ROWID""",
+)
+_NO_STORE = "give the database of a store: piazza store --db FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The beginning of a chain that is wholly here: a leaf for each number from 1 on."""
+
+    leaves: tuple[bytes, ...]
+    vacant: Span
+
+    @property
+    def size(self) -> int:
+        return len(self.leaves)
+
+
+class Seals:
+    """The checkpoints of one store's database."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = open_database(path)
+        for table in _TABLES:
+            self._db.execute(table)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def seal(self, signer: Signer, name: str, *, at: float) -> list[Checkpoint]:
+        """Sign what every chain has grown to since its last checkpoint; the new checkpoints."""
+        made = []
+        for node, chain, where in chains(self._db):
+            held = holding(self._db, node, chain, vacant=self._vacant(where))
+            if held.size <= self.size(where):
+                continue
+            checkpoint = Checkpoint(where, held.size, root(held.leaves), tuple(held.vacant))
+            self._keep(checkpoint, node, chain, sign(checkpoint, signer, name), at=at)
+            made.append(checkpoint)
+        return made
+
+    def size(self, where: str) -> int:
+        """Up to which number a chain was sealed; 0 before the first time."""
+        return int(
+            self._db.execute("SELECT coalesce(max(size), 0) FROM checkpoint WHERE origin = ?", (where,)).fetchone()[0]
+        )
+
+    def notes(self) -> list[str]:
+        """Every checkpoint with its signatures, oldest first."""
+        return [note for (note,) in self._db.execute("SELECT note FROM checkpoint ORDER BY origin, size")]
+
+    def requests(self, ring: KeyRing, witness: str) -> Iterator[str]:
+        """What `witness` has not co-signed yet: the newest checkpoint of each chain, with proof that it goes on from its last.
+
+        The form is the body of C2SP's tlog-witness `add-checkpoint`.
+        """
+        newest = "SELECT origin, max(size), node, chain, vacant, note FROM checkpoint GROUP BY origin ORDER BY origin"
+        for where, size, node, chain, vacant, note in self._db.execute(newest).fetchall():
+            old = self._seen_by(ring, witness, where)
+            if old == size:
+                continue
+            held = holding(self._db, node, chain, vacant=_span(vacant))
+            proof = consistency(held.leaves[:size], old) if old else []
+            lines = "".join(f"{b64encode(step).decode()}\n" for step in proof)
+            yield f"old {old}\n{lines}\n{note}"
+
+    def add(self, note: str, ring: KeyRing) -> bool:
+        """Keep a witness's line beside our own; False where it was there; Refused for a checkpoint that we never made."""
+        checkpoint = opened(note, ring).checkpoint
+        key = (checkpoint.origin, checkpoint.size)
+        row = self._db.execute("SELECT note FROM checkpoint WHERE origin = ? AND size = ?", key).fetchone()
+        if row is None or not row[0].startswith(f"{checkpoint}\n"):
+            raise Refused("unknown", f"no checkpoint of this store: {checkpoint.origin} {checkpoint.size}")
+        merged = joined(row[0], note.partition("\n\n")[2])
+        self._db.execute("UPDATE checkpoint SET note = ? WHERE origin = ? AND size = ?", (merged, *key))
+        return bool(merged != row[0])
+
+    def _keep(self, checkpoint: Checkpoint, node: str, chain: int, note: str, *, at: float) -> None:
+        vacant = " ".join(f"{first}-{last}" for first, last in checkpoint.vacant)
+        self._db.execute(
+            "INSERT INTO checkpoint VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (checkpoint.origin, checkpoint.size, node, chain, at, vacant, note),
+        )
+
+    def _vacant(self, where: str) -> Span:
+        row = self._db.execute(
+            "SELECT vacant FROM checkpoint WHERE origin = ? ORDER BY size DESC LIMIT 1", (where,)
+        ).fetchone()
+        return _span(row[0] if row else "")
+
+    def _seen_by(self, ring: KeyRing, witness: str, where: str) -> int:
+        """The largest size of a chain that a witness has co-signed."""
+        rows = self._db.execute("SELECT size, note FROM checkpoint WHERE origin = ? ORDER BY size DESC", (where,))
+        return next(
+            (size for size, note in rows if any(key.subject == witness for key, _ in opened(note, ring).witnesses)), 0
+        )
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """A second connection to a store's database; StoreError where there is none."""
+    try:
+        if not path.is_file():
+            raise StoreError(f"{path}: there is no such file", hint=_NO_STORE)
+        db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+        db.execute("SELECT node FROM envelope LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}", hint=_NO_STORE) from error
+    return db
+
+
+def chains(db: sqlite3.Connection) -> list[tuple[str, int, str]]:
+    """Node, number of the chain there, and the name under which it is sealed."""
+    sealed = {(node, chain): where for node, chain, where in db.execute("SELECT node, chain, origin FROM checkpoint")}
+    first = "SELECT node, chain, token, min(seq) FROM envelope GROUP BY node, chain ORDER BY node, chain"
+    return [
+        (node, chain, sealed.get((node, chain)) or origin(node, key_of(token)))
+        for node, chain, token, _ in db.execute(first).fetchall()
+    ]
+
+
+def key_of(token: str) -> str:
+    """The key that a stored token, which was verified when it came, names."""
+    return str(json.loads(unb64(token.partition(".")[0]))["kid"])
+
+
+def holding(db: sqlite3.Connection, node: str, chain: int, *, vacant: Span) -> Holding:
+    """What is here of a chain from number 1 up to its first gap; numbers once sealed as `vacant` stay so."""
+    key = (node, chain)
+    given_up = Span(db.execute("SELECT first, last FROM given_up WHERE node = ? AND chain = ?", key).fetchall())
+    rows = db.execute("SELECT seq, digest FROM envelope WHERE node = ? AND chain = ? ORDER BY seq", key)
+    leaves: list[bytes] = []
+    empty = Span(vacant)
+    for seq, digest in rows:
+        absent = Span([(len(leaves) + 1, seq - 1)])
+        if absent.minus(given_up):
+            break
+        for first, last in absent:
+            empty.add(first, last)
+        leaves += [leaf(VACANT)] * (seq - 1 - len(leaves))
+        leaves.append(leaf(VACANT if _within(empty, seq) else bytes.fromhex(digest)))
+    return Holding(tuple(leaves), empty)
+
+
+def _within(span: Span, number: int) -> bool:
+    return any(first <= number <= last for first, last in span)
+
+
+def _span(text: str) -> Span:
+    pairs = (pair.partition("-") for pair in text.split())
+    return Span((int(first), int(last)) for first, _, last in pairs)

@@ -1,0 +1,83 @@
+"""What was kept long enough goes from the disk; number and digest stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main
+from agent.contract.topics import Class
+from agent.contract.types import AuditData
+from agent.errors import StoreError
+from agent.subscriber.erase import erase
+from tests.contract.makers import AT, event
+from tests.subscriber.parts import message, several
+from tests.subscriber.test_witness import Place
+
+LATER = {"evt": AT + 1}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_nothing_is_erased_before_anything_was_sealed(tmp_path: Path, place: Place):
+    place.keep(several(place.chain, 3))
+    place.seals._db.execute("DROP TABLE checkpoint")
+    with pytest.raises(StoreError, match="sealed"):
+        erase(tmp_path / "events.sqlite", LATER, at=AT)
+
+
+def test_what_no_checkpoint_names_waits(tmp_path: Path, place: Place):
+    place.keep(several(place.chain, 3))
+    (done,) = erase(tmp_path / "events.sqlite", LATER, at=AT)
+    assert (done.erased, done.unsealed) == (0, 3)
+
+
+def test_only_what_is_old_enough_of_its_class_goes(tmp_path: Path, place: Place):
+    place.keep([*several(place.chain, 3), message(place.chain, Class.AUDIT, AuditData(action="boot"), kind="boot")])
+    place.round()
+    assert [one.erased for one in erase(tmp_path / "events.sqlite", {"evt": AT - 1}, at=AT)] == [0]
+    assert [one.erased for one in erase(tmp_path / "events.sqlite", {"audit": AT + 1}, at=AT)] == [1]
+    assert [one.erased for one in erase(tmp_path / "events.sqlite", LATER, at=AT)] == [3]
+
+
+def test_a_rehearsal_counts_and_changes_nothing(tmp_path: Path, place: Place):
+    place.keep(several(place.chain, 3))
+    place.round()
+    for _ in range(2):
+        assert [one.erased for one in erase(tmp_path / "events.sqlite", LATER, at=AT, rehearse=True)] == [3]
+
+
+def test_no_byte_of_what_was_erased_is_left_on_the_disk(tmp_path: Path, place: Place):
+    told = [message(place.chain, data=event(rule="secret-rule")) for _ in range(40)]
+    place.keep(told)
+    place.round()
+    assert any(traces(one.payload, content(tmp_path)) for one in told)
+    erase(tmp_path / "events.sqlite", LATER, at=AT)
+    assert not any(traces(one.payload, content(tmp_path)) for one in told)
+
+
+def traces(token: bytes, disk: bytes) -> bool:
+    """Whether any piece of a token's content or signature lies there; SQLite may spread it over pages."""
+    body = b".".join(token.split(b".")[1:])
+    return any(body[first : first + 24] in disk for first in range(300, len(body) - 24, 24))
+
+
+def content(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("events.sqlite*")))
+
+
+def test_the_command_says_what_it_did(tmp_path: Path, place: Place, capsys):
+    place.keep(several(place.chain, 3))
+    place.round()
+    place.keep(several(place.chain, 1))
+    assert main(["erase", "--db", str(tmp_path / "events.sqlite"), "--keep", "evt=30"]) == 1
+    assert capsys.readouterr().out == "evt: 3 erased, 1 wait for a checkpoint: piazza witness seal\n"
+
+
+@pytest.mark.parametrize("wishes", [[], ["--keep", "evt"], ["--keep", "rcpt=3"], ["--keep", "evt=-1"]])
+def test_a_wish_that_cannot_be_read_erases_nothing(tmp_path: Path, wishes: list[str]):
+    assert main(["erase", "--db", str(tmp_path / "events.sqlite"), *wishes]) == 2
