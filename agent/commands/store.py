@@ -1,4 +1,4 @@
-"""`piazza store`: keeps a union's envelopes in SQLite and signs receipts, so that nodes may delete.
+"""`piazza store`: keeps a union's envelopes in SQLite or PostgreSQL and signs receipts, so that nodes may delete.
 
 Ends with 2 when the broker never lets it in; a broker that was there and is gone is waited for.
 """
@@ -16,9 +16,11 @@ from pathlib import Path
 from agent import logs
 from agent.clock import SystemClock
 from agent.commands import party
+from agent.errors import UserError
 from agent.notify import Notify, Pulse
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
+from agent.subscriber.holding import EventStore
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.receipts import Receipts
 from agent.subscriber.store import Store
@@ -27,30 +29,38 @@ from agent.transport.mqtt import MqttTransport
 log = logging.getLogger(__name__)
 
 SESSION_S = 7 * 86_400
-"""A store that is away for a week misses nothing that the broker has room for; the nodes keep all anyway."""
+"""A store that is away for a week misses nothing that the broker has room for; the nodes keep all anyway.
+
+One of a group leaves no session behind: what waited in it would wait for its return, not go to the others.
+"""
 
 DATABASE = "database"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     party.add_broker_arguments(parser)
-    parser.add_argument("--db", type=Path, default=Path("events.sqlite"), help="default: events.sqlite")
+    parser.add_argument(
+        "--db", default="events.sqlite", metavar="FILE|URI", help="or postgresql://...; default: events.sqlite"
+    )
+    parser.add_argument(
+        "--share", default="", metavar="GROUP", help="share the work with other stores of this group (PostgreSQL only)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     logs.start()
     name, clock = party.signer_name(options, "store"), SystemClock()
     signer = load_signer(Bench(options.keys).signing_key(str(name)))
+    store = _opened(options)
     transport = MqttTransport(
         party.address(options, str(name)),
         clock=clock,
         randomness=random.SystemRandom(),
         client_id=name.node,
-        session_s=SESSION_S,
+        session_s=0 if options.share else SESSION_S,
     )
-    store = Store(options.db)
     receipts = Receipts(name, signer, clock=clock)
-    keeper = Keeper(transport, party.ring(options), store, receipts, union=name.union, clock=clock)
+    keeper = Keeper(transport, party.ring(options), store, receipts, union=name.union, clock=clock, group=options.share)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -62,3 +72,19 @@ def run(options: argparse.Namespace) -> int:
         store.close()
         log.info("store has ended", extra=asdict(keeper.tally))
     return 0
+
+
+def _opened(options: argparse.Namespace) -> EventStore:
+    """The database that `--db` names; only a server can be written by several stores."""
+    if options.db.startswith(("postgresql://", "postgres://")):
+        try:
+            from agent.subscriber.postgres import PostgresStore
+        except ImportError as error:
+            raise UserError("--db postgresql://: psycopg is missing", hint="pip install 'piazza[store]'") from error
+        return PostgresStore(options.db)
+    if options.share:
+        raise UserError(
+            f"--share {options.share}: stores that share their work need one database",
+            hint="give --db postgresql://...",
+        )
+    return Store(Path(options.db))

@@ -21,7 +21,9 @@ from agent.transport import Connected, Disconnected, Message, Transport
 
 log = logging.getLogger(__name__)
 
-KEPT = (*CHAINED, Class.STATE, Class.HEAD)
+STATED = (Class.STATE, Class.HEAD)
+"""Retained statements, which a shared subscription would not be sent: every store takes all of them."""
+
 POLL_S = 0.5
 
 
@@ -40,13 +42,23 @@ class Keeper:
     """Owned by one thread."""
 
     def __init__(
-        self, transport: Transport, ring: KeyRing, store: EventStore, receipts: Receipts, *, union: str, clock: Clock
+        self,
+        transport: Transport,
+        ring: KeyRing,
+        store: EventStore,
+        receipts: Receipts,
+        *,
+        union: str,
+        clock: Clock,
+        group: str = "",
     ) -> None:
+        """`group`: stores that name the same one get each message once among them (MQTT 5 section 4.8.2)."""
         self._transport = transport
         self._ring = ring
         self._store = store
         self._receipts = receipts
         self._union = union
+        self._share = f"$share/{group}/" if group else ""
         self._clock = clock
         self._stood = False
         self.tally = Tally()
@@ -62,7 +74,9 @@ class Keeper:
             self._transport.close()
 
     def open(self) -> None:
-        for klass in KEPT:
+        for klass in CHAINED:
+            self._transport.subscribe(self._share + pattern(self._union, klass=klass))
+        for klass in STATED:
             self._transport.subscribe(pattern(self._union, klass=klass))
         self._transport.open()
 
@@ -102,6 +116,7 @@ class Keeper:
 
     def _say_received(self, nodes: Iterable[str]) -> None:
         """Also for repetitions: a node that repeats has not had its receipt."""
-        for node in nodes:
-            topic, token = self._receipts.receipt(node, self._store.held(node))
-            self.tally.receipts += self._transport.publish(topic, token, retain=True) != 0
+        with self._transport.together():
+            for node in nodes:
+                topic, token = self._receipts.receipt(node, self._store.held(node))
+                self.tally.receipts += self._transport.publish(topic, token, retain=True) != 0

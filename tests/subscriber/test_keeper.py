@@ -162,3 +162,19 @@ def test_a_store_that_is_never_let_in_ends_with_the_reason(bench: Bench):
 def test_only_its_own_union_is_kept(bench: Bench):
     assert all(topic.startswith(f"piazza/v1/{NODE.union}/") for topic in bench.keeper._transport._patterns)  # type: ignore[attr-defined]
     assert {topic.split("/")[5] for topic in bench.keeper._transport._patterns} >= {Class.EVT, Class.AUDIT}  # type: ignore[attr-defined]
+
+
+def test_stores_of_a_group_share_what_is_chained_and_each_hear_every_statement(bench: Bench):
+    keeper = Keeper(
+        bench.broker.transport("store-2"),
+        bench.ring,
+        Store(Path(":memory:")),
+        Receipts(STORE, signer("store"), clock=bench.clock),
+        union=NODE.union,
+        clock=bench.clock,
+        group="stores",
+    )
+    keeper.open()
+    asked = set(keeper._transport._patterns)  # type: ignore[attr-defined]
+    assert f"$share/stores/{pattern(NODE.union, klass=Class.EVT)}" in asked
+    assert pattern(NODE.union, klass=Class.HEAD) in asked
