@@ -7,6 +7,7 @@ begin a day early, because the clock of a node that has just booted may be behin
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.errors import KeyFileError, UserError
@@ -73,6 +80,30 @@ class Authority:
         """A certificate that proves to a broker that the client is `name`."""
         self._issue(files, common_name(name), ExtendedKeyUsageOID.CLIENT_AUTH, at=at, days=days)
 
+    def client_for(self, request: str, name: str, *, at: float, days: int) -> str:
+        """The certificate, in PEM, for the key of a request; what the request says of itself does not count."""
+        return self._signed(_asked(request), common_name(name), ExtendedKeyUsageOID.CLIENT_AUTH, at=at, days=days)
+
+    def server_for(self, request: str, hosts: Sequence[str], *, at: float, days: int) -> str:
+        """The same for a server that is reached under `hosts`."""
+        names = x509.SubjectAlternativeName([_host(host) for host in hosts])
+        return self._signed(_asked(request), hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, at=at, days=days, names=names)
+
+    def revocations(self, serials: Sequence[int], *, at: float, days: int) -> str:
+        """The list, in PEM, of certificates that a broker must no longer let in."""
+        begins = datetime.fromtimestamp(at, UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _AUTHORITY)]))
+            .last_update(begins - timedelta(seconds=BACKDATED_S))
+            .next_update(begins + timedelta(days=days))
+        )
+        for serial in serials:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(begins).build()
+            )
+        return builder.sign(self._key(), hashes.SHA256()).public_bytes(Encoding.PEM).decode("ascii")
+
     def _issue(
         self,
         files: TlsFiles,
@@ -83,26 +114,62 @@ class Authority:
         days: int,
         names: x509.SubjectAlternativeName | None = None,
     ) -> None:
+        signed = self._signed(_new_key(files.key).public_key(), name, usage, at=at, days=days, names=names)
+        files.certificate.write_text(signed, encoding="ascii")
+
+    def _signed(
+        self,
+        public: ec.EllipticCurvePublicKey,
+        name: str,
+        usage: x509.ObjectIdentifier,
+        *,
+        at: float,
+        days: int,
+        names: x509.SubjectAlternativeName | None = None,
+    ) -> str:
         signing = self._key()
         builder = (
-            _builder(name, _new_key(files.key).public_key(), at=at, days=days)
+            _builder(name, public, at=at, days=days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         )
         if names is not None:
             builder = builder.add_extension(names, critical=False)
-        _save(files.certificate, builder.sign(signing, hashes.SHA256()))
+        return builder.sign(signing, hashes.SHA256()).public_bytes(Encoding.PEM).decode("ascii")
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
-        path = self.folder / "ca.key"
-        try:
-            key = load_pem_private_key(path.read_bytes(), password=None)
-        except (OSError, ValueError) as error:
-            raise KeyFileError(f"{path}: {error}", hint="make an authority with: piazza keys init") from error
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise KeyFileError(f"{path}: not a key of this authority", hint="make one with: piazza keys init")
-        return key
+        return _own_key(self.folder / "ca.key")
+
+
+def new_request(key: Path, name: str) -> str:
+    """A request in PEM for the key at `key`, which is made where it is not there yet and never leaves."""
+    private = _own_key(key) if key.exists() else _new_key(key)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name(name))])
+    signed = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(private, hashes.SHA256())
+    return signed.public_bytes(Encoding.PEM).decode("ascii")
+
+
+def request_digest(request: str) -> str:
+    """Which key a request is for: SHA-256 of it, in hexadecimal; UserError where it is no request of ours."""
+    public = _asked(request).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(public).hexdigest()
+
+
+def serial_of(certificate: str) -> int:
+    """The number under which a certificate in PEM is revoked."""
+    return x509.load_pem_x509_certificate(certificate.encode("ascii")).serial_number
+
+
+def ends_at(certificate: str) -> float:
+    """The instant at which a certificate in PEM is no longer valid."""
+    return x509.load_pem_x509_certificate(certificate.encode("ascii")).not_valid_after_utc.timestamp()
+
+
+def belongs(certificate: str, key: Path) -> bool:
+    """Whether a certificate in PEM was made for the private key at `key`."""
+    found = x509.load_pem_x509_certificate(certificate.encode("ascii")).public_key()
+    return found == _own_key(key).public_key()
 
 
 def common_name(name: str) -> str:
@@ -128,6 +195,30 @@ def _builder(name: str, public: ec.EllipticCurvePublicKey, *, at: float, days: i
         .not_valid_after(begins + timedelta(days=days + 1))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
+
+
+def _asked(request: str) -> ec.EllipticCurvePublicKey:
+    """The key that a request is for, once the request proves to hold its private half."""
+    try:
+        asked = x509.load_pem_x509_csr(request.encode("ascii"))
+    except ValueError as error:
+        raise UserError(f"no certificate request: {error}", hint="send it as PEM") from error
+    public = asked.public_key()
+    if not (isinstance(public, ec.EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP256R1)):
+        raise UserError("a certificate request for another kind of key", hint="P-256 (prime256v1) alone is signed")
+    if not asked.is_signature_valid:
+        raise UserError("a certificate request that its own key did not sign", hint="make it anew")
+    return public
+
+
+def _own_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError) as error:
+        raise KeyFileError(f"{path}: {error}", hint="make an authority with: piazza keys init") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise KeyFileError(f"{path}: not a key of this authority", hint="make one with: piazza keys init")
+    return key
 
 
 def _new_key(path: Path) -> ec.EllipticCurvePrivateKey:

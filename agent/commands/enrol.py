@@ -1,0 +1,88 @@
+"""`piazza enrol`: certificates for new nodes. `serve` is the authority's side, `node` the node's own.
+
+A node that is expected and approved gets its certificates; one that is not yet approved waits for a person.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent import logs
+from agent.clock import SystemClock
+from agent.notify import Notify
+from agent.provision.bench import Bench
+from agent.provision.enrol_desk import Desk
+from agent.provision.enrol_node import Place, enrol, over_https
+from agent.provision.enrol_server import EnrolServer
+from agent.provision.identity import ENROL_PORT, Ticket
+
+ETC = Path("/etc/piazza")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    serve = acts.add_parser("serve", help="answer nodes that ask for certificates")
+    serve.add_argument("--listen", default="", metavar="ADDRESS", help="default: all addresses of this machine")
+    serve.add_argument("--port", type=int, default=ENROL_PORT, help=f"default: {ENROL_PORT}")
+    listed = acts.add_parser("list", help="cards that were made, and what became of them")
+    approve = acts.add_parser("approve", help="let a node have its certificates")
+    approve.add_argument("name", metavar="UNION/COMUNE/ID")
+    approve.add_argument("--take-over", action="store_true", help="in place of the node that has this name now")
+    forget = acts.add_parser("forget", help="make a card worthless")
+    forget.add_argument("name", metavar="UNION/COMUNE/ID")
+    for act in (serve, listed, approve, forget):
+        act.add_argument("--keys", type=Path, required=True, metavar="DIR", help="the folder that `piazza keys` made")
+    node = acts.add_parser("node", help="on a node: make keys and ask for certificates until they come")
+    node.add_argument("--etc", type=Path, default=ETC, metavar="DIR", help=f"default: {ETC}")
+
+
+def run(options: argparse.Namespace) -> int:
+    match options.act:
+        case "serve":
+            _serve(options)
+        case "node":
+            _ask(Place(options.etc))
+        case "list":
+            _list(Desk(Bench(options.keys)))
+        case "approve":
+            entry = Desk(Bench(options.keys)).approve(options.name, take_over=options.take_over)
+            print(f"{entry.name}: approved ({entry.keys[:12] or 'it has not asked yet'})")
+        case _:
+            Desk(Bench(options.keys)).forget(options.name)
+            print(f"{options.name}: its card is worthless now")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> None:
+    logs.start()
+    clock, bench = SystemClock(), Bench(options.keys)
+    desk = Desk(bench)
+    server = EnrolServer(
+        (options.listen, options.port), bench.broker, lambda petition: desk.take(petition, at=clock.now())
+    )
+    with server:
+        Notify.of_service().ready("waiting for nodes")
+        server.serve_forever()
+
+
+def _ask(place: Place) -> None:
+    logs.start()
+    if not place.ticket.exists():
+        print(f"{place.ticket}: not there, so this node has enrolled already or was never given a card")
+        return
+    ticket, notify = Ticket.read(place.ticket.read_bytes()), Notify.of_service()
+    enrol(place, over_https(ticket, place.ca), clock=SystemClock(), say=notify.status)
+    print(f"{ticket.name}: enrolled; the ticket is wiped")
+
+
+def _list(desk: Desk) -> None:
+    for entry in desk.entries():
+        day = datetime.fromtimestamp(entry.expires, UTC).strftime("%Y-%m-%d")
+        notes = [f"until {day}"] if entry.state != "enrolled" else []
+        notes += ["takes over"] if entry.takes_over else []
+        notes += [f"{entry.wrong} wrong tokens"] if entry.wrong else []
+        notes += [f"keys {entry.keys[:12]}"] if entry.keys else []
+        approved = "approved" if entry.approved else "not approved"
+        print(f"{entry.state:9} {approved:12} {entry.name}  {', '.join(notes)}")

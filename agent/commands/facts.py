@@ -1,0 +1,145 @@
+"""What `piazza doctor`, `status` and `collect` look at: a node's facts, gathered without changing anything.
+
+Every path lies under a root and every program is asked through one call, so tests stand in for a machine.
+"""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent.config import Config, load
+from agent.errors import ConfigError, OutboxBroken, PiazzaError
+from agent.provision.ca import ends_at
+from agent.provision.checks import Facts, Unit
+from agent.provision.enrol_node import Place
+from agent.sensors.host import Host
+from agent.sensors.settings import HostSettings
+from agent.uplink.outbox import OutboxReader
+
+UNITS = {"sense": "piazza-sense.service", "link": "piazza-link.service", "firewall": "nftables-piazza.service"}
+NUMBERS = "run/piazza-sense/numbers.json"
+_SHOW = "ActiveState,LoadState,NRestarts,StatusText"
+
+Ask = Callable[..., str]
+
+
+def ask(*command: str) -> str:
+    """What a program prints; empty where it is missing or fails, because then nothing is known."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20, errors="replace")
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """This machine, or a folder that looks like one."""
+
+    root: Path = Path("/")
+    ask: Ask = ask
+    config: str = "etc/piazza/node.yaml"
+
+    def facts(self, at: float) -> Facts:
+        config, problems = self._config()
+        place = Place(self.root / "etc/piazza")
+        files = [place.signing, place.ring, place.key("tls"), place.ca]
+        numbers = self._numbers()
+        return Facts(
+            at=at,
+            node=f"{config.node.union}/{config.node.comune}/{config.node.id}" if config else "",
+            problems=problems,
+            cameras=tuple(camera.id for camera in config.cameras) if config else (),
+            ticket=place.ticket.exists(),
+            ticket_on_card=(self.root / "boot/firmware/piazza/enrol.json").exists(),
+            missing_keys=tuple(file.name for file in files if not _is_there(file)),
+            open_keys=tuple(file.name for file in (files[0], files[2]) if _is_open(file)),
+            certificate_ends=_ends(place.certificate("tls")),
+            units={name: unit for name, service in UNITS.items() if (unit := self._unit(service))},
+            host=self._host(at, config),
+            numbers_at=numbers.get("at"),
+            numbers=numbers.get("sources", {}),
+            **self._outbox(config),
+            memory_limits=self._memory_limits(),
+            watchdog=self._watchdog(),
+        )
+
+    def _config(self) -> tuple[Config | None, tuple[str, ...]]:
+        try:
+            return load(self.root / self.config), ()
+        except ConfigError as error:
+            return None, error.problems or (error.message,)
+
+    def _unit(self, service: str) -> Unit | None:
+        shown = dict(
+            line.partition("=")[::2] for line in self.ask("systemctl", "show", service, "-p", _SHOW).splitlines()
+        )
+        if shown.get("LoadState") != "loaded":
+            return None
+        return Unit(
+            active=shown.get("ActiveState") == "active",
+            restarts=int(shown.get("NRestarts") or 0),
+            status=shown.get("StatusText", ""),
+        )
+
+    def _host(self, at: float, config: Config | None) -> Mapping[str, float]:
+        disk = config.state_dir if config else "/var/lib/piazza"
+        host = Host(HostSettings(disk=disk), root=self.root)
+        return {one.quantity: one.value for one in host.read(at)}
+
+    def _numbers(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = msgspec.json.decode((self.root / NUMBERS).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return {}
+        return found
+
+    def _outbox(self, config: Config | None) -> dict[str, Any]:
+        folder = self.root / (config.state_dir if config else "/var/lib/piazza").lstrip("/")
+        reader = OutboxReader(folder / "outbox.sqlite")
+        try:
+            if not (folder / "outbox.sqlite").exists():
+                return {}
+            return {"waiting": len(reader.after(0, limit=100_000)), "last": reader.last()}
+        except (OSError, OutboxBroken):
+            return {}
+        finally:
+            reader.close()
+
+    def _memory_limits(self) -> bool | None:
+        try:
+            return "memory" in (self.root / "sys/fs/cgroup/cgroup.controllers").read_text(encoding="ascii").split()
+        except OSError:
+            return None
+
+    def _watchdog(self) -> bool | None:
+        shown = self.ask("systemctl", "show", "-p", "RuntimeWatchdogUSec").strip().partition("=")[2]
+        return shown not in ("0", "infinity") if shown else None
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:
+        return False
+
+
+def _is_open(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & stat.S_IRWXO)
+    except OSError:
+        return False
+
+
+def _ends(certificate: Path) -> float | None:
+    try:
+        return ends_at(certificate.read_text(encoding="ascii"))
+    except (OSError, ValueError, PiazzaError):
+        return None

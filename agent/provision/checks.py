@@ -1,0 +1,228 @@
+"""What a technician asks of a node, answered from facts that somebody else gathered: each line ok, or what to do.
+
+Pure: facts in, findings out. What could not be found out is `None` in the facts and is said, never taken for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+DAY_S = 86_400.0
+CERTIFICATE_DAYS = 30.0
+HOT_C = 80.0
+"""Where a Raspberry Pi begins to slow itself down."""
+LEAST_DISK_MB = 200.0
+LEAST_MEMORY_MB = 40.0
+WRITTEN_MB_PER_DAY = 200.0
+"""A 16 GB card of 3,000 cycles lasts for decades at this rate; ours is a quarter of it."""
+STALE_S = 60.0
+LEAST_FPS = 0.5
+WAITING = 1000
+RESTARTS = 3
+ESSENTIAL = ("sense", "link", "cameras", "outbox", "configuration")
+"""Without one of these a node does not do its work: what the gate of updates looks at."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the doctor; `todo` is empty where all is well."""
+
+    what: str
+    ok: bool
+    said: str
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A service as systemd knows it."""
+
+    active: bool
+    restarts: int = 0
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that was found out at the instant `at`; `host` holds quantities of the host sensor."""
+
+    at: float
+    node: str = ""
+    problems: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
+    ticket: bool = False
+    ticket_on_card: bool = False
+    missing_keys: tuple[str, ...] = ()
+    open_keys: tuple[str, ...] = ()
+    certificate_ends: float | None = None
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    host: Mapping[str, float] = field(default_factory=dict)
+    numbers_at: float | None = None
+    numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    waiting: int | None = None
+    last: int | None = None
+    memory_limits: bool | None = None
+    watchdog: bool | None = None
+
+
+Check = Callable[[Facts], Iterator[Finding]]
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """Every answer, in the order in which a technician would ask."""
+    return [finding for check in CHECKS for finding in check(facts)]
+
+
+def healthy(found: Sequence[Finding]) -> bool:
+    """Whether the node does its work, whatever else may be wrong with it."""
+    return all(finding.ok for finding in found if finding.what in ESSENTIAL)
+
+
+def _configuration(facts: Facts) -> Iterator[Finding]:
+    if facts.problems:
+        yield Finding("configuration", ok=False, said=facts.problems[0], todo="piazza check /etc/piazza/node.yaml")
+    else:
+        yield Finding("configuration", ok=True, said=f"good, for {facts.node}")
+
+
+def _identity(facts: Facts) -> Iterator[Finding]:
+    if facts.ticket:
+        yield Finding(
+            "identity",
+            ok=False,
+            said="this node has not enrolled yet",
+            todo="journalctl -u piazza-enrol, then approve it",
+        )
+    elif facts.missing_keys:
+        yield Finding(
+            "identity", ok=False, said=f"missing: {', '.join(facts.missing_keys)}", todo="make a new card: piazza image"
+        )
+    elif facts.open_keys:
+        yield Finding(
+            "identity",
+            ok=False,
+            said=f"readable by everybody: {', '.join(facts.open_keys)}",
+            todo="systemd-tmpfiles --create piazza.conf; if others use this machine, enrol anew",
+        )
+    else:
+        yield Finding("identity", ok=True, said="keys are there and closed")
+    if facts.ticket_on_card:
+        yield Finding(
+            "card", ok=False, said="the boot partition still holds a token", todo="run /boot/firmware/piazza/firstboot"
+        )
+
+
+def _certificate(facts: Facts) -> Iterator[Finding]:
+    if facts.certificate_ends is None:
+        yield Finding("certificate", ok=False, said="none that can be read", todo="systemctl start piazza-enrol")
+        return
+    days = (facts.certificate_ends - facts.at) / DAY_S
+    todo = "" if days >= CERTIFICATE_DAYS else "make a new card for the same name, or ask who runs the authority"
+    yield Finding("certificate", ok=days >= CERTIFICATE_DAYS, said=f"valid for {days:.0f} more days", todo=todo)
+
+
+def _services(facts: Facts) -> Iterator[Finding]:
+    for name in ("sense", "link"):
+        unit = facts.units.get(name)
+        if unit is None or not unit.active:
+            said = "not known to systemd" if unit is None else "does not run"
+            yield Finding(name, ok=False, said=said, todo=f"journalctl -u piazza-{name} -n 50")
+        elif unit.restarts > RESTARTS:
+            yield Finding(
+                name, ok=False, said=f"started again {unit.restarts} times", todo=f"journalctl -u piazza-{name}"
+            )
+        else:
+            yield Finding(name, ok=True, said=unit.status or "runs")
+    if "firewall" in facts.units:
+        active = facts.units["firewall"].active
+        todo = (
+            "" if active else "systemctl start nftables-piazza; nft -c -f /etc/piazza/firewall.nft says what is wrong"
+        )
+        yield Finding("firewall", ok=active, said="loaded" if active else "not loaded", todo=todo)
+
+
+def _cameras(facts: Facts) -> Iterator[Finding]:
+    if not facts.cameras:
+        return
+    if facts.numbers_at is None or abs(facts.at - facts.numbers_at) > STALE_S:
+        yield Finding(
+            "cameras", ok=False, said="no numbers from sense", todo="journalctl -u piazza-sense -n 50; run as root"
+        )
+        return
+    rates = {camera: facts.numbers.get(camera, {}).get("camera/fps", 0.0) for camera in facts.cameras}
+    dark = [camera for camera, fps in rates.items() if fps < LEAST_FPS]
+    said = ", ".join(f"{camera} {fps:.1f} fps" for camera, fps in rates.items())
+    yield Finding("cameras", ok=not dark, said=said, todo=f"see to the cable of {', '.join(dark)}" if dark else "")
+
+
+def _outbox(facts: Facts) -> Iterator[Finding]:
+    if facts.waiting is None:
+        yield Finding("outbox", ok=False, said="cannot be read", todo="run as root; is sense running?")
+        return
+    many = facts.waiting > WAITING
+    todo = "is the broker reached? journalctl -u piazza-link -n 50" if many else ""
+    yield Finding("outbox", ok=not many, said=f"{facts.waiting} of {facts.last or 0} wait for a receipt", todo=todo)
+
+
+def _clock(facts: Facts) -> Iterator[Finding]:
+    synced, rtc = facts.host.get("clock_synced"), facts.host.get("clock_rtc")
+    if synced or rtc:
+        yield Finding("clock", ok=True, said="set by the network" if synced else "kept by the clock's cell")
+    else:
+        yield Finding(
+            "clock", ok=False, said="not set by anybody", todo="timedatectl timesync-status; is UDP 123 let out?"
+        )
+
+
+def _supply(facts: Facts) -> Iterator[Finding]:
+    if facts.host.get("undervoltage"):
+        yield Finding(
+            "supply", ok=False, said="too low a voltage now", todo="a shorter or thicker cable, a 5.1 V supply"
+        )
+    elif facts.host.get("undervoltage_since_boot"):
+        yield Finding("supply", ok=False, said="was too low since boot", todo="look at supply and cable under load")
+    elif "undervoltage" in facts.host:
+        yield Finding("supply", ok=True, said="steady since boot")
+
+
+def _heat(facts: Facts) -> Iterator[Finding]:
+    if (heat := facts.host.get("cpu_temp_c")) is not None:
+        todo = "" if heat < HOT_C else "shade, a heat sink, or air through the box"
+        yield Finding("heat", ok=heat < HOT_C, said=f"{heat:.0f} °C", todo=todo)
+
+
+def _room(facts: Facts) -> Iterator[Finding]:
+    disk, memory = facts.host.get("disk_free_mb"), facts.host.get("memory_available_mb")
+    if disk is not None:
+        todo = "" if disk >= LEAST_DISK_MB else "is it the card that was ordered? df -h"
+        yield Finding("disk", ok=disk >= LEAST_DISK_MB, said=f"{disk:.0f} MB free", todo=todo)
+    if memory is not None:
+        todo = "" if memory >= LEAST_MEMORY_MB else "a smaller model or fewer cameras: piazza models list"
+        yield Finding("memory", ok=memory >= LEAST_MEMORY_MB, said=f"{memory:.0f} MB available", todo=todo)
+
+
+def _wear(facts: Facts) -> Iterator[Finding]:
+    written, uptime = facts.host.get("disk_written_mb"), facts.host.get("uptime_s")
+    if written is None or not uptime or uptime < DAY_S:
+        return  # the writes of a boot say nothing about a day
+    daily = written / (uptime / DAY_S)
+    todo = "" if daily <= WRITTEN_MB_PER_DAY else "who writes? iotop -a; is the journal in memory?"
+    yield Finding("card wear", ok=daily <= WRITTEN_MB_PER_DAY, said=f"{daily:.0f} MB written a day", todo=todo)
+
+
+def _limits(facts: Facts) -> Iterator[Finding]:
+    if facts.memory_limits is not None:
+        todo = "" if facts.memory_limits else "add cgroup_enable=memory to /boot/firmware/cmdline.txt, then reboot"
+        said = "enforced" if facts.memory_limits else "not enforced by this kernel"
+        yield Finding("memory limits", ok=facts.memory_limits, said=said, todo=todo)
+    if facts.watchdog is not None:
+        todo = "" if facts.watchdog else "dtparam=watchdog=on in config.txt; systemctl show -p RuntimeWatchdogUSec"
+        yield Finding("watchdog", ok=facts.watchdog, said="armed" if facts.watchdog else "not armed", todo=todo)
+
+
+CHECKS: tuple[Check, ...] = (
+    _configuration, _identity, _certificate, _services, _cameras, _outbox,
+    _clock, _supply, _heat, _room, _wear, _limits,
+)  # fmt: skip

@@ -1,0 +1,136 @@
+"""A node asks for its certificates: keys made here, asked for until granted, and the ticket wiped.
+
+Every step can be cut off by a lost supply and done again: keys that are there are used, the same question gets the
+same answer, and the ticket goes last.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from agent.clock import Clock
+from agent.errors import BrokerAbsent, KeyFileError, Refused
+from agent.files import sync_folder, write_atomic
+from agent.provision.ca import belongs, new_request
+from agent.provision.enrol import MAX_BYTES, PATH, Answer, Petition, Word
+from agent.provision.identity import Ticket
+from agent.provision.keys import load_signer, new_signing_key
+
+TIMEOUT_S = 15.0
+ABSENT_S = 30.0
+"""Between two attempts to reach the authority; an answer that says wait says how long."""
+
+Send = Callable[[Petition], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node keeps who it is, `/etc/piazza` unless tested."""
+
+    root: Path
+
+    @property
+    def ticket(self) -> Path:
+        return self.root / "enrol.json"
+
+    @property
+    def ca(self) -> Path:
+        return self.root / "tls/ca.pem"
+
+    @property
+    def signing(self) -> Path:
+        return self.root / "keys/sign.pem"
+
+    @property
+    def ring(self) -> Path:
+        return self.root / "keys/ring.json"
+
+    def key(self, part: str) -> Path:
+        """The private key of `tls` (the way to the broker) or of `aim` (the node's own page)."""
+        return self.root / part / "key.pem"
+
+    def certificate(self, part: str) -> Path:
+        return self.root / part / "node.pem"
+
+
+def petition(place: Place, ticket: Ticket) -> Petition:
+    """What this node asks; its keys are made where they are missing."""
+    if not place.signing.exists():
+        new_signing_key(place.signing, role="node", subject=ticket.name)
+    return Petition.of(
+        name=ticket.name,
+        token=ticket.token,
+        link=new_request(_parent(place.key("tls")), ticket.name),
+        page=new_request(_parent(place.key("aim")), ticket.name),
+        signer=load_signer(place.signing),
+    )
+
+
+def enrol(place: Place, send: Send, *, clock: Clock, say: Callable[[str], None]) -> None:
+    """Ask until the authority grants or refuses; Refused carries its reason, and the ticket is kept."""
+    asked = petition(place, Ticket.read(place.ticket.read_bytes()))
+    while True:
+        try:
+            answer = send(asked)
+        except BrokerAbsent as error:
+            say(error.message)
+            clock.sleep(ABSENT_S)
+            continue
+        if answer.word is Word.GRANTED:
+            install(place, answer)
+            return
+        if answer.word is Word.REFUSED:
+            raise Refused("enrolment", answer.why, hint="make a new card with: piazza image")
+        say(answer.why)
+        clock.sleep(answer.wait_s)
+
+
+def install(place: Place, answer: Answer) -> None:
+    """Put certificates and ring in place, then wipe the ticket; KeyFileError for certificates of other keys."""
+    for part, text in (("tls", answer.link), ("aim", answer.page)):
+        if not belongs(text, place.key(part)):
+            raise KeyFileError(f"the certificate for {part} is not for our key", hint="ask who runs the authority")
+        write_atomic(place.certificate(part), text.encode("ascii"))
+    write_atomic(place.ring, answer.ring.encode("ascii"))
+    wipe(place.ticket)
+
+
+def wipe(path: Path) -> None:
+    """Overwrite and remove; a card may keep an old copy all the same, so a token also ends by use and time."""
+    length = path.stat().st_size
+    with path.open("r+b") as file:
+        file.write(b"\0" * length)
+        file.flush()
+    path.unlink()
+    sync_folder(path.parent)
+
+
+def over_https(ticket: Ticket, ca: Path) -> Send:
+    """A way to the ticket's server, which must prove to be of the authority that the card names."""
+    where = urlsplit(f"//{ticket.server}")
+    context = ssl.create_default_context(cafile=str(ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+
+    def send(asked: Petition) -> Answer:
+        line = http.client.HTTPSConnection(str(where.hostname), where.port, timeout=TIMEOUT_S, context=context)
+        try:
+            line.request("POST", PATH, msgspec.json.encode(asked), {"Content-Type": "application/json"})
+            return msgspec.json.decode(line.getresponse().read(MAX_BYTES * 16), type=Answer)
+        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+            raise BrokerAbsent(f"{ticket.server}: {error}", hint="is the network up, and the clock right?") from error
+        finally:
+            line.close()
+
+    return send
+
+
+def _parent(path: Path) -> Path:
+    path.parent.mkdir(mode=0o750, exist_ok=True)
+    return path

@@ -1,0 +1,134 @@
+"""`piazza doctor`, `status` and `collect` on a folder that looks like a node."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+
+import pytest
+
+from agent.cli import main
+from agent.clock import SimulatedClock
+from agent.commands.collect import bundle, written
+from agent.commands.doctor import examined
+from agent.commands.facts import Machine, ask
+from agent.commands.status import screen
+from agent.provision.bench import Bench
+from agent.provision.checks import findings
+from agent.uplink.outbox import Outbox
+from agent.uplink.settings import OutboxSettings
+
+AT = 1_777_624_200.0
+NAME = "romagna-faentina/brisighella/n-0017"
+CONFIG = """version: 1
+node: {union: romagna-faentina, comune: brisighella, id: n-0017}
+uplink: {broker: {host: broker.example.org}}
+cameras:
+  - id: gate
+    input: {driver: video, source: "rtsp://admin:hunter2@192.168.7.20/s"}
+    view: {masks: []}
+"""
+RUNNING = "LoadState=loaded\nActiveState=active\nNRestarts=0\nStatusText=connected\n"
+
+
+def asked(*command):
+    if command[:2] == ("systemctl", "show"):
+        return "RuntimeWatchdogUSec=14s\n" if "RuntimeWatchdogUSec" in command else RUNNING
+    return ""
+
+
+@pytest.fixture
+def node(tmp_path):
+    """A node's files as they lie on its card, made with the real tools."""
+    root = tmp_path / "root"
+    bench = Bench.make(tmp_path / "keys", at=AT)
+    bench.add_signer("node", NAME, at=AT)
+    for path, content in {
+        "etc/piazza/node.yaml": CONFIG.encode(),
+        "etc/piazza/tls/ca.pem": bench.ca.read_bytes(),
+        "etc/piazza/tls/node.pem": bench.tls(NAME).certificate.read_bytes(),
+        "etc/piazza/tls/key.pem": bench.tls(NAME).key.read_bytes(),
+        "etc/piazza/keys/sign.pem": bench.signing_key(NAME).read_bytes(),
+        "etc/piazza/keys/ring.json": bench.ring.read_bytes(),
+        "run/piazza-sense/numbers.json": json.dumps({"at": AT, "sources": {"gate": {"camera/fps": 4.9}}}).encode(),
+        "sys/fs/cgroup/cgroup.controllers": b"cpu memory pids\n",
+        "run/systemd/timesync/synchronized": b"",
+        "boot/firmware/config.txt": b"camera_auto_detect=1\n",
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+        (root / path).chmod(0o600)
+    (root / "var/lib/piazza").mkdir(parents=True)
+    Outbox(root / "var/lib/piazza/outbox.sqlite", OutboxSettings()).close()
+    return Machine(root, asked)
+
+
+def wrong(machine):
+    return [finding.what for finding in findings(machine.facts(AT)) if not finding.ok]
+
+
+def test_a_whole_node_has_nothing_to_see_to(node):
+    assert [what for what in wrong(node) if what != "clock"] == []
+
+
+def test_a_key_that_everybody_can_read_is_found(node):
+    (node.root / "etc/piazza/keys/sign.pem").chmod(0o644)
+    assert "identity" in wrong(node)
+
+
+def test_the_screen_shows_name_services_outbox_and_the_cameras_numbers(node):
+    shown = "\n".join(screen(node.facts(AT)))
+    assert NAME in shown
+    assert "link      runs  connected" in shown
+    assert "0 wait" in shown
+    assert "camera/fps 4.9" in shown
+
+
+def test_the_gate_waits_for_a_node_that_still_starts(node):
+    answers = iter([RUNNING.replace("=active", "=activating")] * 4)
+    starting = Machine(
+        node.root, lambda *command: next(answers, RUNNING) if "NRestarts" in str(command) else asked(*command)
+    )
+    (node.root / "run/piazza-sense/numbers.json").write_text(
+        json.dumps({"at": AT + 10, "sources": {"gate": {"camera/fps": 5}}})
+    )
+    clock = SimulatedClock(AT)
+    found = examined(starting, clock, wait_s=60)
+    assert clock.now() == AT + 20
+    assert {finding.what: finding.ok for finding in found}["sense"]
+
+
+def test_the_command_ends_with_one_when_something_is_not_well(tmp_path, capsys):
+    assert main(["doctor", "--root", str(tmp_path), "--json"]) == 1
+    assert {finding["what"] for finding in json.loads(capsys.readouterr().out)} >= {"configuration", "sense"}
+    assert main(["doctor", "--root", str(tmp_path), "--gate"]) == 1
+    assert "certificate" not in capsys.readouterr().out
+    assert main(["status", "--root", str(tmp_path)]) == 0
+
+
+def test_a_program_that_is_missing_or_fails_is_simply_not_known():
+    assert ask("no-such-program-here") == ""
+    assert ask("false") == ""
+    assert ask("echo", "yes") == "yes\n"
+
+
+def test_a_bundle_has_what_support_needs_and_no_secret(node, tmp_path):
+    """Every file of the node is searched for in the archive: keys, the camera's password, an envelope."""
+    (node.root / "run/piazza-sense/backdrop-gate.png").write_bytes(os.urandom(500))
+    path = tmp_path / "bundle.tar.gz"
+    written(path, dict(bundle(node, AT)), AT)
+    with tarfile.open(path) as archive:
+        members = {member.name: archive.extractfile(member).read().decode() for member in archive}  # type: ignore[union-attr]
+    assert {"piazza/doctor.json", "piazza/version.txt", "piazza/files/etc/piazza/node.yaml"} <= set(members)
+    whole = "\n".join(members.values())
+    assert "192.168.7.20/s" in whole
+    for secret in ("hunter2", "BEGIN", (node.root / "etc/piazza/tls/key.pem").read_text().splitlines()[1]):
+        assert secret not in whole
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_bundle_never_replaces_another(node, tmp_path, capsys):
+    (tmp_path / "there.tar.gz").write_bytes(b"")
+    assert main(["collect", str(tmp_path / "there.tar.gz"), "--root", str(node.root)]) == 2
+    assert "there.tar.gz" in capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""The doctor's judgement: a node that does its work has nothing to see to, and each fault has its line and its cure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.provision.checks import DAY_S, ESSENTIAL, Facts, Unit, findings, healthy
+
+AT = 1_777_624_200.0
+WELL = Facts(
+    at=AT,
+    node="romagna-faentina/brisighella/n-0017",
+    cameras=("gate",),
+    certificate_ends=AT + 300 * DAY_S,
+    units={name: Unit(active=True) for name in ("sense", "link", "firewall")},
+    host={
+        "clock_synced": 1.0, "clock_rtc": 0.0, "undervoltage": 0.0, "undervoltage_since_boot": 0.0, "cpu_temp_c": 55.0,
+        "disk_free_mb": 9000.0, "memory_available_mb": 180.0, "disk_written_mb": 90.0, "uptime_s": 2 * DAY_S,
+    },
+    numbers_at=AT - 2,
+    numbers={"gate": {"camera/fps": 9.8}},
+    waiting=3,
+    last=4711,
+    memory_limits=True,
+    watchdog=True,
+)  # fmt: skip
+
+
+def wrong(facts):
+    """What is not well, and each has something to do."""
+    found = [finding for finding in findings(facts) if not finding.ok]
+    assert all(finding.todo for finding in found)
+    return [finding.what for finding in found]
+
+
+def host(**changes):
+    return replace(WELL, host={**WELL.host, **changes})
+
+
+def test_a_node_that_does_its_work_has_nothing_to_see_to():
+    assert wrong(WELL) == []
+    assert healthy(findings(WELL))
+    assert not [finding.todo for finding in findings(WELL) if finding.todo]
+
+
+FAULTS = {
+    "the document is spoiled": (replace(WELL, problems=("rules[0].kind: unknown",)), "configuration"),
+    "it has not enrolled": (replace(WELL, ticket=True), "identity"),
+    "a key is gone": (replace(WELL, missing_keys=("sign.pem",)), "identity"),
+    "a key is open": (replace(WELL, open_keys=("sign.pem",)), "identity"),
+    "a token is left on the card": (replace(WELL, ticket_on_card=True), "card"),
+    "its certificate ends soon": (replace(WELL, certificate_ends=AT + 20 * DAY_S), "certificate"),
+    "its certificate has ended": (replace(WELL, certificate_ends=AT - DAY_S), "certificate"),
+    "it has no certificate": (replace(WELL, certificate_ends=None), "certificate"),
+    "sense stands": (replace(WELL, units={**WELL.units, "sense": Unit(active=False)}), "sense"),
+    "link falls again and again": (replace(WELL, units={**WELL.units, "link": Unit(active=True, restarts=9)}), "link"),
+    "link is not installed": (replace(WELL, units={"sense": Unit(active=True)}), "link"),
+    "the firewall is down": (replace(WELL, units={**WELL.units, "firewall": Unit(active=False)}), "firewall"),
+    "a camera gives nothing": (replace(WELL, numbers={"gate": {"camera/fps": 0.0}}), "cameras"),
+    "a camera is unknown to sense": (replace(WELL, numbers={}), "cameras"),
+    "the numbers are old": (replace(WELL, numbers_at=AT - 600), "cameras"),
+    "the outbox fills": (replace(WELL, waiting=5000), "outbox"),
+    "the outbox is out of reach": (replace(WELL, waiting=None), "outbox"),
+    "nobody set the clock": (host(clock_synced=0.0), "clock"),
+    "the supply is weak": (host(undervoltage=1.0), "supply"),
+    "the supply was weak": (host(undervoltage_since_boot=1.0), "supply"),
+    "it is hot": (host(cpu_temp_c=84.0), "heat"),
+    "the disk is full": (host(disk_free_mb=12.0), "disk"),
+    "memory runs out": (host(memory_available_mb=9.0), "memory"),
+    "somebody writes a lot": (host(disk_written_mb=2000.0), "card wear"),
+    "limits of memory do not hold": (replace(WELL, memory_limits=False), "memory limits"),
+    "the watchdog sleeps": (replace(WELL, watchdog=False), "watchdog"),
+}
+
+
+@pytest.mark.parametrize(("facts", "what"), FAULTS.values(), ids=list(FAULTS))
+def test_each_fault_has_one_line_that_says_what_to_do(facts, what):
+    assert wrong(facts) == [what]
+    assert healthy(findings(facts)) == (what not in ESSENTIAL)
+
+
+def test_the_writes_of_a_boot_say_nothing_about_a_day():
+    assert wrong(host(disk_written_mb=900.0, uptime_s=600.0)) == []
+
+
+def test_what_a_board_does_not_have_is_not_asked_of_it():
+    assert wrong(replace(WELL, host={"clock_synced": 1.0}, memory_limits=None, watchdog=None)) == []
+
+
+def test_a_clock_kept_by_its_cell_will_do():
+    assert wrong(host(clock_synced=0.0, clock_rtc=1.0)) == []
+
+
+def test_a_node_without_cameras_is_not_asked_for_pictures():
+    assert wrong(replace(WELL, cameras=(), numbers={}, numbers_at=None)) == []
