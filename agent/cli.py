@@ -36,6 +36,7 @@ VERBS = {
     "collect": "pack what support needs, without pictures and secrets",
     "check": "check a configuration and say everything that is wrong with it",
     "confine": "let sense reach its network cameras and nothing else",
+    "ota": "order, sign and publish updates; take one in on a node",
     "schema": "print the schemas of the contract and of the configuration",
     "patto": "check, compare, apply and try agreements with partners",
     "demo": "the whole path on one machine",

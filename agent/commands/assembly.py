@@ -23,6 +23,7 @@ from agent.clock import Clock, local_offset
 from agent.commissioning import Commissioning
 from agent.config import CameraSection, Config, places, sources
 from agent.contract.topics import NodeName
+from agent.ota.report import outcomes
 from agent.pipeline import Decider, Vitals
 from agent.sensors.settings import HostSettings
 from agent.uplink.door import Vocabulary
@@ -47,6 +48,7 @@ def vocabulary(config: Config, *, digests: Sequence[str] = ()) -> Vocabulary:
         rules=frozenset({LOST, *(rule.id for rule in config.rules)}),
         sources=frozenset(sources(config)),
         zones=places(config),
+        outcomes=outcomes(),
         digests=frozenset(digests),
     )
 

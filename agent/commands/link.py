@@ -21,6 +21,7 @@ from msgspec import Meta
 
 from agent import logs
 from agent.clock import SystemClock
+from agent.commands.renewed import RENEWED, Renewed
 from agent.contract.topics import NAME, NodeName
 from agent.documents import convert, read_plain
 from agent.notify import Notify, Pulse
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     logs.start()
+    renewed = Renewed(options.config)
     config = load(options.config)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,9 +73,9 @@ def run(options: argparse.Namespace) -> int:
     pulse = Pulse.of(notify, [OUTBOX])
     link = open_link(config, clock, say=notify.status)
     notify.ready("carrying the outbox")
-    link.run(stop.is_set, beat=lambda: pulse.beat(OUTBOX, clock.monotonic()))
+    link.run(lambda: stop.is_set() or renewed(), beat=lambda: pulse.beat(OUTBOX, clock.monotonic()))
     log.info("link has ended")
-    return 0
+    return RENEWED if renewed() else 0
 
 
 def load(path: Path) -> LinkConfig:

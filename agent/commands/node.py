@@ -14,6 +14,7 @@ import msgspec
 
 from agent.anomaly.lost import LostCameras
 from agent.clock import CLOCK, SystemClock
+from agent.commands.renewal import Renewal
 from agent.contract.types import StateData
 from agent.errors import CameraError, CameraStalled
 from agent.files import write_atomic
@@ -44,6 +45,7 @@ class Node:
     state: Callable[[], StateData]
     lamp: Lamp | None = None
     numbers: Numbers | None = None
+    renewal: Renewal | None = None
     _save: Every = field(default_factory=lambda: Every(SAVE_S))
     _resync: Every = field(default_factory=lambda: Every(RESYNC_S))
     _ready: bool = False
@@ -70,6 +72,8 @@ class Node:
     def _take(self, observation: Observation) -> None:
         if self.numbers:
             self.numbers.see(observation)
+        if self.renewal:
+            self.renewal.see(observation)
         self._put_all([*self._seen(observation), *self.decider.update(observation)])
         if observation.source == CLOCK:
             self._each_second(observation.at)
@@ -97,6 +101,8 @@ class Node:
 
     def _each_second(self, at: float) -> None:
         self.spool.tick(at)
+        if self.renewal:
+            self._renew(self.renewal, at)
         if self.numbers:
             self.numbers.write(at)
         monotonic = self.clock.monotonic()
@@ -109,6 +115,14 @@ class Node:
             self._follow_clock()
         if self._save.due(monotonic):
             self._save_learned()
+
+    def _renew(self, renewal: Renewal, at: float) -> None:
+        """Sign what became of an update; end when another release is to run."""
+        if news := renewal.news(at):
+            self._put_all(news)
+            self.spool.tell(self.state())
+        if renewal.renewed():
+            self.stop()
 
     def _follow_clock(self) -> None:
         step_s = self.clock.resync()

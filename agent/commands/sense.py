@@ -24,7 +24,9 @@ from agent.camera import Camera
 from agent.clock import SystemClock
 from agent.commands import assembly
 from agent.commands.node import OUTBOX, Node, Numbers
-from agent.config import Config, load
+from agent.commands.renewal import Renewal, use_models_beside
+from agent.commands.renewed import RENEWED, Renewed
+from agent.config import Config, load, sources
 from agent.contract.types import StateData
 from agent.notify import Notify, Pulse
 from agent.pipeline import Decider, LiveMerge, Stream, read, ticks, watch
@@ -52,17 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     logs.start()
+    renewed = Renewed(options.config)
+    use_models_beside(options.config)
     config = load(options.config)
     with ExitStack() as stack:
-        node = _node(config, assembly.digest(options.config.read_bytes()), stack)
+        node = _node(config, assembly.digest(options.config.read_bytes()), stack, renewed)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: node.stop())
         node.run()
     log.info("sense has ended")
-    return 0
+    return RENEWED if renewed() else 0
 
 
-def _node(config: Config, cfg: str, stack: ExitStack) -> Node:
+def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool]) -> Node:
     """Everything opened, the birth said, what an earlier run left open closed."""
     clock, boot = SystemClock(), BOOT_ID.read_text(encoding="ascii")[:8]
     digests = Digests(cfg[: assembly.SHORT], assembly.model_digest(config.vision)[: assembly.SHORT])
@@ -75,7 +79,8 @@ def _node(config: Config, cfg: str, stack: ExitStack) -> Node:
     cameras = {section.id: assembly.camera(section, clock=clock) for section in config.cameras}
     for camera in cameras.values():
         stack.callback(camera.close)
-    state = _state(digests, config, networked=any(camera.networked for camera in cameras.values()))
+    renewal = Renewal(folder, renewed, digests.cfg, clock.now(), frozenset(sources(config)))
+    state = _state(digests, config, renewal, networked=any(camera.networked for camera in cameras.values()))
     learned = folder / "learned.json"
     runtime = _runtime_folder()
     _restore(decider, learned)
@@ -89,6 +94,7 @@ def _node(config: Config, cfg: str, stack: ExitStack) -> Node:
         merge=LiveMerge(_watched(config, cameras, sight, runtime), _read(config, clock, stack)),
         learned=learned,
         numbers=Numbers(runtime / "numbers.json") if runtime else None,
+        renewal=renewal,
         state=state,
         lamp=open_lamp(config.lamp) if config.lamp else None,
     )
@@ -109,9 +115,9 @@ def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests) -
     return Spool(outbox, sealer, Inbox(folder / "inbox"), load_ring(Path(config.node.keyring)), config.uplink)
 
 
-def _state(digests: Digests, config: Config, *, networked: bool) -> Callable[[], StateData]:
+def _state(digests: Digests, config: Config, renewal: Renewal, *, networked: bool) -> Callable[[], StateData]:
     def state() -> StateData:
-        return StateData(
+        said = StateData(
             status="up",
             agent=__version__,
             cfg=digests.cfg,
@@ -121,6 +127,7 @@ def _state(digests: Digests, config: Config, *, networked: bool) -> Callable[[],
             delete_on=config.uplink.delete_on,
             pixels_network=networked,
         )
+        return renewal.told(said)
 
     return state
 

@@ -54,7 +54,7 @@ Test = Literal[
 ]  # fmt: skip
 Action = Literal[
     "boot", "dropped", "refused", "config-applied", "mask-changed", "mode-changed", "model-applied", "letter-refused",
-    "command", "clock-stepped",
+    "command", "clock-stepped", "config-rolled-back", "config-refused",
 ]  # fmt: skip
 """What an audit record may tell; `refused` is a record of ours that the exit door kept back."""
 
@@ -129,6 +129,14 @@ class AuditData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     ranges: Ranges = ()
 
 
+class UpdateData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """How far the newest update of a node has come; `why` is one word for how it ended."""
+
+    seq: Annotated[int, Meta(ge=1, le=MAX_SEQ)]
+    phase: Literal["fetching", "verified", "staged", "trial", "idle", "committed", "rolled-back", "refused"]
+    why: Name = ""
+
+
 class StateData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """`state`: birth, will or going down, and what the node runs."""
 
@@ -142,6 +150,7 @@ class StateData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     pixels_network: Annotated[
         bool, Meta(description="true when an RTSP camera gives the process with pixels its camera's own address")
     ] = False
+    update: UpdateData | None = None
 
 
 class HeadData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

@@ -17,21 +17,15 @@ from msgspec import Meta
 
 from agent.contract.topics import Class, NodeName, Topic
 from agent.errors import Refused
+from agent.uplink.updates import ALL, BUNDLE, MAX_BYTES
 
-MAX_BYTES = 262_144
-"""Of a bundle and of a chunk: a broker of the contract lets through a little more."""
+__all__ = ["BUNDLE", "MAX_BYTES", "Bundle", "chunk_name", "cut", "digest", "read", "topic", "write"]
 
 CHUNK_BYTES = 131_072
 """Of the chunks that we make: on a thin line less is lost when it breaks."""
 
 MAX_CHUNKS = 256
 """Of one file."""
-
-ALL = "all"
-"""Stands for the node's id where a message is for every node of a comune."""
-
-BUNDLE = "bundle"
-"""Seventh level of the bundle's topic, and its name as a file."""
 
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 

@@ -43,7 +43,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One update of this node; instants are of the node's clock.
 
     `before` and `release` are the names of the releases between which it stands, `boots` the boots of the
-    machine seen during its trial, `tries` how often a step failed for want of disk.
+    machine seen during its trial (which ends at `until` and lasts `lasts_s`), `tries` how often a step failed for want of disk.
     """
 
     state: State
@@ -56,6 +56,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     before: str = ""
     began: float = 0.0
     until: float = 0.0
+    lasts_s: float = 0.0
     boots: tuple[str, ...] = ()
     tries: int = 0
     why: str = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,13 @@ class Shelf:
 
     def chunk(self, sha256: str) -> bytes | None:
         """A chunk that is what its name says; one that is not is as good as missing."""
-        content = _read(self.folder / bundle.chunk_name(sha256))
-        return content if content is not None and bundle.digest(content) == sha256 else None
+        path = self.folder / bundle.chunk_name(sha256)
+        content = _read(path)
+        if content is None or bundle.digest(content) == sha256:
+            return content
+        with suppress(OSError):  # a stick may be read-only; in the inbox what a power cut spoiled makes room
+            path.unlink()
+        return None
 
 
 def _read(path: Path) -> bytes | None:

@@ -20,7 +20,7 @@ from agent.config import Config
 from agent.errors import ConfigError, Refused
 from agent.ota import bundle
 from agent.ota.approval import Loosened, approve, understood
-from agent.ota.ledger import Attempt, Floors, Ledger, State
+from agent.ota.ledger import Attempt, Floors, Ledger, State, Wanted
 from agent.ota.offer import Instant, NotOurTurn, Offers
 from agent.ota.releases import Releases
 from agent.ota.source import Shelf, assembled, wanted
@@ -70,7 +70,8 @@ class Update:
     now: Callable[[], Instant]
     boot: str
     wish: Callable[[Sequence[str]], None] = lambda _: None
-    """Told the names of the chunks that are missing, so that somebody may bring them."""
+    """Told the names of the chunks that an update needs until it is staged, so that somebody may bring them."""
+    trial_s: float = TRIAL_S
 
     def step(self) -> Attempt:
         """One move; what stands now."""
@@ -88,6 +89,15 @@ class Update:
                 return self._watch(attempt)
         return attempt
 
+    def check(self) -> Attempt:
+        """Fetch and judge what is offered as far as nothing that runs is touched."""
+        attempt = self.ledger.attempt()
+        while attempt is None or attempt.resting or attempt.state is State.FETCHING:
+            before, attempt = attempt, self.step()
+            if attempt == before:
+                break
+        return attempt
+
     def commit(self) -> Attempt:
         """Keep the release on trial, on a person's word."""
         return self._move(self._on_trial(), State.COMMITTED, "by-hand")
@@ -98,8 +108,12 @@ class Update:
 
     def missing(self, attempt: Attempt) -> list[str]:
         """Names of the chunks that an update still lacks."""
-        parts = (*attempt.files, *((attempt.consent,) if attempt.consent else ()))
-        return [bundle.chunk_name(one) for part in parts for one in wanted(part.chunks, self.shelf)]
+        return [bundle.chunk_name(one) for part in _parts(attempt) for one in wanted(part.chunks, self.shelf)]
+
+    @staticmethod
+    def needed(attempt: Attempt) -> list[str]:
+        """Names of all chunks of an update."""
+        return [*dict.fromkeys(bundle.chunk_name(one) for part in _parts(attempt) for one in part.chunks)]
 
     def _newer(self, attempt: Attempt) -> Attempt:
         """A newer order; an offer that is not believed is remembered, told once, and changes nothing."""
@@ -137,9 +151,8 @@ class Update:
             return self._put(msgspec.structs.replace(attempt, tries=attempt.tries + 1))
 
     def _fetch(self, attempt: Attempt) -> Attempt:
-        missing = self.missing(attempt)
-        self.wish(missing)
-        if missing:
+        self.wish(self.needed(attempt))
+        if self.missing(attempt):
             return attempt
         config, consent = self._contents(attempt)["node.yaml"], None
         if attempt.consent:
@@ -152,12 +165,15 @@ class Update:
         self.releases.prune(self.releases.running(), attempt.release)
         name = self.releases.stage(attempt.seq, self._contents(attempt))
         staged = msgspec.structs.replace(attempt, release=name, before=self.releases.running())
-        return self._move(staged, State.STAGED, floors=Floors(seq=attempt.seq))
+        moved = self._move(staged, State.STAGED, floors=Floors(seq=attempt.seq))
+        self.wish(())
+        return moved
 
     def _try(self, attempt: Attempt) -> Attempt:
         self.gate.begin(attempt)
-        until = self.now().at + TRIAL_S
-        trial = self._move(msgspec.structs.replace(attempt, until=until, boots=(self.boot,)), State.TRIAL)
+        until = self.now().at + self.trial_s
+        begun = msgspec.structs.replace(attempt, until=until, lasts_s=self.trial_s, boots=(self.boot,))
+        trial = self._move(begun, State.TRIAL)
         self.releases.switch(trial.release)
         return trial
 
@@ -185,7 +201,7 @@ class Update:
 
     def _in_time(self, attempt: Attempt) -> bool:
         """A clock that was set back must not make a trial endless."""
-        return attempt.until - TRIAL_S - 1.0 <= self.now().at < attempt.until
+        return attempt.until - attempt.lasts_s - 1.0 <= self.now().at < attempt.until
 
     def _back(self, attempt: Attempt, why: str) -> Attempt:
         if self.releases.running() != attempt.before:
@@ -193,6 +209,7 @@ class Update:
         return self._move(attempt, State.ROLLED_BACK, why)
 
     def _refuse(self, attempt: Attempt, why: str, subject: str = "") -> Attempt:
+        self.wish(())
         return self._move(msgspec.structs.replace(attempt, subject=subject), State.REFUSED, why)
 
     def _contents(self, attempt: Attempt) -> dict[str, bytes]:
@@ -217,3 +234,7 @@ class Update:
     def _put(self, attempt: Attempt, floors: Floors | None = None) -> Attempt:
         self.ledger.put(attempt, at=self.now().at, floors=floors or Floors())
         return attempt
+
+
+def _parts(attempt: Attempt) -> tuple[Wanted, ...]:
+    return (*attempt.files, *((attempt.consent,) if attempt.consent else ()))

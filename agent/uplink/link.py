@@ -38,6 +38,7 @@ from agent.uplink.ledger import Counts, Ledger
 from agent.uplink.outbox import Row, Statement
 from agent.uplink.settings import UplinkSettings
 from agent.uplink.statements import Statements
+from agent.uplink.updates import Updates
 from agent.uplink.window import LONGEST_RESEND, Window
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class Link:
         self._window = Window(size=settings.window, resend_s=settings.resend_s, randomness=randomness)
         self._ledger = Ledger(inbox.folder, settings.budget, clock=clock)
         self._statements = Statements(name, transport, self._ledger, alive=alive)
+        self._updates = Updates(name, transport, inbox.folder)
         self._resend_s = settings.resend_s
         self._nobody = Backoff(randomness, first_s=1.0, most_s=settings.resend_s * LONGEST_RESEND)
         self._connected = False
@@ -122,6 +124,7 @@ class Link:
         """Start connecting."""
         for klass in READS:
             self._transport.subscribe(pattern(self._name.union, self._name.comune, self._name.node, klass))
+        self._updates.begin()
         self._statements.see_will(self._reader.statements())
         self._transport.open()
 
@@ -139,6 +142,7 @@ class Link:
         for happening in self._transport.poll(timeout_s):
             self._hear(happening)
         self._report_delivered()
+        self._updates.look(self._clock.monotonic())
         statements = self._reader.statements()
         self._statements.see_will(statements)
         if self._connected:
@@ -177,11 +181,14 @@ class Link:
     def _receive(self, message: Message) -> None:
         """Keep a letter for sense; a receipt also moves the window."""
         try:
-            klass = Topic.parse(message.topic).klass
+            topic = Topic.parse(message.topic)
         except Refused:
             return
+        klass = topic.klass
         letter = Letter(message.topic, message.payload, retained=message.retained)
-        if klass is Class.RCPT:
+        if klass is Class.OTA:
+            self._updates.receive(topic, message.payload)
+        elif klass is Class.RCPT:
             self._inbox.put_latest(letter)
             self._believe(unverified.receipt(message.payload))
         elif klass in READS and not self._inbox.put(letter):

@@ -79,6 +79,10 @@ class Spool:
         self.put(Audit(self._sealer.clock.now(), "boot"))
         self.flush()
 
+    def tell(self, state: StateData) -> None:
+        """Say anew what runs here, after something of it has changed."""
+        self._state(state)
+
     def open_events(self) -> list[Event]:
         """Events that were open at the last commit of the process before this one."""
         events = []

@@ -1,0 +1,188 @@
+"""The node's acts of `piazza ota`: take an update in, keep it or go back, say how it stands.
+
+One process at a time holds the lock; it ends by itself and costs nothing while there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent import logs
+from agent.clock import SystemClock
+from agent.commands.gate import AliveGate
+from agent.config import load
+from agent.contract.times import instant
+from agent.contract.topics import NodeName
+from agent.errors import UserError
+from agent.files import write_atomic
+from agent.ota import report
+from agent.ota.approval import approve
+from agent.ota.ledger import Attempt, Floors, Ledger, State
+from agent.ota.offer import Instant, Offers
+from agent.ota.releases import CONFIG, RealDisk, Releases
+from agent.ota.report import REPORT
+from agent.ota.source import Shelf
+from agent.ota.update import TRIAL_S, Update
+from agent.records import ClockQuality
+from agent.sensors.kernel_clock import clock_quality
+
+log = logging.getLogger(__name__)
+
+ACTS = ("enroll", "check", "apply", "confirm", "rollback")
+LEDGER = "ota.sqlite"
+WISHES = "wishes"
+ROOT = "root.json"
+LOOK_S = 1.0
+FETCH_S = 600.0
+"""How long a run waits for chunks before it leaves the rest to the next one."""
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+Acts = argparse._SubParsersAction  # noqa: SLF001 -- argparse gives its kind no public name
+
+
+def add_arguments(acts: Acts[argparse.ArgumentParser]) -> None:
+    enroll = acts.add_parser("enroll", help="begin: what runs now is release 0, and this root is believed")
+    enroll.add_argument("--root", type=Path, required=True, metavar="FILE", help="the first root, brought by hand")
+    check = acts.add_parser("check", help="fetch and judge what is offered, and change nothing that runs")
+    apply = acts.add_parser("apply", help="take in what is offered, and wait until it is kept or went back")
+    apply.add_argument("--trial", type=float, default=TRIAL_S, metavar="SECONDS", help="how long it may prove itself")
+    confirm = acts.add_parser("confirm", help="keep the release on trial, whatever the health gate says")
+    back = acts.add_parser("rollback", help="put the release before it back")
+    for parser in (enroll, check, apply, confirm, back):
+        parser.add_argument("--config", type=Path, default=Path("/etc/piazza/node.yaml"))
+        parser.add_argument("--usb", type=Path, metavar="DIR", help="a stick (default: what link has brought)")
+
+
+def is_node(folder: Path) -> bool:
+    """Whether a folder is a node's folder of updates and not an authority's."""
+    return (folder / LEDGER).is_file()
+
+
+def run(options: argparse.Namespace, clock: SystemClock) -> int:
+    if options.act == "status":
+        return _status(options.folder)
+    logs.start()
+    config = load(options.config)
+    state = Path(config.state_dir)
+    folder = state / "ota"
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    with _alone(folder):
+        if options.act == "enroll":
+            return _enroll(options, folder)
+        name = NodeName(config.node.union, config.node.comune, config.node.id)
+        update = _update(name, state, clock, shelf=options.usb / name.comune if options.usb else None)
+        return _act(options, update, folder, clock)
+
+
+def _act(options: argparse.Namespace, update: Update, folder: Path, clock: SystemClock) -> int:
+    match options.act:
+        case "check":
+            attempt = update.check()
+        case "confirm":
+            attempt = update.commit()
+        case "rollback":
+            attempt = update.roll_back()
+        case _:
+            update.trial_s = options.trial
+            attempt = _apply(update, folder, clock)
+    _tell(folder, attempt)
+    print(_sentence(attempt))
+    return 1 if attempt.state is State.ROLLED_BACK or attempt.why else 0
+
+
+def _apply(update: Update, folder: Path, clock: SystemClock) -> Attempt:
+    """Step until there is nothing more to do, or nothing more comes."""
+    until = clock.monotonic() + FETCH_S
+    attempt = update.step()
+    while not attempt.resting and (attempt.state is not State.FETCHING or clock.monotonic() < until):
+        before = attempt
+        _tell(folder, before)
+        attempt = update.step()
+        if attempt == before:
+            clock.sleep(LOOK_S)
+    return attempt
+
+
+def _update(name: NodeName, state: Path, clock: SystemClock, *, shelf: Path | None) -> Update:
+    folder = state / "ota"
+    if not (folder / ROOT).is_file():
+        raise UserError(f"{folder}: this node has no root to believe", hint="piazza ota enroll --root FILE")
+    ledger = Ledger(folder / LEDGER)
+    releases = Releases(folder, RealDisk())
+    card = releases.card(releases.running())
+    ledger.raise_to(Floors(seq=card.seq if card else 0))  # a lost ledger does not forget what runs
+    return Update(
+        Offers(name, folder, (folder / ROOT).read_bytes(), ledger),
+        Shelf(shelf or state / "inbox" / "ota"),
+        releases,
+        ledger,
+        AliveGate(state, folder, clock.now),
+        lambda: Instant(clock.now(), sure=clock_quality() is ClockQuality.NTP),
+        BOOT_ID.read_text(encoding="ascii").strip(),
+        lambda names: _wish(folder, names),
+    )
+
+
+def _enroll(options: argparse.Namespace, folder: Path) -> int:
+    """Make what runs the first release; the configuration's own path becomes a link to what runs."""
+    content = options.config.read_bytes()
+    if (folder / ROOT).exists():
+        raise UserError(f"{folder}: this node is enrolled already", hint="a new root comes by rotation")
+    approve(content, running=load(options.config), consent=None)
+    releases = Releases(folder, RealDisk())
+    releases.switch(releases.stage(0, {CONFIG: content}))
+    Ledger(folder / LEDGER).close()
+    write_atomic(folder / ROOT, options.root.read_bytes(), mode=0o640)
+    fresh = options.config.with_name(f".{options.config.name}.link")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to((folder / "current" / CONFIG).absolute())
+    fresh.replace(options.config)
+    print(f"{options.config} -> {folder}/current/{CONFIG}")
+    return 0
+
+
+def _status(folder: Path) -> int:
+    ledger = Ledger(folder / LEDGER)
+    attempt, floors = ledger.attempt(), ledger.floors()
+    print(f"runs: {Releases(folder, RealDisk()).running()}")
+    print(_sentence(attempt) if attempt else "no update so far")
+    print(f"never below: order {floors.seq}, " + ", ".join(f"{role} {one}" for role, one in floors.versions.items()))
+    for move in ledger.moves():
+        print(f"{instant(move.at)}  {move.seq:>4}  {move.state:12} {move.why}".rstrip())
+    return 0
+
+
+def _sentence(attempt: Attempt) -> str:
+    order = f"order {attempt.seq}: {attempt.state}" if attempt.seq else "no order for this node yet"
+    about = f" ({attempt.subject})" if attempt.subject else ""
+    return f"{order}{f', {attempt.why}{about}' if attempt.why else ''}"
+
+
+def _tell(folder: Path, attempt: Attempt) -> None:
+    """Let sense sign how the update stands, where that is new."""
+    news = report.of(attempt)
+    if report.read(folder / REPORT, report.Report) != news:
+        report.write(folder, REPORT, news)
+
+
+def _wish(folder: Path, names: Sequence[str]) -> None:
+    content = "".join(f"{name}\n" for name in names).encode()
+    path = folder / WISHES
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomic(path, content, mode=0o640)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One update process at a time; the lock goes with the process, however it ends."""
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError("an update is under way", hint=f"piazza ota status {folder}") from error
+        yield

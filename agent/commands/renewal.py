@@ -1,0 +1,102 @@
+"""Sense's side of an update: it ends when another release runs, signs what became of it, shows that it is alive.
+
+The process that updates has no right over this one: the new release takes effect because sense sees
+that its configuration has become another file, ends, and is started again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from agent.clock import CLOCK
+from agent.contract.types import StateData, UpdateData
+from agent.ota import report
+from agent.ota.ledger import State
+from agent.ota.report import ALIVE, REPORT, Alive, Report
+from agent.records import Audit, Observation
+from agent.uplink import numbers
+from agent.vision import manifest
+
+ALIVE_S = 5.0
+INFERENCE = "camera/inference_ms"
+ACTIONS = {
+    State.COMMITTED: "config-applied",
+    State.ROLLED_BACK: "config-rolled-back",
+    State.REFUSED: "config-refused",
+}
+
+
+def use_models_beside(config: Path) -> None:
+    """Run the models that came with a release, where it brought a manifest of its own."""
+    beside = config.resolve().parent
+    if (beside / manifest.FILE).is_file():
+        os.environ["PIAZZA_MODELS"] = str(beside)
+
+
+@dataclass(slots=True)
+class Renewal:
+    """Asked by sense every second; `told` is what the state has said of updates so far."""
+
+    folder: Path
+    renewed: Callable[[], bool]
+    cfg: str
+    since: float
+    sources: frozenset[str] = frozenset()
+    _report: Report | None = None
+    _stamp: int = 0
+    _alive_at: float = 0.0
+    _frames: set[str] = field(default_factory=set)
+    _inferred: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """What was reported before this start has been told in the birth; it is no news."""
+        self._stamp = self._changed()
+        self._report = report.read(self.folder / "ota" / REPORT, Report)
+
+    def told(self, state: StateData) -> StateData:
+        """The state with what became of the newest update."""
+        found = self._report
+        if found is None or not found.seq:
+            return state
+        why = found.why if found.why in report.outcomes() else ""
+        return msgspec.structs.replace(state, update=UpdateData(seq=found.seq, phase=found.state.value, why=why))
+
+    def see(self, observation: Observation) -> None:
+        """Note a sign of life of a camera."""
+        if observation.source != CLOCK:
+            self._frames.add(observation.source)
+            if observation.quantity == INFERENCE and observation.value > 0.0:
+                self._inferred.add(observation.source)
+
+    def news(self, at: float) -> list[Audit]:
+        """What became of an update since the last call, to be signed; writes that sense is alive when that is asked."""
+        news: list[Audit] = []
+        if (stamp := self._changed()) != self._stamp:
+            self._stamp, before = stamp, self._report
+            self._report = report.read(self.folder / "ota" / REPORT, Report)
+            news = [self._audit(self._report, at)] if self._report and self._report != before else []
+        if self._report and self._report.state is State.TRIAL and not 0.0 <= at - self._alive_at < ALIVE_S:
+            self._alive_at = at
+            self._write_alive(at)
+        return [record for record in news if record.action]
+
+    def _audit(self, found: Report, at: float) -> Audit:
+        action = "config-refused" if found.why.startswith("offer-") else ACTIONS.get(found.state, "")
+        outcome = found.why if found.why in report.outcomes() else ""
+        return Audit(at, action, subject=found.subject if found.subject in self.sources else "", outcome=outcome)
+
+    def _write_alive(self, at: float) -> None:
+        connected = dict(numbers.vitals(self.folder / "inbox", at=at)).get("link_connected", 0.0) > 0.0
+        frames, inferred = tuple(sorted(self._frames)), tuple(sorted(self._inferred))
+        report.write(self.folder, ALIVE, Alive(at, self.since, self.cfg, frames, inferred, connected))
+
+    def _changed(self) -> int:
+        try:
+            return (self.folder / "ota" / REPORT).stat().st_mtime_ns
+        except OSError:
+            return 0

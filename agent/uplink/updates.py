@@ -1,0 +1,103 @@
+"""Link's part in updates: the comune's bundle, and the chunks that this node wishes for, into a folder.
+
+    broker --bundle--> inbox/ota/bundle          ota/wishes --names--> subscriptions --> inbox/ota/CHUNK
+
+Nothing here is verified: whoever takes it from the folder does that. The invariant: the folder holds one
+bundle and chunks that were wished for, each of bounded size, each whole or absent.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from agent.contract.topics import Class, NodeName, Topic
+from agent.transport import Transport
+
+log = logging.getLogger(__name__)
+
+ALL = "all"
+"""Stands for the node's id where a message is for every node of a comune."""
+
+BUNDLE = "bundle"
+"""Last level of the bundle's topic, and its name as a file."""
+
+FOLDER = "ota"
+WISHES = "wishes"
+MAX_BYTES = 262_144
+"""Of a bundle and of a chunk: a broker of the contract lets through a little more."""
+
+MAX_WISHES = 512
+LOOK_S = 1.0
+ASK_AGAIN_S = 600.0
+"""How soon a chunk that did not come, or was lost again, is asked for once more."""
+_CHUNK = re.compile(r"[0-9a-f]{32}\Z")
+_MODE = 0o660
+
+
+class Updates:
+    """`inbox` is the folder that link may write to; the wishes lie beside it, where it may only read."""
+
+    def __init__(self, name: NodeName, transport: Transport, inbox: Path) -> None:
+        self._all = NodeName(name.union, name.comune, ALL)
+        self._transport = transport
+        self._folder = inbox / FOLDER
+        self._wishes = inbox.parent / FOLDER / WISHES
+        self._asked: dict[str, float] = {}
+        self._wished: list[str] = []
+        self._looked_at = -LOOK_S
+        self._stamp = 0
+
+    def begin(self) -> None:
+        """Ask for the bundle."""
+        self._ask(BUNDLE, 0.0)
+
+    def look(self, at: float) -> None:
+        """Ask for what is wished for and not there; `at` is of the monotonic clock."""
+        if at - self._looked_at < LOOK_S:
+            return
+        self._looked_at = at
+        if self._read_wishes() and not self._wished:
+            self._forget()
+        for name in self._wished:
+            if at - self._asked.get(name, -ASK_AGAIN_S) >= ASK_AGAIN_S and not (self._folder / name).exists():
+                self._ask(name, at)
+
+    def _read_wishes(self) -> bool:
+        """Take up wishes that have changed; whether they have."""
+        try:
+            stamp = self._wishes.stat().st_mtime_ns
+            if stamp == self._stamp:
+                return False
+            names = self._wishes.read_text(encoding="ascii").split()[:MAX_WISHES]
+        except (OSError, UnicodeDecodeError):
+            return False
+        self._stamp = stamp
+        self._wished = [name for name in names if _CHUNK.match(name)]
+        return True
+
+    def receive(self, topic: Topic, payload: bytes) -> None:
+        """Keep what was asked for; an empty message says only that it was taken away."""
+        if topic.name != self._all or topic.type not in self._asked or not payload:
+            return
+        if len(payload) > MAX_BYTES:
+            log.warning("part of an update is too large", extra={"topic": str(topic), "bytes": len(payload)})
+            return
+        self._folder.mkdir(mode=0o770, parents=True, exist_ok=True)
+        place, fresh = self._folder / topic.type, self._folder / f".{topic.type}.new"
+        if place.is_file() and place.read_bytes() == payload:
+            return  # told again after a reconnect: who watches the folder need not wake
+        fresh.write_bytes(payload)
+        fresh.chmod(_MODE)
+        fresh.replace(place)
+
+    def _ask(self, name: str, at: float) -> None:
+        self._asked[name] = at
+        self._transport.subscribe(str(Topic(self._all, Class.OTA, name)))
+
+    def _forget(self) -> None:
+        """Once nothing is wished for, the chunks of an update that was taken in make room."""
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
+            if _CHUNK.match(path.name):
+                path.unlink(missing_ok=True)
