@@ -141,7 +141,11 @@ class Vitals:
         """One Health record when it is due and something is known."""
         if self._due is None:
             self._due = at + self.period_s
-        if at < self._due or not self._latest:
+        return self.report(at) if at >= self._due else []
+
+    def report(self, at: float) -> list[Health]:
+        """One Health record now, if anything is known."""
+        if not self._latest:
             return []
         self._due = at + self.period_s
         return [Health(at, tuple(sorted(self._latest.items())))]

@@ -101,6 +101,19 @@ class Engine:
         now = at - self._wall.shift
         return events + self._told(event for lane in self._lanes.values() for event in lane.close_all(now, why))
 
+    def rules(self) -> frozenset[str]:
+        """Ids of all rules."""
+        return frozenset(rule.id for rule in self._rules)
+
+    def forget(self, rule: str, at: float) -> list[Event]:
+        """Learn a rule anew, all of them where `rule` is empty; what is open is closed, as if the node began now."""
+        events = self.close_all(at, "command")
+        learned: dict[str, Any] = self.state()["learned"]
+        self._learned = {name: state for name, state in learned.items() if rule and not name.startswith(f"{rule} ")}
+        self._lanes, self._now = {}, None
+        self._begin(at - self._wall.shift)
+        return events
+
     def close_left_open(self, events: Iterable[Event], at: float) -> list[Event]:
         """The last words of events that an earlier run of the node left open.
 

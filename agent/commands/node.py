@@ -14,13 +14,14 @@ import msgspec
 
 from agent.anomaly.lost import LostCameras
 from agent.clock import CLOCK, SystemClock
+from agent.commands.orders import Orders
 from agent.commands.renewal import Renewal
 from agent.contract.types import StateData
 from agent.errors import CameraError, CameraStalled
 from agent.files import write_atomic
 from agent.notify import Pulse
 from agent.pipeline import Decider, LiveMerge
-from agent.records import Event, Observation, Record
+from agent.records import Audit, Event, Observation, Record
 from agent.sensors.lamp import Lamp, Sight
 from agent.uplink.spool import Every, Spool
 
@@ -46,9 +47,13 @@ class Node:
     lamp: Lamp | None = None
     numbers: Numbers | None = None
     renewal: Renewal | None = None
+    orders: Orders = field(init=False)
     _save: Every = field(default_factory=lambda: Every(SAVE_S))
     _resync: Every = field(default_factory=lambda: Every(RESYNC_S))
     _ready: bool = False
+
+    def __post_init__(self) -> None:
+        self.orders = Orders(self.spool, self.decider, self.stop)
 
     def run(self) -> None:
         """Until the end of a finite source or `stop`; a camera that fails is told and raised."""
@@ -74,7 +79,7 @@ class Node:
             self.numbers.see(observation)
         if self.renewal:
             self.renewal.see(observation)
-        self._put_all([*self._seen(observation), *self.decider.update(observation)])
+        self._put_all([*self._seen(observation), *self.orders.told(self.decider.update(observation))])
         if observation.source == CLOCK:
             self._each_second(observation.at)
 
@@ -100,7 +105,8 @@ class Node:
             self.spool.flush()
 
     def _each_second(self, at: float) -> None:
-        self.spool.tick(at)
+        for asked in self.spool.tick(at):
+            self._put_all(self.orders.obey(asked, at))
         if self.renewal:
             self._renew(self.renewal, at)
         if self.numbers:
@@ -127,6 +133,7 @@ class Node:
     def _follow_clock(self) -> None:
         step_s = self.clock.resync()
         if step_s:
+            self._put_all([Audit(self.clock.now(), "clock-stepped")])
             self.decider.engine.stepped(step_s)
 
     def _save_learned(self) -> None:

@@ -52,6 +52,7 @@ Test = Literal[
     "limit", "presence", "absence", "schedule", "rate", "baseline", "crossing", "stay", "occupancy", "button",
     "switch", "normality", "health", "stuck", "chatter", "combined", "budget",
 ]  # fmt: skip
+Verdict = Literal["received", "useful", "false", "unclear"]
 Action = Literal[
     "boot", "dropped", "refused", "config-applied", "mask-changed", "mode-changed", "model-applied", "letter-refused",
     "command", "clock-stepped", "config-rolled-back", "config-refused",
@@ -174,10 +175,10 @@ class ReceiptData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class CommandData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """`cmd`: what a person asks of one node, void after the deadline; `target` is a camera, sensor or rule."""
+    """`cmd`: what a person asks of one node, void after the deadline; `target` is a rule to relearn or a mode."""
 
     node: FullName
-    command: Literal["report", "relearn", "resend", "restart", "commission"]
+    command: Literal["report", "relearn", "resend", "restart", "commission", "mode"]
     deadline: Instant
     target: Name = ""
     first: Seq | None = None
@@ -185,11 +186,12 @@ class CommandData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class ResultData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """`res`: what became of the command with this id."""
+    """`res`: what became of the command with this id; of `resend`, `ranges` are numbers that nobody can give any more."""
 
     command: EventId
     outcome: Literal["done", "refused", "failed", "expired"]
     why: Name = ""
+    ranges: Ranges = ()
 
 
 class AckData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -197,7 +199,7 @@ class AckData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, om
 
     node: FullName
     event: EventId
-    verdict: Literal["received", "useful", "false", "unclear"]
+    verdict: Verdict
 
 
 Data = (

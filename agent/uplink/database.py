@@ -19,6 +19,10 @@ CHECKPOINT_PAGES = 256
 MODE = 0o640
 """The group may read; SQLite gives its -wal and -shm files the mode of the database."""
 
+RESEND = "resend"
+"""Where a range that is to be handed over once more stands among the statements: `FIRST LAST`."""
+
+SELECT_RANGE = "SELECT seq FROM envelope WHERE seq BETWEEN ? AND ? ORDER BY seq"
 SELECT_TAIL = "SELECT value FROM meta WHERE key = 'tail'"
 
 _TABLES = (

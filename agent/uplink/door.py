@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from agent.contract.command import MODES, RIGHTS
 from agent.contract.times import instant
 from agent.contract.topics import CHAINED, ITSELF, Class, NodeName
 from agent.contract.types import (
@@ -27,6 +28,7 @@ from agent.contract.types import (
     Quality,
     ReasonData,
     StatData,
+    Verdict,
 )
 from agent.errors import Refused
 from agent.records import Audit, ClockQuality, Event, Health, Reason, Record, Severity, Stat
@@ -47,7 +49,7 @@ _SEVERITIES = frozenset(Severity)
 _LABELS = frozenset(get_args(Label)) - {""}
 _KINDS = frozenset(get_args(EventKind))
 _MEASURES = frozenset(DECIMALS)
-_WORDS = frozenset({*CHAINED, Class.RCPT, Class.CMD, Class.ACK, "letter", ITSELF})
+_WORDS = frozenset({*CHAINED, Class.RCPT, Class.CMD, Class.ACK, "letter", ITSELF, *RIGHTS})
 """What an audit record may be about besides the node's own ids."""
 
 _VALUE_BYTES = 16
@@ -122,8 +124,7 @@ class Door:
         return Passed(Class.EVT, kind, event.at, data, _severity(event.severity), self._correlation(event.id))
 
     def _correlation(self, event_id: str) -> str:
-        """Binds the messages of one event; hashed, so that it carries nothing but being the same."""
-        return hashlib.sha256(f"{self.name} {event_id}".encode()).hexdigest()[:16]
+        return correlation(self.name, event_id)
 
     def _reason(self, reason: Reason) -> ReasonData:
         decimals = self._decimals(reason.quantity)
@@ -172,7 +173,7 @@ class Door:
             AuditData,
             action=audit.action,
             subject=_declared("subject", audit.subject, ids, empty=True),
-            outcome=_declared("outcome", audit.outcome, self.vocabulary.outcomes | REFUSALS, empty=True),
+            outcome=_declared("outcome", audit.outcome, self.vocabulary.outcomes | REFUSALS | OUTCOMES, empty=True),
             digest=_declared("digest", audit.digest, self.vocabulary.digests, empty=True),
             first=audit.first,
             last=audit.last,
@@ -202,10 +203,19 @@ REFUSALS = frozenset(
     {
         "not-declared", "not-a-number", "too-big", "malformed", "header", "unknown-key", "signature", "payload",
         "spelling", "source", "role", "topic", "chain", "data", "bad-topic", "bad-name", "bad-instant", "retained",
-        "expired", "ahead", "key", "delivered", "class",
+        "expired", "ahead", "key", "delivered", "class", "replayed", "deadline", "rate",
     }
 )  # fmt: skip
 """`why` of everything that is refused, at the door or from outside."""
+
+
+OUTCOMES = frozenset({"done", "refused", "failed", "gone", "presence", *MODES, *get_args(Verdict)})
+"""What may have become of a command or a verdict."""
+
+
+def correlation(name: NodeName, event_id: str) -> str:
+    """Binds the messages of one event; hashed, so that it carries nothing but being the same."""
+    return hashlib.sha256(f"{name} {event_id}".encode()).hexdigest()[:16]
 
 
 def _declared(what: str, value: str, allowed: frozenset[str] | set[str], *, empty: bool = False) -> str:

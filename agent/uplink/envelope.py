@@ -18,7 +18,7 @@ from agent.contract.envelope import source, spell, type_name
 from agent.contract.jws import Signer
 from agent.contract.times import instant
 from agent.contract.topics import EXPIRES_S, ITSELF, Class, NodeName, Topic
-from agent.contract.types import Data, HeadData, Payload, StateData
+from agent.contract.types import Data, HeadData, Payload, ResultData, StateData
 from agent.errors import Refused
 from agent.records import ClockQuality, Record
 from agent.uplink.database import Seal, Tail
@@ -93,6 +93,10 @@ class Sealer:
     def head(self, tail: Tail) -> tuple[str, str]:
         """Topic and token that sign the end of the chain."""
         return self._statement(Class.HEAD, HeadData(seq=tail.seq, digest=tail.digest))
+
+    def result(self, data: ResultData) -> tuple[str, str]:
+        """Topic and token that say what became of a command."""
+        return self._statement(Class.RES, data)
 
     def _draft(self, passed: Passed) -> Draft:
         lasts_s = EXPIRES_S.get(passed.klass)

@@ -150,7 +150,9 @@ class Link:
             self._send_again()
             with self._transport.together():
                 self._fill()
-            self._statements.say(statements, Class.HEAD)
+            self._statements.say(statements, Class.HEAD, Class.RES)
+            if again := self._statements.asked_again(statements):
+                self._window.again(*again)
             self._statements.say_lost(statements)
         self._ledger.tell(connected=self._connected)
 

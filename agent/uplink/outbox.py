@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from agent.contract.topics import Class
 from agent.errors import OutboxBroken
 from agent.uplink.database import (
+    SELECT_RANGE,
     SELECT_TAIL,
     Connect,
     Ranges,
@@ -113,6 +114,18 @@ class Outbox:
     def open_events(self) -> list[str]:
         """The committed open events, as they were given."""
         return [event for (event,) in self._db.execute("SELECT event FROM open_event ORDER BY id")]
+
+    def keep(self, key: str, value: str) -> None:
+        """Keep a note of our own with the next transaction."""
+        self._change("INSERT OR REPLACE INTO meta VALUES(?, ?)", key, value)
+
+    def kept(self, key: str) -> str:
+        """A committed note, empty where there is none."""
+        return next((str(value) for (value,) in self._db.execute("SELECT value FROM meta WHERE key = ?", (key,))), "")
+
+    def waits(self, first: int, last: int) -> Ranges:
+        """Numbers of a range whose envelopes are still here."""
+        return runs(seq for (seq,) in self._db.execute(SELECT_RANGE, (first, last)))
 
     def received(self, *, cum: int, ranges: Ranges = ()) -> None:
         """Let go of everything up to `cum` and within `ranges`, both ends included."""

@@ -45,6 +45,7 @@ class BudgetSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     audit_kb: Kilobytes = 1024
     state_kb: Kilobytes = 256
     head_kb: Kilobytes = 256
+    res_kb: Kilobytes = 64
 
 
 class UplinkSettings(_Settings, frozen=True, forbid_unknown_fields=True):

@@ -12,17 +12,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import msgspec
 
+from agent.contract.chain import Range, Span
+from agent.contract.command import Memory, is_for_node
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
-from agent.contract.times import seconds
-from agent.contract.topics import Class, Topic
-from agent.contract.types import AckData, CommandData, ReceiptData, StateData
+from agent.contract.topics import Class, NodeName, Topic
+from agent.contract.types import AckData, CommandData, ReceiptData, ResultData, StateData
 from agent.errors import OutboxFull, Refused
 from agent.records import Audit, Event, Health, Phase, Record, Stat
 from agent.uplink import numbers
+from agent.uplink.database import RESEND
 from agent.uplink.door import DROPPED
 from agent.uplink.envelope import Sealer
 from agent.uplink.inbox import DELIVERED, Inbox, Letter
@@ -34,8 +37,16 @@ log = logging.getLogger(__name__)
 INBOX_S = 1.0
 """How often the folder of letters is looked at."""
 
+RANGES = 32
+"""What a result has room for."""
+
+Outcome = Literal["done", "refused", "failed", "expired"]
+
 MAX_WAITING = 10_000
 """Records held in memory while a full disk takes nothing; then the process ends."""
+
+_COMMANDS = "commands"
+"""Name of the note of what was admitted."""
 
 _CLASSES = {Event: Class.EVT, Stat: Class.STAT, Health: Class.HEALTH, Audit: Class.AUDIT}
 _RECEIPT = msgspec.json.Decoder(ReceiptData)
@@ -70,6 +81,12 @@ class Spool:
         self._look = Every(INBOX_S)
         self._told: set[tuple[str, str, str]] = set()
         self._full = False
+        self._memory = Memory.decode(outbox.kept(_COMMANDS))
+
+    @property
+    def name(self) -> NodeName:
+        """Whose records these are."""
+        return self._sealer.name
 
     def birth(self, state: StateData) -> None:
         """Say what runs here, and what the broker is to say when we are gone; committed at once."""
@@ -119,14 +136,31 @@ class Spool:
             self._full = True
 
     def tick(self, at: float) -> list[Envelope]:
-        """Do what is due; verified commands and verdicts that came, for sense to act on."""
+        """Do what is due; verified commands and verdicts that came, for sense to act on.
+
+        That they were admitted is on the disk by then: one that is cut short by a crash is not done twice.
+        """
         if self._head.due(at):
             self._told.clear()
             self._sign_head()
         asked = self._read_letters(at) if self._look.due(at) else []
-        if self._commit.due(at):
+        if asked or self._commit.due(at):
             self.flush()
         return asked
+
+    def answer(self, command: Envelope, outcome: Outcome, *, why: str = "", ranges: tuple[Range, ...] = ()) -> None:
+        """Say what became of a command: to who asked for it, and in the chain for whoever asks later."""
+        data = ResultData(command=command.payload.id, outcome=outcome, why=why, ranges=ranges[:RANGES])
+        self._outbox.state(*self._sealer.result(data))
+        asked = command.data.command if isinstance(command.data, CommandData) else Class.ACK
+        self.put(Audit(self._sealer.clock.now(), "command", subject=asked, outcome=why or outcome))
+
+    def resend(self, first: int, last: int) -> tuple[Range, ...]:
+        """Have link hand over once more what waits of a range; the numbers that are not here any more."""
+        here = self._outbox.waits(first, min(last, self._outbox.tail.seq))
+        if here:
+            self._outbox.state(RESEND, f"{first} {last}")
+        return Span([(first, last)]).minus(Span(here))
 
     def close(self, state: StateData, *, failed: bool = False) -> None:
         """Say that the node goes down, on purpose or not, sign the last head and commit."""
@@ -189,12 +223,16 @@ class Spool:
                     raise Refused("key", "it is for another key of this node, so for another chain")
                 self._received(envelope.data)
                 return []
-            case CommandData():
-                _check_command(envelope.data, at, retained=letter.retained)
-                return [envelope]
-            case AckData():
-                return [envelope]
+            case CommandData() | AckData():
+                return self._admitted(envelope, at, retained=letter.retained)
         raise Refused("class", f"a node reads no '{envelope.klass}'")
+
+    def _admitted(self, asked: Envelope, at: float, *, retained: bool) -> list[Envelope]:
+        if not is_for_node(asked):
+            return []
+        self._memory.admit(asked, at=at, retained=retained)
+        self._outbox.keep(_COMMANDS, self._memory.encode())
+        return [asked]
 
     def _received(self, receipt: ReceiptData) -> None:
         """Let go of what the receiver has; a receipt for numbers never given means an older outbox came back."""
@@ -224,13 +262,6 @@ class Spool:
 def _check_not_ours(record: Record) -> None:
     if isinstance(record, Audit) and record.action == DROPPED:
         raise Refused("not-declared", "only the spool says what it dropped")
-
-
-def _check_command(command: CommandData, at: float, *, retained: bool) -> None:
-    if retained:
-        raise Refused("retained", "a command is never retained")
-    if seconds(command.deadline) < at:
-        raise Refused("expired", "the deadline has passed")
 
 
 def _class(topic: str) -> str:

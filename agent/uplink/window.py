@@ -98,6 +98,13 @@ class Window:
         self._resend_at = at + min(RECEIPT_S, self._resend_s)
         self.rewind()
 
+    def again(self, first: int, last: int) -> None:
+        """Hand over once more what still waits from `first` to `last`."""
+        for seq in [seq for seq in self._outstanding if first <= seq <= last]:
+            self.turned_away(seq)
+        self._ranges.remove(first, last)
+        self.rewind()
+
     def rewind(self) -> None:
         """Look through the outbox again from the first number that was not received."""
         self.cursor = self._cum

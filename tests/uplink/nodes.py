@@ -35,7 +35,8 @@ STATE = StateData(
     delete_on="receipt",
 )
 OPERATOR = NodeName("romagna-faentina", "brisighella", "operator")
-PARTIES = {"store": STORE, "operator": OPERATOR}
+MAINTAINER = NodeName("romagna-faentina", "centre", "maintainer")
+PARTIES = {"store": STORE, "operator": OPERATOR, "maintainer": MAINTAINER}
 
 
 def event(**changed: Any) -> Event:
@@ -59,12 +60,16 @@ def sealer(clock: SimulatedClock | None = None) -> Sealer:
     return Sealer(NODE, signer("node"), WORDS, clock=clock or SimulatedClock(AT), boot="0000beef")
 
 
-def letter(klass: Class, data: Data, *, role: str = "store", retained: bool = False, node: NodeName = NODE) -> Letter:
+def letter(
+    klass: Class, data: Data, *, role: str = "store", retained: bool = False, node: NodeName = NODE, **changed: Any
+) -> Letter:
     """A message signed by a party of the ring, as link would drop it."""
+    kind = "store" if klass is Class.RCPT else "node"
+    changed.setdefault("id", f"{171:016x}")
     if isinstance(data, ReceiptData) and not data.key:
         data = msgspec.structs.replace(data, key=signer("node").kid)
-    token, _ = signer(role).seal(spell(payload(klass, data, name=PARTIES[role], kind="store")))
-    return Letter(f"piazza/v1/{node}/{klass}/store", token.encode(), retained=retained)
+    token, _ = signer(role).seal(spell(payload(klass, data, name=PARTIES[role], kind=kind, **changed)))
+    return Letter(f"piazza/v1/{node}/{klass}/{kind}", token.encode(), retained=retained)
 
 
 def ring() -> KeyRing:
@@ -89,6 +94,7 @@ class Node:
             (signer("node"), "node", NODE),
             (signer("store"), "store", STORE),
             (signer("operator"), "operator", OPERATOR),
+            (signer("maintainer"), "maintainer", MAINTAINER),
         )
         self.outbox = Outbox(self.folder / "outbox.sqlite", self.settings.outbox)
         self.inbox = Inbox(self.folder / "inbox")

@@ -149,7 +149,7 @@ def test_a_verified_command_and_a_verdict_reach_sense(node: Node) -> None:
     command = CommandData(node=str(NODE), command="report", deadline="2026-05-01T08:31:00.000Z")
     verdict = AckData(node=str(NODE), event="00000000000000aa", verdict="useful")
     node.inbox.put(letter(Class.CMD, command, role="operator"))
-    node.inbox.put(letter(Class.ACK, verdict, role="operator"))
+    node.inbox.put(letter(Class.ACK, verdict, role="operator", id=f"{2:016x}"))
     assert [envelope.data for envelope in node.tick()] == [command, verdict]
 
 

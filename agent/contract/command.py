@@ -1,0 +1,134 @@
+"""Which commands and verdicts a node acts on: each once, by somebody who may, in its time.
+
+Pure: envelopes and instants in, a refusal or nothing out. The invariant: what was admitted once is never
+admitted again, whatever the clock of the node does and however often it is started anew, as long as
+its memory (`encode`) is kept with what was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from agent.contract.envelope import Envelope
+from agent.contract.times import seconds
+from agent.contract.topics import EXPIRES_S, ITSELF, Class
+from agent.contract.types import AckData, CommandData
+from agent.errors import Refused
+
+LONGEST_S = 3600.0
+"""A deadline farther away than this is refused, so that what must be remembered is bounded."""
+
+ID_DIGITS = 16
+"""A shorter id could not be named in an answer."""
+
+MOST = 4096
+"""Commands and verdicts that are remembered at a time; more of them are refused."""
+
+RIGHTS: Mapping[str, frozenset[str]] = {
+    "report": frozenset({"maintainer", "operator"}),
+    "resend": frozenset({"maintainer", "operator"}),
+    "mode": frozenset({"maintainer", "operator"}),
+    "relearn": frozenset({"maintainer"}),
+    "restart": frozenset({"maintainer"}),
+    "commission": frozenset({"maintainer"}),
+}
+"""Roles whose keys may give each command."""
+
+MODES = ("watch", "pause")
+"""What `mode` may ask for: to watch as ever, or to tell of no events for a while."""
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """The memory as it is kept."""
+
+    until: dict[str, float]
+    floor: float = 0.0
+
+
+@dataclass(slots=True)
+class Memory:
+    """Ids of what was admitted, each until it could not be admitted any more.
+
+    What has been forgotten cannot come back when the clock is set back: nothing that ends before
+    `floor`, the latest end of anything forgotten, is admitted.
+    """
+
+    _until: dict[str, float] = field(default_factory=dict)
+    _floor: float = 0.0
+
+    def admit(self, envelope: Envelope, *, at: float, retained: bool) -> None:
+        """Take note of a verified command or verdict that is to be acted on now.
+
+        Refused: `retained`, `topic` (it is for somebody else), `role`, `data` (no such mode or range), `expired`,
+        `deadline` (too far away), `replayed`, `rate` (too many at a time).
+        """
+        if retained:
+            raise Refused("retained", "a command is never retained")
+        until = _ends(envelope)
+        if until < at or until <= self._floor:
+            raise Refused("expired", "the deadline has passed")
+        self._forget(at)
+        known = f"{envelope.key.kid[:16]} {envelope.payload.id}"
+        if known in self._until:
+            raise Refused("replayed", "this was taken before")
+        _check(envelope, at)
+        if len(self._until) >= MOST:
+            raise Refused("rate", "more than can be remembered")
+        self._until[known] = until
+
+    def encode(self) -> str:
+        """The memory as text."""
+        return msgspec.json.encode(_Kept(self._until, self._floor)).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> Memory:
+        """The inverse; an empty text is an empty memory, Refused('data') for what is none."""
+        try:
+            kept = msgspec.json.decode(text or '{"until":{}}', type=_Kept)
+        except msgspec.MsgspecError as error:
+            raise Refused("data", "no memory of commands") from error
+        return cls(dict(kept.until), kept.floor)
+
+    def _forget(self, at: float) -> None:
+        gone = {known: until for known, until in self._until.items() if until < at}
+        self._floor = max([self._floor, *gone.values()])
+        self._until = {known: until for known, until in self._until.items() if until >= at}
+
+
+def is_for_node(envelope: Envelope) -> bool:
+    """Whether a command is for the node itself and not for a store that answers in its place."""
+    return envelope.klass is not Class.CMD or envelope.topic.type == ITSELF
+
+
+def _ends(envelope: Envelope) -> float:
+    """When it cannot be acted on any more."""
+    if isinstance(envelope.data, CommandData):
+        return seconds(envelope.data.deadline)
+    return envelope.recorded_at + EXPIRES_S[Class.ACK]
+
+
+def _check(envelope: Envelope, at: float) -> None:
+    if len(envelope.payload.id) != ID_DIGITS:
+        raise Refused("data", f"an id of {ID_DIGITS} digits is needed to answer it")
+    match envelope.data:
+        case CommandData():
+            _check_command(envelope.data, envelope.key.role)
+            ahead = seconds(envelope.data.deadline) - at > LONGEST_S
+        case AckData():
+            ahead = envelope.recorded_at - at > LONGEST_S
+        case _:
+            raise Refused("class", f"no command is '{envelope.klass}'")
+    if ahead:
+        raise Refused("deadline", "farther ahead than a command may wait")
+
+
+def _check_command(command: CommandData, role: str) -> None:
+    if role not in RIGHTS[command.command]:
+        raise Refused("role", f"a {role} may not ask for '{command.command}'")
+    if command.command == "mode" and command.target not in MODES:
+        raise Refused("data", "no such mode")
+    if command.command == "resend" and not (command.first and command.last and command.first <= command.last):
+        raise Refused("data", "no range of numbers")
