@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,9 @@ LEDGER = "ota.sqlite"
 WISHES = "wishes"
 ROOT = "root.json"
 LOOK_S = 1.0
+WENT_BACK = 3
+"""The exit code when an update was refused or did not stay: an answer, and no failure of the command."""
+
 FETCH_S = 600.0
 """How long a run waits for chunks before it leaves the rest to the next one."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -92,7 +96,7 @@ def _act(options: argparse.Namespace, update: Update, folder: Path, clock: Syste
             attempt = _apply(update, folder, clock)
     _tell(folder, attempt)
     print(_sentence(attempt))
-    return 1 if attempt.state is State.ROLLED_BACK or attempt.why else 0
+    return WENT_BACK if attempt.why else 0
 
 
 def _apply(update: Update, folder: Path, clock: SystemClock) -> Attempt:
@@ -138,12 +142,21 @@ def _enroll(options: argparse.Namespace, folder: Path) -> int:
     releases.switch(releases.stage(0, {CONFIG: content}))
     Ledger(folder / LEDGER).close()
     write_atomic(folder / ROOT, options.root.read_bytes(), mode=0o640)
+    _give_to_owner(folder)
     fresh = options.config.with_name(f".{options.config.name}.link")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to((folder / "current" / CONFIG).absolute())
     fresh.replace(options.config)
     print(f"{options.config} -> {folder}/current/{CONFIG}")
     return 0
+
+
+def _give_to_owner(folder: Path) -> None:
+    """What root has made here belongs to whom the folder belongs."""
+    owner = folder.stat()
+    for path in folder.rglob("*"):
+        if path.lstat().st_uid != owner.st_uid:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _status(folder: Path) -> int:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from agent.config import Config
-from agent.errors import ConfigError, Refused
+from agent.errors import ConfigError, Refused, UserError
 from agent.ota import bundle
 from agent.ota.approval import Loosened, approve, understood
 from agent.ota.ledger import Attempt, Floors, Ledger, State, Wanted
@@ -225,7 +225,7 @@ class Update:
     def _on_trial(self) -> Attempt:
         attempt = self.ledger.attempt()
         if attempt is None or attempt.state is not State.TRIAL:
-            raise Refused("no-trial", "no release is on trial", hint="piazza ota status says what is")
+            raise UserError("no release is on trial", hint="piazza ota status says what is")
         return attempt
 
     def _move(self, attempt: Attempt, state: State, why: str = "", floors: Floors | None = None) -> Attempt:

@@ -94,13 +94,13 @@ def test_a_node_takes_an_order_from_a_stick_and_goes_back_when_it_stays_silent(d
     desk.sign("rosa", "bruno")
     assert "brisighella" in desk("publish @/union --usb @/stick")
     assert "order 1: verified" in desk(f"check --config {enrolled} --usb @/stick")
-    assert "order 1: rolled-back, no-process" in desk(f"apply --config {enrolled} --usb @/stick --trial 0.5", code=1)
+    assert "order 1: rolled-back, no-process" in desk(f"apply --config {enrolled} --usb @/stick --trial 0.5", code=3)
     assert "never below: order 1" in desk("status @/state/ota")
 
 
 def test_a_person_may_keep_or_undo_a_trial_only_while_there_is_one(desk, enrolled):
-    assert "no release is on trial" in desk(f"confirm --config {enrolled}", code=1)
-    assert "no release is on trial" in desk(f"rollback --config {enrolled}", code=1)
+    assert "no release is on trial" in desk(f"confirm --config {enrolled}", code=2)
+    assert "no release is on trial" in desk(f"rollback --config {enrolled}", code=2)
 
 
 def test_a_node_is_enrolled_once(desk, enrolled):
