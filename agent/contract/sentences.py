@@ -47,6 +47,14 @@ _FAULTS = {
 }
 """Measures of a camera's health -> what is wrong."""
 
+_STAYS = {
+    "fallen_s": "has been lying for",
+    "stopped_s": "has been standing still for",
+    "left_s": "has been left behind for",
+    "removed_s": "has been missing for",
+}
+"""Measures of how long something is so -> what it is; anything else stays."""
+
 _TEMPLATES = {
     "health": "{fault}",
     "limit": "{seen}, {side} the limit of {limit}",
@@ -55,7 +63,7 @@ _TEMPLATES = {
     "stuck": "{noun} unchanged for {observed_span}, at most {expected_span}",
     "rate": "{seen}, at most {expected} within the window",
     "baseline": "{seen}, usually {limit}{learned}",
-    "stay": "{label} stays {observed_span}, at most {expected_span}",
+    "stay": "{label} {stays} {observed_span}, at most {expected_span}",
     "occupancy": "{seen}, at most {limit}",
     "button": "the button was pressed{times}",
     "budget": "{observed} more not told one by one, at most {expected} an hour are",
@@ -146,6 +154,7 @@ def _said(event: EventLike) -> str:
         noun=_noun(reason.quantity, label),
         missed="pictures" if reason.quantity in _SIGHT else _noun(reason.quantity, label),
         label=_one(label or "thing"),
+        stays=_STAYS.get(reason.quantity.rpartition("/")[2], "stays"),
         observed=_figure(reason.observed),
         expected=_figure(expected),
         observed_span=span(reason.observed),
@@ -183,7 +192,7 @@ def _value(reason: ReasonLike, label: str) -> str:
     if not in_a_place or measure in ("speed", "stay_s", "stayed_s"):
         return f"{_noun(reason.quantity, label)} {_measured(reason.quantity, reason.observed)}"
     counted = f"{_figure(reason.observed)} {_plural(label, reason.observed)}"
-    return counted if measure in ("count", "occupancy") else f"{counted} {measure}"
+    return counted if measure in ("count", "occupancy") else f"{counted} {measure.replace('_', ' ')}"
 
 
 def _measured(quantity: str, value: float) -> str:

@@ -23,13 +23,14 @@ _STATES = (
 )  # fmt: skip
 _COUNTS = (
     "count", "entered", "left", "in", "out", "occupancy", "count_mean", "count_max", "occupancy_mean", "occupancy_max",
+    "wrong_way",
 )  # fmt: skip
 
 DECIMALS: Mapping[str, int] = MappingProxyType(
     {
         **dict.fromkeys(_STATES, 0),
         **dict.fromkeys(_COUNTS, 1),  # a mean over an interval has a fraction
-        **dict.fromkeys(("stay_s", "stayed_s", "uptime_s"), 0),
+        **dict.fromkeys(("stay_s", "stayed_s", "fallen_s", "stopped_s", "left_s", "removed_s", "uptime_s"), 0),
         "speed": 1,
         "speed_class": 0,
         "fps": 1,

@@ -13,6 +13,7 @@ from agent.records import Observation
 from agent.vision import Detector
 from agent.vision.backdrop import Backdrop
 from agent.vision.health import Health
+from agent.vision.left import Left
 from agent.vision.motion import Motion
 from agent.vision.settings import View, VisionSettings
 from agent.vision.tracker import Tracker
@@ -82,6 +83,7 @@ class Eye:
         self._health = Health(camera, settings.health, view.masks)
         self._tracker = Tracker(camera, settings.tracker)
         self._zones = Zones(view, report_s=settings.report_s)
+        self._left = Left(view, report_s=settings.report_s)
         self._attention = Attention()
         self._backdrop = backdrop
         self._report_s = settings.report_s
@@ -95,7 +97,12 @@ class Eye:
         tracks = self._tracker.update(self._detect(frame)) if wake else self._tracker.rest(frame.at)
         if self._backdrop:
             self._backdrop.see(frame, tracks)
-        return [*self._own(frame.at), *self._health.update(frame), *self._zones.observe(tracks)]
+        return [
+            *self._own(frame.at),
+            *self._health.update(frame),
+            *self._zones.observe(tracks),
+            *self._left.observe(frame, tracks),
+        ]
 
     def _detect(self, frame: Frame) -> Detections:
         found = self._detector.detect(frame)

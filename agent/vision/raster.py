@@ -81,6 +81,12 @@ def blobs(plate: Picture, *, least: int) -> Iterator[Blob]:
             yield Blob(left, top, left + width, top + height, pixels)
 
 
+def closed(plate: NDArray[np.bool_]) -> Picture:
+    """A 0/255 plate of `plate` without single pixels and without gaps of one."""
+    grown = cv2.morphologyEx(plate.astype(np.uint8) * 255, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    return np.asarray(cv2.morphologyEx(grown, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)))
+
+
 def without_doubles(
     boxes: NDArray[np.float32], scores: NDArray[np.float32], families: NDArray[np.intp], *, overlap: float
 ) -> NDArray[np.intp]:

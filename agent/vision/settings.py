@@ -20,11 +20,22 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Zone(_Settings, frozen=True, forbid_unknown_fields=True):
-    """A place that counts what stands in it; the foot point decides."""
+    """A place that counts what stands in it; the foot point decides.
+
+    The label `vehicle` stands for car, motorcycle, bus and truck together. `way` is an arrow, the
+    direction in which the zone is meant to be passed. With `things` it is watched for what is left behind
+    or taken away.
+    """
 
     id: Id
     polygon: Polygon
     labels: tuple[str, ...] = ("person",)
+    way: tuple[Point, Point] | None = None
+    things: bool = False
+
+    def __post_init__(self) -> None:
+        if self.way and self.way[0] == self.way[1]:
+            raise ValueError("the two ends of `way` are the same point: an arrow needs a direction")
 
 
 class Line(_Settings, frozen=True, forbid_unknown_fields=True):

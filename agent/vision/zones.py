@@ -10,12 +10,12 @@ came from.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from agent.pixels import Track, Tracks
 from agent.records import Observation
+from agent.vision.conduct import VEHICLES, Rests, Stand, Way, is_lying, stands_for
 from agent.vision.geometry import Point, Vertices, crossing, distance, distance_to_edge, inside
 from agent.vision.settings import Line, View, Zone
 
@@ -28,18 +28,11 @@ RIM = 1e-6
 SLOW, WALKING, RUNNING = 0.15, 0.5, 1.5
 """Where the classes of speed begin, in body heights per second."""
 
+PERSON = "person"
+DRIVEN = VEHICLES | {"vehicle"}
+
 Named = tuple[str, float]
 Swap = tuple[int, int]
-
-
-class Stand(NamedTuple):
-    """Where a thing stands, both axes in heights of the frame, and how fast it is in its own heights per second."""
-
-    number: int
-    label: str
-    place: Point
-    height: float
-    speed: float
 
 
 @dataclass(slots=True)
@@ -76,11 +69,14 @@ class Zones:
         """Begin anew, with all corners in heights of the frame."""
         self._drawn = self.aspect
         self._rooms = [
-            Room(zone, label, tuple(self._square(corner) for corner in zone.polygon))
+            Room(zone, label, tuple(self._square(corner) for corner in zone.polygon), self._way(zone))
             for zone in self.view.zones
             for label in zone.labels
         ]
         self._borders = [Border(line, self._square(line.start), self._square(line.end)) for line in self.view.lines]
+
+    def _way(self, zone: Zone) -> Way | None:
+        return Way(self._square(zone.way[0]), self._square(zone.way[1])) if zone.way else None
 
     def _square(self, point: Point) -> Point:
         return (point[0] * self.aspect, point[1])
@@ -115,15 +111,18 @@ class Room:
     zone: Zone
     label: str
     polygon: Vertices
+    way: Way | None = None
     _visits: dict[int, Visit] = field(default_factory=dict)
+    _fallen: Rests = field(default_factory=Rests)
+    _stopped: Rests = field(default_factory=Rests)
 
     def observe(self, stands: Iterable[Stand], known: Mapping[int, str], at: float) -> Iterator[Named]:
         """Arrivals and departures; `known` are the labels of all tracks, also of those that are not believed."""
-        for number in [number for number in self._visits if known.get(number) != self.label]:
+        labels = stands_for(self.label)
+        for number in [number for number in self._visits if known.get(number) not in labels]:
             yield from self._left(number)
-        for one in stands:
-            if one.label != self.label:
-                continue
+        ours = [one for one in stands if one.label in labels]
+        for one in ours:
             if inside(one.place, self.polygon):
                 if one.number not in self._visits:
                     yield self._named("entered"), 1.0
@@ -133,6 +132,16 @@ class Room:
                 visit.until = at
                 if distance_to_edge(one.place, self.polygon) > CLEAR * one.height:
                     yield from self._left(one.number)
+        yield from self._conduct([one for one in ours if one.number in self._visits], {one.number for one in ours}, at)
+
+    def _conduct(self, here: Sequence[Stand], present: Collection[int], at: float) -> Iterator[Named]:
+        """What those who are here do, besides being here."""
+        if self.label == PERSON:
+            self._fallen.observe((one for one in here if is_lying(one)), present, at)
+        elif self.label in DRIVEN:
+            self._stopped.observe(here, present, at)
+        for _ in self.way.observe(here) if self.way else ():
+            yield self._named("wrong_way"), 1.0
 
     def report(self, at: float) -> Iterator[Named]:
         """What there is: how many, how long the longest has been here, how fast the fastest is."""
@@ -142,6 +151,10 @@ class Room:
         yield self._named("stay_s"), max((at - visit.since for visit in here.values()), default=0.0)
         yield self._named("speed"), fastest
         yield self._named("speed_class"), speed_class(fastest)
+        if self.label == PERSON:
+            yield self._named("fallen_s"), self._fallen.longest(at)
+        elif self.label in DRIVEN:
+            yield self._named("stopped_s"), self._stopped.longest(at)
 
     def present(self, at: float) -> dict[int, Visit]:
         """Those who are believed to be here now."""
@@ -149,6 +162,8 @@ class Room:
 
     def exchange(self, swaps: Sequence[Swap]) -> None:
         """Two tracks turned out to be one another; who was here goes on being here."""
+        self._fallen.exchange(swaps)
+        self._stopped.exchange(swaps)
         for one, other in swaps:
             if (one in self._visits) != (other in self._visits):
                 gone, come = (one, other) if one in self._visits else (other, one)
@@ -202,7 +217,8 @@ def stand(track: Track, aspect: float) -> Stand:
     height = max(bottom - top, 1e-6)
     speed = math.hypot(track.velocity[0] * aspect, track.velocity[1]) / height
     place = ((left + right) / 2.0 * aspect, min(bottom, 1.0 - RIM))
-    return Stand(track.number, track.label, place, height, speed)
+    cut = min(left, top, 1.0 - right, 1.0 - bottom) < RIM
+    return Stand(track.number, track.label, place, height, speed, width=(right - left) * aspect, cut=cut)
 
 
 def speed_class(speed: float) -> float:

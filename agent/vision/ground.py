@@ -1,0 +1,177 @@
+"""What of a view stands still and does not belong there: two backgrounds, a slow one and a quick one.
+
+The slow background is the place as it usually is, the quick one the place as it has been for the last
+seconds. Where the two differ and the present picture agrees with the quick one, something has come and
+stays, or has gone and stays away (dual background, Porikli, Ivanov and Haga 2008). A difference that keeps the
+texture below it is light or shadow and is taken over into the slow background at once.
+
+The invariant: nothing is learned of a pixel while somebody is near it, so nobody is ever background.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.pixels import Box
+from agent.vision.raster import Blob, Picture, blobs, closed, small
+
+WIDTH = 192
+SLOW_S = 60.0
+"""How fast the slow background follows where nothing stands out: a sky, dusk."""
+RESIDUE_S = 600.0
+"""How fast it takes in what stands out and is no thing: the edge of a shadow that creeps on."""
+QUICK_S = 1.5
+CHANGED = 18.0
+"""Grey levels of the strongest channel from which a pixel is changed, beyond twice its usual restlessness."""
+STILL = 12.0
+KNOWN = 8
+"""Looks in which a pixel must have been free before it is known."""
+LEAST_PX, MOST = 14, 0.12
+"""A thing has at least so many of the small picture's pixels, and at most this share of them."""
+AROUND = 0.15
+"""How far beyond a box, as a share of its size, somebody may still be."""
+SAME_TEXTURE = 0.85
+"""Correlation of a patch with what was there before, from which only the light has changed."""
+FLAT = 3.0
+"""Standard deviation in grey levels below which a patch has no texture that could be compared."""
+RELIT = 0.3
+"""When more than this share changes at once, the light was switched: the place is learned anew."""
+
+SPARSE = 3
+"""The light of the whole is judged by every third pixel of every third row."""
+PEDESTAL = np.float32(8.0)
+"""Keeps the ratio of dark pixels finite, in grey levels."""
+
+Colour = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Something that stands out and stands still, in fractions of the frame.
+
+    `taken` says that the place had edges here before and has none now: something is missing.
+    """
+
+    box: Box
+    taken: bool
+
+
+@dataclass(slots=True)
+class Ground:
+    """The backgrounds of one view; `hidden`, bool, is what no one may look at, of the small picture's shape."""
+
+    _slow: Colour = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
+    _quick: Colour = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
+    _restless: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    _free_looks: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 0), np.int32))
+
+    def look(self, picture: Picture, busy: Sequence[Box], kept: Sequence[Box], *, elapsed_s: float) -> list[Patch]:
+        """What stands still and does not belong here, after `elapsed_s` since the last look.
+
+        `busy` are the boxes of all that is tracked; `kept` places are not learned though nothing moves there.
+        """
+        now = small(picture, width=WIDTH).astype(np.float32)
+        if now.shape != self._slow.shape:
+            self._begin(now)
+        free = ~painted(busy, now.shape, around=AROUND)
+        change = strongest(now - self._relit(now, free))
+        still = strongest(now - self._quick) < STILL
+        known = self._free_looks >= KNOWN
+        out = known & (change > CHANGED + 2.0 * self._restless)
+        if float(out.mean()) > RELIT:
+            self._begin(now)
+            return []
+        patches = list(self._patches(out & still & free, now))
+        self._learn(now, change, free & ~painted(kept, now.shape), out, elapsed_s)
+        return patches
+
+    def absorb(self, box: Box) -> None:
+        """What stands there belongs to the place from now on."""
+        place = painted([box], self._slow.shape, around=AROUND)
+        self._slow[place] = self._quick[place]
+
+    def _begin(self, now: Colour) -> None:
+        self._slow, self._quick = now.copy(), now.copy()
+        self._restless = np.zeros(now.shape[:2], np.float32)
+        self._free_looks = np.zeros(now.shape[:2], np.int32)
+
+    def _relit(self, now: Colour, free: Mask) -> Colour:
+        """The slow background under the light of the present picture: each channel by the median ratio of some pixels."""
+        some = free[::SPARSE, ::SPARSE]
+        if not some.any():
+            return self._slow
+        one, other = (plate[::SPARSE, ::SPARSE][some] + PEDESTAL for plate in (now, self._slow))
+        return np.asarray(self._slow * np.median(one / other, axis=0), np.float32)
+
+    def _patches(self, standing: Mask, now: Colour) -> Iterator[Patch]:
+        """What is a thing among what stands out; where only the light has changed, the place is learned as it is now."""
+        for blob in blobs(closed(standing), least=LEAST_PX):
+            place = (slice(blob.top, blob.bottom), slice(blob.left, blob.right))
+            seen = standing[place]
+            if blob.pixels > MOST * standing.size or is_light(now[place][seen], self._slow[place][seen]):
+                self._slow[place] = self._quick[place]
+            else:
+                yield Patch(_box(blob, standing.shape), has_lost_edges(now, self._slow, blob))
+
+    def _learn(self, now: Colour, change: NDArray[np.float32], free: Mask, out: Mask, elapsed_s: float) -> None:
+        """Both backgrounds: the slow one by a plain mean while a pixel is new, then ever more slowly."""
+        self._free_looks += free
+        later = np.where(out, _share(elapsed_s, RESIDUE_S), _share(elapsed_s, SLOW_S))
+        rate = np.where(free, np.where(self._free_looks <= KNOWN, 1.0 / np.maximum(1, self._free_looks), later), 0.0)
+        self._slow += (now - self._slow) * rate[..., None].astype(np.float32)
+        self._quick += (now - self._quick) * np.float32(_share(elapsed_s, QUICK_S))
+        self._restless += np.where(free & ~out, change - self._restless, 0.0) * np.float32(_share(elapsed_s, SLOW_S))
+
+
+def strongest(difference: Colour) -> NDArray[np.float32]:
+    """The absolute difference of the channel that differs most, shape (height, width)."""
+    red, green, blue = (np.abs(difference[:, :, channel]) for channel in range(3))
+    return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)
+
+
+def painted(boxes: Sequence[Box], shape: tuple[int, ...], *, around: float = 0.0) -> Mask:
+    """Where any of the boxes lies, bool (height, width), each grown by a share of its size."""
+    plate = np.zeros(shape[:2], np.bool_)
+    height, width = shape[:2]
+    for left, top, right, bottom in boxes:
+        x, y = around * (right - left), around * (bottom - top)
+        rows = slice(max(0, int((top - y) * height)), max(0, int((bottom + y) * height) + 1))
+        columns = slice(max(0, int((left - x) * width)), max(0, int((right + x) * width) + 1))
+        plate[rows, columns] = True
+    return plate
+
+
+def is_light(now: Colour, before: Colour) -> bool:
+    """Whether the pixels of a patch, shape (pixels, 3), show the same texture as before under another light."""
+    one, other = (patch.mean(axis=1) for patch in (now, before))
+    if min(one.std(), other.std()) < FLAT:
+        return False
+    return float(np.corrcoef(one, other)[0, 1]) > SAME_TEXTURE
+
+
+def has_lost_edges(now: Colour, before: Colour, blob: Blob) -> bool:
+    """Whether the outline of a patch was an edge before more than it is one now."""
+    rows = slice(max(0, blob.top - 2), blob.bottom + 2)
+    columns = slice(max(0, blob.left - 2), blob.right + 2)
+    return steepness(before[rows, columns]) > steepness(now[rows, columns])
+
+
+def steepness(patch: Colour) -> float:
+    """Mean absolute differences between neighbours."""
+    grey = patch.mean(axis=2)
+    return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
+
+
+def _box(blob: Blob, shape: tuple[int, ...]) -> Box:
+    height, width = shape[:2]
+    return Box(blob.left / width, blob.top / height, blob.right / width, blob.bottom / height)
+
+
+def _share(elapsed_s: float, span_s: float) -> float:
+    return 1.0 - math.exp(-elapsed_s / span_s)

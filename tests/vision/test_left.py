@@ -1,0 +1,154 @@
+"""Things left behind and taken away: what came and stays is one, somebody who stands there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from agent.pixels import Box, Frame, Track, Tracks
+from agent.vision.left import Left
+from agent.vision.settings import View, Zone
+
+Picture = NDArray[np.uint8]
+WIDTH, HEIGHT = 192, 108
+STEP_S = 0.5
+WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+BAG = Box(0.5, 0.6, 0.58, 0.72)
+COMES, LASTS = 6.0, 22.0
+
+
+def ground(seed: int = 1) -> Picture:
+    coarse = np.random.default_rng(seed).integers(90, 140, (18, 32, 1), np.uint8).repeat(3, axis=2)
+    return coarse.repeat(6, axis=0).repeat(6, axis=1)
+
+
+def put(picture: Picture, box: Box, colour: tuple[int, int, int] = (60, 40, 180)) -> Picture:
+    rows = slice(round(box.top * HEIGHT), round(box.bottom * HEIGHT))
+    columns = slice(round(box.left * WIDTH), round(box.right * WIDTH))
+    done = picture.copy()
+    done[rows, columns] = colour
+    return done
+
+
+def person(x: float, *, number: int = 1) -> Track:
+    return Track(number, "person", Box(x - 0.04, 0.4, x + 0.04, 0.72), since=0.0, score=0.9)
+
+
+Scene = Callable[[float], tuple[Picture, Sequence[Track]]]
+
+
+def told(scene: Scene, *, measure: str = "left_s", until: float = LASTS, zone: Zone | None = None) -> list[float]:
+    """What the zone says of a scene, by the second."""
+    left = Left(View(masks=(), zones=(zone or Zone("hall", WHOLE, things=True),)), report_s=1.0)
+    values = []
+    for step in range(round(until / STEP_S)):
+        picture, tracks = scene(step * STEP_S)
+        grain = np.random.default_rng(step).integers(0, 5, picture.shape, np.uint8)
+        frame = Frame("cam", step * STEP_S, picture + grain)
+        values += [
+            one.value
+            for one in left.observe(frame, Tracks("cam", frame.at, tuple(tracks)))
+            if one.quantity == f"hall/object/{measure}"
+        ]
+    return values
+
+
+def bag(owner: Callable[[float], Sequence[Track]]) -> Scene:
+    """A bag comes at COMES; `owner` says who is there."""
+    return lambda t: (put(ground(), BAG) if t >= COMES else ground(), owner(t))
+
+
+def test_a_bag_that_nobody_brought_is_left():
+    values = told(bag(lambda _: ()))
+    assert max(values[: int(COMES)]) == 0.0
+    assert values[-1] == pytest.approx(LASTS - COMES, abs=6.0)
+
+
+def test_a_bag_is_left_from_when_its_owner_has_gone():
+    walks = told(bag(lambda t: [person(0.56 if t < 9 else 0.56 + 0.1 * (t - 9))] if 5 <= t < 13 else []))
+    assert max(walks[:9]) == 0.0
+    assert walks[-1] == pytest.approx(LASTS - 13, abs=3.0)
+
+
+def test_a_bag_whose_owner_stands_beside_it_is_not_left():
+    assert max(told(bag(lambda t: [person(0.64)] if t >= 5 else []))) == 0.0
+
+
+def test_an_owner_whose_number_changes_is_still_the_owner():
+    def owner(t: float) -> list[Track]:
+        box = person(0.64).box
+        if t < 5:
+            return []
+        return [Track(1 if t < 12 else 2, "person", box, since=5.0 if t < 12 else 12.0, score=0.9)]
+
+    assert max(told(bag(owner))) == 0.0
+
+
+def test_somebody_whom_the_detector_lost_where_they_stand_is_no_thing():
+    somebody = Box(0.46, 0.4, 0.54, 0.72)
+
+    def scene(t: float) -> tuple[Picture, Sequence[Track]]:
+        if t < COMES:
+            return ground(), ()
+        return put(ground(), somebody), [person(0.5)] if t < COMES + 4 else []
+
+    assert max(told(scene)) == 0.0
+
+
+def test_a_crate_that_is_taken_is_missing_and_not_left():
+    def scene(t: float) -> tuple[Picture, Sequence[Track]]:
+        return ground() if t >= COMES else put(ground(), BAG, (230, 230, 40)), ()
+
+    assert max(told(scene)) == 0.0
+    assert told(scene, measure="removed_s")[-1] == pytest.approx(LASTS - COMES, abs=6.0)
+
+
+def test_a_light_that_is_switched_on_over_a_part_of_the_floor_is_no_thing():
+    def scene(t: float) -> tuple[Picture, Sequence[Track]]:
+        picture = ground().astype(np.float32)
+        if t >= COMES:
+            picture[40:80, 60:90] *= 1.4
+        return np.clip(picture, 0, 255).astype(np.uint8), ()
+
+    assert max(told(scene)) == 0.0
+
+
+def test_dusk_leaves_nothing_behind():
+    assert max(told(lambda t: ((ground() * (1 - t / 40)).astype(np.uint8), ()))) == 0.0
+
+
+def test_somebody_who_walks_through_leaves_nothing_behind():
+    def scene(t: float) -> tuple[Picture, Sequence[Track]]:
+        x = 0.05 * (t - COMES)
+        there = 0.05 < x < 0.95
+        picture = put(ground(), Box(x - 0.04, 0.4, x + 0.04, 0.72)) if there else ground()
+        return picture, [person(x)] if there else []
+
+    assert max(told(scene)) == 0.0
+
+
+def test_a_bag_that_is_taken_again_is_over_soon():
+    values = told(lambda t: (put(ground(), BAG) if COMES <= t < 14 else ground(), ()))
+    assert values[13] > 3.0
+    assert values[-1] == 0.0
+
+
+def test_a_zone_that_does_not_ask_is_told_nothing():
+    assert told(bag(lambda _: ()), zone=Zone("hall", WHOLE)) == []
+
+
+def test_a_thing_outside_the_zone_is_not_told():
+    left_half = Zone("hall", ((0.0, 0.0), (0.4, 0.0), (0.4, 1.0), (0.0, 1.0)), things=True)
+    assert max(told(bag(lambda _: ()), zone=left_half)) == 0.0
+
+
+def test_a_switched_light_makes_the_place_be_learned_anew():
+    """Half of the picture changes at once: nobody has left half a hall behind."""
+
+    def scene(t: float) -> tuple[Picture, Sequence[Track]]:
+        return ground() if t < COMES else ground(2), ()
+
+    assert max(told(scene)) == 0.0
