@@ -1,5 +1,5 @@
 """Lets `python -m agent` stand for the `piazza` command."""
 
-from agent.cli import main
+from agent.cli import command
 
-raise SystemExit(main())
+command()

@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # typing itself would cost more than all the rest of this
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from typing import NoReturn
 
 VERBS = {
     "sense": "watch cameras and sensors and put signed events into the outbox",
@@ -43,6 +44,24 @@ VERBS = {
 }
 
 
+def command() -> NoReturn:
+    """The command as a process: it ends with the code of `main`, whatever threads it leaves behind.
+
+    A thread that hangs in a camera's library would keep the interpreter waiting for ever, or let the
+    library's own clean-up abort with another exit code. What matters was committed before.
+    """
+    try:
+        code = main()
+    except Exception:
+        sys.excepthook(*sys.exc_info())  # as the interpreter would, which we may not reach
+        code = 1
+    if not _others_left():
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; its exit code is 0, 1 (ours to mend) or 2 (the user's)."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
@@ -59,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _others_left() -> bool:
+    """Whether threads besides this one still live; a command that never had any has not even the module."""
+    threading = sys.modules.get("threading")
+    return threading is not None and threading.active_count() > 1
 
 
 def _unread() -> int:

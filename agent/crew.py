@@ -19,6 +19,8 @@ PATIENCE_S = 10.0
 BACK_OFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Waits before the first, second, ... restart; one that ran for a minute begins at the first again."""
 STEADY_S = 60.0
+GUARDED = 'test "$PPID" = "$0" && exec "$@"'
+"""For sh: who was orphaned before the kernel knew whose end to report must not start at all."""
 USERS_FAULT = 2
 """The exit code of a process that no restart will help."""
 
@@ -108,12 +110,11 @@ class Crew:
             self.end(member)
 
     def _start(self, member: Member) -> None:
-        guard = shutil.which("setpriv")  # of util-linux; without it a kill -9 of ours leaves the others running
         output = member.log.open("ab") if member.log else None
         try:
             # A group of its own: Ctrl-C reaches us alone, and we end the others in order.
             member.process = subprocess.Popen(
-                [*([guard, "--pdeathsig", "TERM"] if guard else []), *member.command],
+                [*_guard(), *member.command],
                 env={**os.environ, **member.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -125,3 +126,9 @@ class Crew:
                 output.close()
         member.starts += 1
         member.started_at = self.clock.monotonic()
+
+
+def _guard() -> list[str]:
+    """What makes a process end with ours; without setpriv (util-linux) a kill -9 of ours leaves the others running."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "sh", "-c", GUARDED, str(os.getpid())] if setpriv else []

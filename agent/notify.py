@@ -86,5 +86,9 @@ class Pulse:
             self.notify.alive()
 
     def missing(self) -> tuple[str, ...]:
-        """Parts that have not beaten since the manager was last told: the ones that stand still."""
+        """Parts that have not beaten since the manager was last told: the ones it still waits for."""
         return tuple(sorted(self.parts - self._beaten))
+
+    def still(self, monotonic: float) -> tuple[str, ...]:
+        """Parts that should have beaten by now and have not: they stand still, and the watchdog will say so."""
+        return self.missing() if monotonic - self._told > 2 * self.every_s else ()

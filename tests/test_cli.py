@@ -92,6 +92,25 @@ def test_the_version_is_said_without_what_takes_long_to_load():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+HUNG = """
+import sys, threading
+from agent import cli
+threading.Thread(target=threading.Event().wait).start()
+cli.main = lambda: {ends}
+cli.command()
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "said"), [("print('all told') or 3", 3, "all told"), ("1 / 0", 1, "ZeroDivisionError")]
+)
+def test_a_thread_that_hangs_holds_no_process(ends: str, code: int, said: str):
+    """As a camera's library may leave one behind; what was said before is heard all the same."""
+    process = [sys.executable, "-c", HUNG.format(ends=ends)]
+    done = subprocess.run(process, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True)
+
+
 def test_an_error_is_one_message_and_one_hint(monkeypatch, capsys):
     verb = a_verb_that(raising(UserError("gate.yaml: no such file", hint="give another path")), monkeypatch)
     assert cli.main([verb]) == 2

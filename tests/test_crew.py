@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from agent.clock import SimulatedClock
-from agent.crew import BACK_OFF_S, PATIENCE_S, STEADY_S, Crew, Member
+from agent.crew import BACK_OFF_S, GUARDED, PATIENCE_S, STEADY_S, Crew, Member
 
 FOREVER = ["sleep", "1000"]
 
@@ -88,6 +89,14 @@ def test_the_last_one_ends_first(crew: Crew, tmp_path: Path):
             assert member.state == "running"
     crew.end_all()
     assert told.read_text().split() == ["two", "one"]
+
+
+def test_who_was_orphaned_before_it_began_does_not_begin(tmp_path: Path):
+    """The kernel reports a parent's end only to who had asked before; in between lies a moment."""
+    began = tmp_path / "began"
+    orphan = ["sh", "-c", GUARDED, "1", "touch", str(began)]
+    assert subprocess.run(orphan, check=False).returncode != 0
+    assert not began.exists()
 
 
 def test_ending_twice_is_ending_once(crew: Crew):

@@ -90,6 +90,18 @@ def test_the_pulse_waits_for_every_part(manager):
     assert heard(manager) == ["WATCHDOG=1"]
 
 
+def test_a_part_is_said_to_stand_still_before_the_manager_loses_patience(manager):
+    """With a limit of 20 s the manager is told every 5 s; a part may miss that once."""
+    pulse = Pulse.of(Notify(manager.getsockname(), 20.0), ["gate", "outbox"])
+    assert pulse.still(99.0) == ("gate", "outbox")
+    pulse.beat("gate", 100.0)
+    pulse.beat("outbox", 100.0)
+    pulse.beat("outbox", 109.0)
+    assert (pulse.still(109.0), pulse.still(111.0)) == ((), ("gate",))
+    pulse.beat("gate", 112.0)
+    assert pulse.still(112.0) == ()
+
+
 def test_a_part_that_stands_still_ends_the_pulse(manager):
     pulse = Pulse.of(Notify(manager.getsockname(), 20.0), ["gate", "outbox"])
     pulse.beat("gate", 0.0)

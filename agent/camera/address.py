@@ -1,6 +1,6 @@
 """What the `source` of a video camera means: a file, a V4L2 device or an RTSP address.
 
-Pure text work: nothing is opened and no name is looked up here. A password in an address is never
+Nothing is opened and no name is looked up here. A password in an address is never
 shown again.
 """
 
@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 
 from agent.camera.settings import VideoSettings
 from agent.errors import CameraError
@@ -57,7 +58,7 @@ def source(text: str) -> Source:
                 hint="give rtsp://host/path, a device such as /dev/video0, or a video file",
             )
         return Source(Kind.RTSP, text)
-    return Source(Kind.DEVICE if text.startswith("/dev/") else Kind.FILE, text)
+    return Source(Kind.DEVICE if text.startswith("/dev/") and not Path(text).is_file() else Kind.FILE, text)
 
 
 def source_settings(text: str) -> VideoSettings:

@@ -27,7 +27,7 @@ from agent.ota.report import outcomes
 from agent.pipeline import Decider, Vitals
 from agent.sensors.settings import HostSettings
 from agent.uplink.door import Vocabulary
-from agent.vision import DETECTORS, Detector, manifest
+from agent.vision import DETECTORS, NO_MODEL, Detector
 from agent.vision.backdrop import Backdrop
 from agent.vision.eye import Eye
 from agent.vision.settings import VisionSettings
@@ -98,11 +98,9 @@ def _driver(where: str) -> Any:
     return getattr(importlib.import_module(module), kind)
 
 
-def model_digest(settings: VisionSettings) -> str:
-    """SHA-256 of the model that the configuration names, zeros where none is used."""
-    if settings.detector != "tflite":
-        return "0" * 64
-    return manifest.load(manifest.folder()).model(settings.model).sha256
+def model_digest(sight: Detector | None) -> str:
+    """SHA-256 of the model that looks at the pictures, zeros where none does."""
+    return sight.digest if sight else NO_MODEL
 
 
 def contract_digest() -> str:

@@ -69,6 +69,8 @@ class Node:
             self.pulse.notify.stopping()
             self._save_learned()
             self.spool.close(self.state(), failed=failed)
+            if self.lamp:
+                self.lamp.close()
 
     def stop(self) -> None:
         """End soon; may be called from a signal handler."""
@@ -116,7 +118,8 @@ class Node:
         if self.pulse.parts == {OUTBOX}:
             self._say_ready()
         if self.lamp:
-            self.lamp.feed(Sight.WATCHING if self._ready else Sight.FAULT, at)
+            watching = self._ready and not self.pulse.still(monotonic)
+            self.lamp.feed(Sight.WATCHING if watching else Sight.FAULT, at)
         if self._resync.due(monotonic):
             self._follow_clock()
         if self._save.due(monotonic):

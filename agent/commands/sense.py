@@ -69,13 +69,13 @@ def run(options: argparse.Namespace) -> int:
 def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool]) -> Node:
     """Everything opened, the birth said, what an earlier run left open closed."""
     clock, boot = SystemClock(), BOOT_ID.read_text(encoding="ascii")[:8]
-    digests = Digests(cfg[: assembly.SHORT], assembly.model_digest(config.vision)[: assembly.SHORT])
+    sight = assembly.detector(config.vision, timer=clock.monotonic) if config.cameras else None
+    digests = Digests(cfg[: assembly.SHORT], assembly.model_digest(sight)[: assembly.SHORT])
     folder = Path(config.state_dir)
     folder.mkdir(parents=True, exist_ok=True)
     stack.callback(Life(folder).close)
     spool = _spool(config, clock, boot=boot, digests=digests)
     decider = assembly.decider(config, boot=f"{boot} {clock.monotonic()}")
-    sight = assembly.detector(config.vision, timer=clock.monotonic) if config.cameras else None
     cameras = {section.id: assembly.camera(section, clock=clock) for section in config.cameras}
     for camera in cameras.values():
         stack.callback(camera.close)

@@ -102,7 +102,7 @@ class Board:
             return [Line(at, news.node, f"NOT BELIEVED ({news.why}): {news.topic}", news.mark, urgent=True, news=news)]
         lines = list(self._heard(news.envelope, at, retained=news.retained))
         if self._is_shown(news, news.envelope):
-            lines.append(_line(news, news.envelope))
+            lines.append(_line(news, news.envelope, at))
         return lines
 
     def advance(self, at: float) -> list[Line]:
@@ -152,12 +152,13 @@ class Board:
         return envelope.klass not in _QUIET or news.mark is Mark.GAP
 
 
-def _line(news: News, envelope: Envelope) -> Line:
+def _line(news: News, envelope: Envelope, at: float) -> Line:
+    """A message as a line; one that a node signed beforehand, for when it is lost, carries when that was noticed."""
     faults = "; ".join(_fault(finding) for finding in news.findings if finding.word in _FAULTS)
     said = describe(envelope)
     lost = isinstance(envelope.data, StateData) and envelope.data.status == "lost"
     return Line(
-        envelope.at,
+        at if lost else envelope.at,
         news.node,
         f"{said} [{faults}]" if faults else said,
         news.mark,

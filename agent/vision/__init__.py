@@ -11,15 +11,19 @@ class Detector(Protocol):
     """Finds things in one frame.
 
     `invoke_s` is how long the last call kept the processor busy with the model itself; `accelerated`
-    is whether the runtime's fast path (XNNPACK) is on, None where there is no such thing.
+    is whether the runtime's fast path (XNNPACK) is on, None where there is no such thing; `digest` is the
+    SHA-256 of the model, zeros where there is none.
     """
 
     invoke_s: float
     accelerated: bool | None
+    digest: str
 
     def detect(self, frame: Frame) -> Detections: ...
 
 
+NO_MODEL = "0" * 64
+"""The digest of a detector that needs no model."""
 DETECTORS = {
     "tflite": "agent.vision.detector:TfliteDetector",
     "chroma": "agent.vision.chroma:ChromaDetector",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.pixels import ACTOR_COLOURS, Box, Detection, Detections, Frame
+from agent.vision import NO_MODEL
 from agent.vision.raster import Blob, Picture, blobs, look_up
 from agent.vision.settings import VisionSettings
 
@@ -35,6 +36,7 @@ class ChromaDetector:
     def __init__(self, *, labels: tuple[str, ...], timer: Callable[[], float]) -> None:
         self.invoke_s = 0.0
         self.accelerated: bool | None = None
+        self.digest = NO_MODEL
         self._wanted = tuple(number for number, label in enumerate(LABELS) if label in labels)
         self._table = _nearest_labels()
         self._timer = timer

@@ -41,6 +41,7 @@ class TfliteDetector:
     ) -> None:
         self.invoke_s = 0.0
         self.accelerated: bool | None = interpreter.accelerated
+        self.digest = model.sha256
         self._interpreter = interpreter
         self._classes = tuple(classes)
         self._floor = score_floor

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +37,20 @@ def test_another_kind_of_address_is_refused_with_a_hint(text: str):
     with pytest.raises(CameraError) as caught:
         source(text)
     assert "rtsp://host/path" in caught.value.hint
+
+
+def test_a_video_file_in_memory_is_a_file_although_it_lies_with_the_devices(tmp_path_factory: pytest.TempPathFactory):
+    """Clips are often put into /dev/shm; a device that is not plugged in must still be asked for as one."""
+    shared = Path("/dev/shm")
+    if not os.access(shared, os.W_OK):
+        pytest.skip("no writable /dev/shm here")
+    clip = shared / f"{tmp_path_factory.getbasetemp().name}-{os.getpid()}.avi"
+    assert source(str(clip)).kind is Kind.DEVICE
+    clip.touch()
+    try:
+        assert source(str(clip)).kind is Kind.FILE
+    finally:
+        clip.unlink()
 
 
 def test_a_password_is_never_shown():

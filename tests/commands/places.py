@@ -88,10 +88,10 @@ class Place:
 
 
 def children(pid: int) -> dict[str, int]:
-    """Verb -> process id of what a process has started."""
+    """Verb -> process id of what a process has started; one that is not yet its own bears its parent's verb."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     found = {verb_of(int(child)): int(child) for child in listed}
-    return {verb: child for verb, child in found.items() if verb}
+    return {verb: child for verb, child in found.items() if verb not in ("", verb_of(pid))}
 
 
 def verb_of(pid: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from agent.errors import CameraError, CameraStalled
 from agent.notify import Notify, Pulse
 from agent.pipeline import Decider, LiveMerge, Stream, Vitals
 from agent.records import Observation, Phase
+from agent.sensors.lamp import PATTERNS, Lamp, Sight
 from agent.uplink.door import Vocabulary
 from agent.uplink.envelope import Sealer
 from agent.uplink.inbox import Inbox
@@ -36,6 +37,7 @@ WORDS = Vocabulary(rules=frozenset({RULE, "somebody"}), sources=frozenset({"yard
 RULES = "[{kind: presence, id: somebody, quantity: gate/person/count}]"
 FAILURE = CameraError("no pictures", hint="look at the cable")
 FAILURE.camera = "yard"
+LAMP_S = 10.0
 
 
 @dataclass
@@ -67,9 +69,34 @@ def seconds(count: int, *, since: float) -> Stream:
         yield Observation(CLOCK, "tick", 1.0, since + number)
 
 
-def run(folder: Path, *streams: Stream, words: list[str] | None = None, numbers: Path | None = None) -> None:
-    """One life of sense in a folder: everything real but the cameras and the service manager."""
-    clock = SystemClock()
+@dataclass
+class Shining:
+    """A light that remembers what it showed: how long it was lit in each turn."""
+
+    shown: list[float | str] = field(default_factory=list)
+
+    def show(self, *, on_s: float, off_s: float, times: int) -> None:
+        assert times > 0
+        assert off_s >= 0.0
+        self.shown.append(on_s)
+
+    def dark(self) -> None:
+        self.shown.append("dark")
+
+    def close(self) -> None:
+        self.shown.append("closed")
+
+
+def run(
+    folder: Path,
+    *streams: Stream,
+    words: list[str] | None = None,
+    numbers: Path | None = None,
+    light: Shining | None = None,
+    clock: SystemClock | None = None,
+) -> None:
+    """One life of sense in a folder: everything real but the cameras, the light and the service manager."""
+    clock = clock or SystemClock()
     settings = UplinkSettings(BrokerSettings("localhost"))
     sealer = Sealer(NODE, signer("node"), WORDS, clock=clock, boot="0000beef")
     spool = Spool(Outbox(folder / "outbox.sqlite", settings.outbox), sealer, Inbox(folder / "inbox"), ring(), settings)
@@ -83,7 +110,7 @@ def run(folder: Path, *streams: Stream, words: list[str] | None = None, numbers:
         clock=clock, spool=spool, decider=decider, lost=_left_open(spool, decider, clock.now(), boot="0000beef"),
         pulse=Pulse.of(Told([] if words is None else words).notify(), ["yard", OUTBOX]),
         merge=LiveMerge(streams, []), learned=folder / "learned.json", state=state,
-        numbers=Numbers(numbers) if numbers else None,
+        numbers=Numbers(numbers) if numbers else None, lamp=Lamp(light, dark_after_s=LAMP_S) if light else None,
     )  # fmt: skip
     node.run()
 
@@ -182,3 +209,38 @@ def test_the_latest_numbers_lie_in_a_file_for_who_stands_at_the_machine(tmp_path
     run(tmp_path, mixed, numbers=tmp_path / "numbers.json")
     written = msgspec.json.decode((tmp_path / "numbers.json").read_bytes())
     assert written["sources"] == {"yard": {"gate/person/count": 3.0}}
+
+
+class Hasty(SystemClock):
+    """The real clock, but every look at its steady seconds takes one of them."""
+
+    steady = 0.0
+
+    def monotonic(self) -> float:
+        self.steady += 1.0
+        return self.steady
+
+
+def test_the_lamp_is_lit_while_the_camera_sees_and_dark_at_the_end(tmp_path: Path):
+    light, since = Shining(), SystemClock().now()
+    run(
+        tmp_path,
+        itertools.chain(seconds(1, since=since), pictures(1, since=since), seconds(2, since=since)),
+        light=light,
+    )
+    assert light.shown == [PATTERNS[Sight.FAULT].on_s, LAMP_S, "dark", "closed"]
+
+
+def test_the_lamp_says_so_when_a_camera_stands_still(tmp_path: Path):
+    light, since = Shining(), SystemClock().now()
+    stream = itertools.chain(pictures(1, since=since), seconds(60, since=since))
+    run(tmp_path, stream, light=light, clock=Hasty())
+    assert light.shown[0] == LAMP_S
+    assert light.shown[-3:] == [PATTERNS[Sight.FAULT].on_s, "dark", "closed"]
+
+
+def test_the_lamp_is_dark_when_a_camera_fails_too(tmp_path: Path):
+    light = Shining()
+    with pytest.raises(CameraError):
+        run(tmp_path, pictures(0, since=0.0, failure=FAILURE), light=light)
+    assert light.shown == ["dark", "closed"]

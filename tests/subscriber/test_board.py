@@ -91,6 +91,18 @@ def test_a_lost_node_is_urgent_and_one_that_went_down_is_not():
     ]
 
 
+def test_a_lost_node_is_told_with_the_time_at_which_that_came():
+    """The node signed these words beforehand: their own time says when it was well, not when it was lost."""
+    chain = Chain()
+    reader, board = Reader(chain.ring), Board()
+    noticed = {}
+    for status in ("up", "lost", "down"):
+        envelope = message(chain, Class.STATE, state(status), kind="node")
+        (line,) = board.take(reader.read(envelope), at=9e9)
+        noticed[status] = line.at == 9e9
+    assert noticed == {"up": False, "lost": True, "down": False}
+
+
 def test_a_node_on_the_brokers_word_alone_says_so():
     up = message(Chain(), Class.STATE, StateData(**{**_fields(state("up")), "delete_on": "puback"}), kind="node")
     assert "deletes on the broker's word" in told([up])[0].text

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agent.pixels import Detections, Frame
+from agent.vision import NO_MODEL
 from agent.vision.eye import Eye
 from agent.vision.settings import View, VisionSettings
 
@@ -18,6 +19,7 @@ class Blind:
 
     accelerated: bool | None
     invoke_s: float = 0.05
+    digest: str = NO_MODEL
 
     def detect(self, frame):
         return Detections(frame.camera, frame.at, ())

@@ -9,6 +9,7 @@ from itertools import pairwise
 from agent.camera.world import Actor, Wait
 from agent.pixels import Detections, Frame
 from agent.records import Observation
+from agent.vision import NO_MODEL
 from agent.vision.chroma import ChromaDetector
 from agent.vision.eye import Eye
 from agent.vision.settings import View, VisionSettings, Zone
@@ -27,6 +28,7 @@ class Counted:
     asked: list[float] = field(default_factory=list)
     invoke_s: float = 0.0
     accelerated: bool | None = None
+    digest: str = NO_MODEL
 
     def detect(self, frame: Frame) -> Detections:
         self.asked.append(frame.at)
