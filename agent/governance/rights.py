@@ -21,6 +21,8 @@ COMMISSIONING_S = 1800
 """A technician's rights at a node end after half an hour."""
 
 ALL = "+"
+EVERY_NODE = "all"
+"""Stands for a node's id in what is published for every node of a comune: its updates."""
 SAYS = (Class.STATE, Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.HEAD, Class.RES)
 HEARS = (Class.RCPT, Class.CMD, Class.ACK, Class.CFG, Class.OTA)
 
@@ -28,7 +30,7 @@ READS: dict[str, tuple[Class, ...]] = {
     "store": SAYS,
     "operator": (*SAYS, Class.RCPT, Class.ACK),
     "police": (Class.EVT, Class.STATE, Class.HEAD),
-    "maintainer": (Class.STATE, Class.HEAD, Class.HEALTH, Class.RES),
+    "maintainer": (Class.STATE, Class.HEAD, Class.HEALTH, Class.RES, Class.OTA),
     "auditor": (Class.AUDIT, Class.STATE, Class.HEAD, Class.RCPT),
     "statistics": (Class.STAT, Class.ACK, Class.STATE, Class.HEAD),
     "publisher": (Class.STAT, Class.STATE, Class.HEAD),
@@ -119,6 +121,7 @@ def _of_node(name: NodeName) -> Iterator[Right]:
     own = (str(name), name.union, name.comune, name.node)
     yield from (Right(own[0], Verb.WRITE, *own[1:], klass) for klass in SAYS)
     yield from (Right(own[0], Verb.READ, *own[1:], klass) for klass in HEARS)
+    yield Right(own[0], Verb.READ, name.union, name.comune, EVERY_NODE, Class.OTA)
 
 
 def _of_party(union: Union, party: Party) -> Iterator[Right]:
