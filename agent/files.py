@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 
@@ -25,3 +28,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def if_there_is_room(fresh: Path) -> Iterator[None]:
+    """A block that writes `fresh` and moves it into place; on a full disk all of it is left undone.
+
+    For what can be had again: the caller looks for itself whether it succeeded. Other errors rise.
+    """
+    try:
+        yield
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        if error.errno not in (ENOSPC, EDQUOT):
+            raise

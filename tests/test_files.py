@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import stat
+from errno import EIO, ENOSPC
 from pathlib import Path
 
 import pytest
 
-from agent.files import write_atomic
+from agent.files import if_there_is_room, write_atomic
 
 
 def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path):
@@ -46,3 +47,16 @@ def test_what_a_power_cut_left_of_an_earlier_write_is_written_over(tmp_path: Pat
     (tmp_path / ".learned.json.new").write_bytes(b"half of something that was longer")
     write_atomic(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_what_can_be_had_again_is_left_undone_on_a_full_disk(tmp_path: Path):
+    fresh = tmp_path / "fresh"
+    with if_there_is_room(fresh):
+        fresh.write_bytes(b"half of it")
+        raise OSError(ENOSPC, "no space")
+    assert not fresh.exists()
+
+
+def test_another_failure_of_the_disk_is_not_hidden(tmp_path: Path):
+    with pytest.raises(OSError, match="worn out"), if_there_is_room(tmp_path / "fresh"):
+        raise OSError(EIO, "worn out")

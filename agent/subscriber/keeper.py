@@ -7,14 +7,15 @@ the broker after that, so a store that dies at any moment has promised nothing t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.clock import Clock
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing
-from agent.contract.topics import CHAINED, Class, pattern
+from agent.contract.topics import CHAINED, EXPIRES_S, Class, pattern
 from agent.errors import BrokerRefused, Refused
+from agent.subscriber.gaps import Answers, is_command
 from agent.subscriber.holding import EventStore, Item
 from agent.subscriber.receipts import Receipts
 from agent.transport import Connected, Disconnected, Message, Transport
@@ -51,6 +52,7 @@ class Keeper:
         union: str,
         clock: Clock,
         group: str = "",
+        answers: Answers | None = None,
     ) -> None:
         """`group`: stores that name the same one get each message once among them (MQTT 5 section 4.8.2)."""
         self._transport = transport
@@ -60,6 +62,7 @@ class Keeper:
         self._union = union
         self._share = f"$share/{group}/" if group else ""
         self._clock = clock
+        self._answers = answers
         self._stood = False
         self.tally = Tally()
 
@@ -78,6 +81,8 @@ class Keeper:
             self._transport.subscribe(self._share + pattern(self._union, klass=klass))
         for klass in STATED:
             self._transport.subscribe(pattern(self._union, klass=klass))
+        if self._answers:
+            self._transport.subscribe(self._answers.pattern)
         self._transport.open()
 
     def run_once(self, timeout_s: float = POLL_S) -> None:
@@ -85,6 +90,8 @@ class Keeper:
         batch: list[Item] = []
         for happening in self._transport.poll(timeout_s):
             match happening:
+                case Message() if self._answers and is_command(happening.topic):
+                    self._say(self._answers.answer(happening))
                 case Message():
                     batch += self._opened(happening)
                 case Connected():
@@ -96,6 +103,11 @@ class Keeper:
                     log.warning("no broker", extra={"why": happening.why})
         if batch:
             self._commit(batch)
+
+    def _say(self, answers: Iterable[tuple[str, bytes]]) -> None:
+        with self._transport.together():
+            for topic, payload in answers:
+                self._transport.publish(topic, payload, expires_s=EXPIRES_S[Class.RES])
 
     def _opened(self, message: Message) -> list[Item]:
         try:
@@ -112,11 +124,14 @@ class Keeper:
         self.tally.equivocations += taken.equivocations
         if taken.equivocations:
             log.error("two contents under one number: a key is in two hands", extra={"nodes": taken.nodes})
-        self._say_received(taken.nodes)
+        self._say_received(taken.nodes, batch)
 
-    def _say_received(self, nodes: Iterable[str]) -> None:
+    def _say_received(self, nodes: Iterable[str], batch: Sequence[Item] = ()) -> None:
         """Also for repetitions: a node that repeats has not had its receipt."""
+        lately: dict[str, set[int]] = {}
+        for item in batch:
+            lately.setdefault(item.node, set()).add(item.envelope.seq)
         with self._transport.together():
             for node in nodes:
-                topic, token = self._receipts.receipt(node, self._store.held(node))
+                topic, token = self._receipts.receipt(node, self._store.held(node), lately=lately.get(node, ()))
                 self.tally.receipts += self._transport.publish(topic, token, retain=True) != 0

@@ -5,6 +5,8 @@ The invariant: a receipt is made of a what a `Store` holds, so of nothing that i
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from agent.clock import Clock
 from agent.contract.jws import Signer
 from agent.contract.speaker import Speaker
@@ -13,7 +15,7 @@ from agent.contract.types import ReceiptData
 from agent.subscriber.holding import Held
 
 RANGES = 32
-"""What a receipt has room for; what lies beyond them is named when gaps before it have closed."""
+"""What a receipt has room for."""
 
 
 class Receipts:
@@ -23,13 +25,20 @@ class Receipts:
         self._kind = name.node
         self._speaker = Speaker(name, signer, clock=clock)
 
-    def receipt(self, node: str, held: Held) -> tuple[str, bytes]:
-        """Topic and token of the receipt for a node."""
-        word = self._speaker.say(Class.RCPT, self._kind, _data(node, held))
+    def receipt(self, node: str, held: Held, *, lately: Collection[int] = ()) -> tuple[str, bytes]:
+        """Topic and token of the receipt for a node, which waits for word of the numbers that came `lately`."""
+        word = self._speaker.say(Class.RCPT, self._kind, _data(node, held, lately))
         return str(word.topic), word.token
 
 
-def _data(node: str, held: Held) -> ReceiptData:
+def _data(node: str, held: Held, lately: Collection[int]) -> ReceiptData:
+    """Where there are more ranges than room, those that came lately are named before the lowest.
+
+    Otherwise a node whose overflowed spool has left many gaps would never hear of what it sends beyond
+    them, nor get to the records that explain them.
+    """
     ranges = list(held.span)
     cum = ranges.pop(0)[1] if ranges and ranges[0][0] == 1 else 0
-    return ReceiptData(node=node, key=held.kid, cum=cum, ranges=tuple(ranges[:RANGES]))
+    asked = [pair for pair in ranges if any(pair[0] <= number <= pair[1] for number in lately)]
+    others = [pair for pair in ranges if pair not in asked] if len(asked) < RANGES else []
+    return ReceiptData(node=node, key=held.kid, cum=cum, ranges=tuple(sorted([*asked, *others][:RANGES])))

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.files import if_there_is_room
+
 DELIVERED = "delivered"
 """Pseudo-topic of link's own report in `delete_on: puback`; its payload is an unsigned `ReceiptData` as JSON."""
 
@@ -44,12 +46,12 @@ class Inbox:
         self._next = max((int(path.name[:16]) for path in self._waiting() if path.name[:16].isdigit()), default=0) + 1
 
     def put(self, letter: Letter) -> bool:
-        """Add a letter after the others; False when there is no room or it is too big."""
+        """Add a letter after the others; False when there is no room, here or on the disk, or it is too big."""
         room = sum(1 for _ in self._waiting()) < self._max_letters
         return room and self._write(letter, f"{self._next:016d}")
 
     def put_latest(self, letter: Letter) -> bool:
-        """Put a letter in place of an older one of the same topic, as for a receipt; False when too big."""
+        """Put a letter in place of an older one of the same topic, as for a receipt; False when too big or the disk is full."""
         return self._write(letter, f"latest-{hashlib.sha256(letter.topic.encode()).hexdigest()[:16]}")
 
     def take(self) -> list[Letter]:
@@ -78,11 +80,14 @@ class Inbox:
             return False
         fresh = self.folder / f"new-{name}"
         mark = _RETAINED if letter.retained else _LIVE
-        fresh.write_bytes(mark + b" " + letter.topic.encode() + b"\n" + letter.payload)
-        fresh.chmod(_MODE)
-        fresh.replace(self.folder / name)
-        self._next += 1
-        return True
+        written = False
+        with if_there_is_room(fresh):
+            fresh.write_bytes(mark + b" " + letter.topic.encode() + b"\n" + letter.payload)
+            fresh.chmod(_MODE)
+            fresh.replace(self.folder / name)
+            self._next += 1
+            written = True
+        return written
 
 
 def _read(path: Path) -> Letter | None:

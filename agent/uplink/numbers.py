@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.contract.topics import Class
+from agent.files import if_there_is_room
 
 FILE = ".link.json"
 """Its name in the inbox, the one folder that link may write to."""
@@ -28,11 +29,12 @@ AT = "at"
 
 
 def write(folder: Path, numbers: Mapping[str, float], *, at: float) -> None:
-    """Put the numbers in place, whole or not at all; `at` is when they were true."""
+    """Put the numbers in place, whole or not at all, as on a full disk; `at` is when they were true."""
     fresh = folder / f"{FILE}.new"
-    fresh.write_text(json.dumps({AT: round(at, 1), **numbers}), encoding="ascii")
-    fresh.chmod(0o640)
-    fresh.replace(folder / FILE)
+    with if_there_is_room(fresh):
+        fresh.write_text(json.dumps({AT: round(at, 1), **numbers}), encoding="ascii")
+        fresh.chmod(0o640)
+        fresh.replace(folder / FILE)
 
 
 def vitals(folder: Path, *, at: float) -> tuple[tuple[str, float], ...]:

@@ -93,6 +93,18 @@ def test_a_receipt_has_room_for_so_many_ranges_and_no_more(bench: Bench):
     assert (receipt.cum, len(receipt.ranges)) == (0, RANGES)
 
 
+def test_what_came_last_is_named_however_many_gaps_lie_before_it(bench: Bench):
+    """Else a node whose spool has overflowed would send the same numbers for ever."""
+    scattered = several(bench.chain, 200)[1::2]
+    for begin in range(0, 100, 20):
+        bench.publish(*scattered[begin : begin + 20])
+        bench.keeper.run_once(0.0)
+    receipt = bench.receipts()[-1]
+    assert isinstance(receipt, ReceiptData)
+    assert receipt.ranges[-20:] == tuple((number, number) for number in range(162, 201, 2))
+    assert len(receipt.ranges) == RANGES
+
+
 def test_a_repetition_is_answered_again(bench: Bench):
     batch = several(bench.chain, 2)
     bench.publish(*batch)
