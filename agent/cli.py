@@ -27,6 +27,7 @@ VERBS = {
     "audit": "say what of a file or a store was dropped, altered, forged or truncated, and who signed for it",
     "witness": "seal what a store holds, and co-sign it as another party",
     "erase": "let go of what a store has kept long enough, and keep its chains checkable",
+    "command": "ask a node or a store for something, signed, and wait for the answer",
     "replay": "run a world on the simulated clock and print its events",
     "models": "check the models that a node runs",
     "keys": "make keys and certificates for a bench",

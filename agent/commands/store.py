@@ -20,6 +20,7 @@ from agent.errors import UserError
 from agent.notify import Notify, Pulse
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
+from agent.subscriber.gaps import Answers
 from agent.subscriber.holding import EventStore
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.receipts import Receipts
@@ -60,7 +61,11 @@ def run(options: argparse.Namespace) -> int:
         session_s=0 if options.share else SESSION_S,
     )
     receipts = Receipts(name, signer, clock=clock)
-    keeper = Keeper(transport, party.ring(options), store, receipts, union=name.union, clock=clock, group=options.share)
+    ring = party.ring(options)
+    answers = Answers(name, signer, ring, store.tokens, clock=clock)
+    keeper = Keeper(
+        transport, ring, store, receipts, union=name.union, clock=clock, group=options.share, answers=answers
+    )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

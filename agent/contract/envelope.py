@@ -20,11 +20,14 @@ from msgspec import UNSET
 
 from agent.contract.jws import Key, KeyRing
 from agent.contract.times import check_date, seconds
-from agent.contract.topics import CHAINED, MAKERS, Class, NodeName, Topic
-from agent.contract.types import KINDS, AckData, CommandData, Data, Payload, ReceiptData
+from agent.contract.topics import CHAINED, ITSELF, MAKERS, Class, NodeName, Topic
+from agent.contract.types import KINDS, AckData, CommandData, Data, Payload, ReceiptData, ResultData
 from agent.errors import Refused
 
 SOURCE = "//piazza/"
+ABOUT = (ReceiptData, CommandData, AckData, ResultData)
+"""What one party says of another; all else is about who signed it."""
+
 _PAYLOAD = msgspec.json.Decoder(Payload)
 _DATA = {klass: msgspec.json.Decoder(kind) for klass, kind in KINDS.items()}
 _ENCODER = msgspec.json.Encoder()
@@ -80,7 +83,9 @@ def open_envelope(token: str | bytes, ring: KeyRing, *, topic: str | None = None
     maker = _maker(payload, unsealed.key)
     if unsealed.key.role not in MAKERS[klass]:
         raise Refused("role", f"a key of role '{unsealed.key.role}' may not sign '{klass}'")
-    about = _named(data.node) if isinstance(data, ReceiptData | CommandData | AckData) else maker
+    about = _named(data.node) if isinstance(data, ABOUT) and data.node else maker
+    if isinstance(data, ResultData) and kind != (ITSELF if about == maker else maker.node):
+        raise Refused("role", "a result comes under the name of who gives it")
     belongs = Topic(about, klass, kind)
     if topic is not None and topic != str(belongs):
         raise Refused("topic", f"it belongs under '{belongs}'")

@@ -16,10 +16,10 @@ from agent.contract.envelope import source, spell, type_name
 from agent.contract.jws import Signer
 from agent.contract.times import instant
 from agent.contract.topics import EXPIRES_S, Class, NodeName, Topic
-from agent.contract.types import AckData, CommandData, Payload, ReceiptData
+from agent.contract.types import AckData, CommandData, Payload, ReceiptData, ResultData
 from agent.records import ClockQuality
 
-Said = ReceiptData | CommandData | AckData
+Said = ReceiptData | CommandData | AckData | ResultData
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ EXPIRES_S: dict[Class, int] = {
 """MQTT 5 message expiry; a class that is not listed never expires."""
 
 MAKERS: dict[Class, frozenset[str]] = {
-    **dict.fromkeys((*CHAINED, Class.STATE, Class.HEAD, Class.RES), frozenset({"node"})),
+    **dict.fromkeys((*CHAINED, Class.STATE, Class.HEAD), frozenset({"node"})),
+    Class.RES: frozenset({"node", "store"}),
     Class.RCPT: frozenset({"store"}),
     Class.CMD: frozenset({"maintainer", "operator"}),
     Class.ACK: frozenset({"operator", "police"}),

@@ -27,7 +27,7 @@ SAYS = (Class.STATE, Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.HEA
 HEARS = (Class.RCPT, Class.CMD, Class.ACK, Class.CFG, Class.OTA)
 
 READS: dict[str, tuple[Class, ...]] = {
-    "store": SAYS,
+    "store": (*SAYS, Class.CMD),
     "operator": (*SAYS, Class.RCPT, Class.ACK),
     "police": (Class.EVT, Class.STATE, Class.HEAD),
     "maintainer": (Class.STATE, Class.HEAD, Class.HEALTH, Class.RES, Class.OTA),
@@ -41,7 +41,7 @@ READS: dict[str, tuple[Class, ...]] = {
 """`state` and `head` go with every class of the chain, so that nobody reads silence as calm."""
 
 WRITES: dict[str, tuple[Class, ...]] = {
-    "store": (Class.RCPT,),
+    "store": (Class.RCPT, Class.RES),
     "operator": (Class.CMD, Class.ACK),
     "police": (Class.ACK,),
     "maintainer": (Class.CFG, Class.OTA, Class.CMD),

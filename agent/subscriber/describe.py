@@ -85,7 +85,9 @@ def _command(data: CommandData, envelope: Envelope) -> str:
 
 @_say.register
 def _result(data: ResultData, _envelope: Envelope) -> str:
-    return f"command {data.command}: {data.outcome} {data.why}".rstrip()
+    lost = ", ".join(f"{first}-{last}" for first, last in data.ranges)
+    said = f"command {data.command}: {data.outcome} {data.why}".rstrip()
+    return f"{said}, nobody can give {lost} any more" if lost else said
 
 
 @_say.register

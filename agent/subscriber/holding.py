@@ -13,7 +13,7 @@ from typing import Protocol
 from agent.contract.chain import Range, Span
 from agent.contract.envelope import Envelope
 from agent.contract.jws import GENESIS
-from agent.contract.types import AuditData
+from agent.contract.types import MAX_SEQ, AuditData
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class EventStore(Protocol):
     def count(self) -> int:
         """Envelopes kept."""
 
-    def tokens(self, node: str) -> Iterable[tuple[int, str]]:
-        """Number and token of a node's present chain, in order."""
+    def tokens(self, node: str, first: int = 1, last: int = MAX_SEQ) -> Iterable[tuple[int, str]]:
+        """Number and token of a node's present chain, in order; an erased one is empty."""
 
     def close(self) -> None: ...
 

@@ -14,6 +14,7 @@ import psycopg
 from psycopg.types.multirange import Multirange
 
 from agent.contract.chain import Range
+from agent.contract.types import MAX_SEQ
 from agent.errors import StoreError
 from agent.subscriber.holding import Chains, Held, Item, Taken
 
@@ -95,9 +96,10 @@ class PostgresStore:
         row = self._db.execute("SELECT count(*) FROM envelope").fetchone()
         return int(row[0]) if row else 0
 
-    def tokens(self, node: str) -> Iterable[tuple[int, str]]:
-        sql = "SELECT seq, token FROM envelope WHERE node = %s AND chain = %s ORDER BY seq"
-        return ((int(seq), str(token)) for seq, token in self._db.execute(sql, (node, self.held(node).chain)))
+    def tokens(self, node: str, first: int = 1, last: int = MAX_SEQ) -> Iterable[tuple[int, str]]:
+        sql = "SELECT seq, token FROM envelope WHERE node = %s AND chain = %s AND seq BETWEEN %s AND %s ORDER BY seq"
+        rows = self._db.execute(sql, (node, self.held(node).chain, first, last))
+        return ((int(seq), str(token)) for seq, token in rows)
 
     def close(self) -> None:
         self._db.close()

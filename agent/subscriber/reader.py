@@ -13,6 +13,7 @@ from agent.contract.chain import BAD, ChainCheck, Finding, Word
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.sentences import sentence
+from agent.contract.topics import PREFIX, Class
 from agent.contract.types import EventData
 from agent.errors import Refused
 from agent.transport import Message
@@ -88,7 +89,7 @@ class Reader:
     def read(self, message: Message) -> News:
         """What may be believed of a message."""
         try:
-            envelope = open_envelope(message.payload, self.ring, topic=message.topic)
+            envelope = opened(message, self.ring)
         except Refused as refused:
             return News(message.topic, Mark.UNVERIFIED, why=refused.why, retained=message.retained)
         found = self._judge(envelope)
@@ -109,6 +110,15 @@ class Reader:
         if self.partial:
             found = tuple(finding for finding in found if finding.word not in _ONLY_IN_FULL_VIEW)
         return found
+
+
+def opened(message: Message, ring: KeyRing) -> Envelope:
+    """The envelope of a message; under `res` also one that a store gives again, of the same node's chain."""
+    envelope = open_envelope(message.payload, ring)
+    given_again = f"{'/'.join(PREFIX)}/{envelope.topic.name}/{Class.RES}/"
+    if str(envelope.topic) == message.topic or (envelope.seq and message.topic.startswith(given_again)):
+        return envelope
+    raise Refused("topic", f"it belongs under '{envelope.topic}'")
 
 
 _ONLY_IN_FULL_VIEW = frozenset({Word.GAP, Word.BEHIND, Word.LATE})

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from agent.contract.chain import Span
+from agent.contract.types import MAX_SEQ
 from agent.errors import StoreError
 from agent.subscriber.holding import Chains, Held, Item, Taken
 
@@ -85,10 +86,10 @@ class Store:
         """Envelopes kept."""
         return int(self._db.execute("SELECT count(*) FROM envelope").fetchone()[0])
 
-    def tokens(self, node: str) -> Iterable[tuple[int, str]]:
-        """Number and token of a node's present chain, in order."""
-        sql = "SELECT seq, token FROM envelope WHERE node = ? AND chain = ? ORDER BY seq"
-        return self._db.execute(sql, (node, self.held(node).chain))
+    def tokens(self, node: str, first: int = 1, last: int = MAX_SEQ) -> Iterable[tuple[int, str]]:
+        """Number and token of a node's present chain, in order; an erased one is empty."""
+        sql = "SELECT seq, token FROM envelope WHERE node = ? AND chain = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+        return self._db.execute(sql, (node, self.held(node).chain, first, last))
 
     def close(self) -> None:
         self._db.close()

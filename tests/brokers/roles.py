@@ -17,6 +17,7 @@ def rights(node: NodeName, *, store: str, watcher: str) -> dict[str, list[str]]:
 
     return {
         str(node): [f"write {own(klass)}" for klass in SAYS] + [f"read {own(klass)}" for klass in HEARS],
-        store: [f"read {pattern(union, klass=klass)}" for klass in SAYS] + [f"write {pattern(union, klass='rcpt')}"],
+        store: [f"read {pattern(union, klass=klass)}" for klass in (*SAYS, "cmd")]
+        + [f"write {pattern(union, klass=klass)}" for klass in ("rcpt", "res")],
         watcher: [f"read {pattern(union, klass=klass)}" for klass in (*SAYS, *HEARS)],
     }
