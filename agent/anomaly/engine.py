@@ -24,6 +24,7 @@ from agent.anomaly.budget import NewId
 from agent.anomaly.calendar import DAY_S, Local, Wall, utc
 from agent.anomaly.feasts import Almanac, CalendarSettings
 from agent.anomaly.lane import Lane
+from agent.anomaly.series import Series
 from agent.anomaly.settings import AbsenceRule, Rule
 from agent.anomaly.week import Week
 from agent.errors import ConfigError, Refused
@@ -138,7 +139,7 @@ class Engine:
         if state.get("version") != VERSION or not isinstance(learned := state.get("learned"), Mapping):
             raise Refused("bad-state", "not what an engine has learned", hint="remove the file and learn anew")
         for known in learned.values():
-            (Week() if "week" in known else Baseline()).restore(known)
+            _memory(known).restore(known)
         self._learned.update(learned)
 
     def _begin(self, at: float) -> float:
@@ -161,6 +162,13 @@ class Engine:
         shift = self._wall.shift
         told = sorted(events, key=lambda event: event.at)
         return [replace(event, at=event.at + shift) for event in told] if shift else told
+
+
+def _memory(known: Mapping[str, Any]) -> Week | Series | Baseline:
+    """An empty memory of the kind that gave this state."""
+    if "week" in known:
+        return Week()
+    return Series() if "series" in known else Baseline()
 
 
 def _check(rules: Sequence[Rule]) -> None:

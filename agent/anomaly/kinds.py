@@ -8,6 +8,7 @@ from typing import Any
 from agent.anomaly.elapsed import Absence, Stuck
 from agent.anomaly.happening import Button, Crossing, Rate
 from agent.anomaly.level import health, limit, loitering, occupancy, presence, schedule
+from agent.anomaly.series_rule import Strange
 from agent.anomaly.settings import (
     AbsenceRule,
     BaselineRule,
@@ -21,6 +22,7 @@ from agent.anomaly.settings import (
     RateRule,
     Rule,
     ScheduleRule,
+    SeriesRule,
     StuckRule,
     WeekRule,
 )
@@ -36,6 +38,7 @@ RULES: dict[type[Rule], Callable[[Any, str], Judge]] = {
     RateRule: Rate,
     BaselineRule: Unusual,
     WeekRule: Weekly,
+    SeriesRule: Strange,
     CrossingRule: Crossing,
     LoiteringRule: loitering,
     OccupancyRule: occupancy,

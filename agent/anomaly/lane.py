@@ -15,6 +15,7 @@ from agent.anomaly.budget import Budget, NewId
 from agent.anomaly.calendar import Wall
 from agent.anomaly.kinds import RULES
 from agent.anomaly.life import Life
+from agent.anomaly.series_rule import Strange
 from agent.anomaly.settings import Rule
 from agent.anomaly.unusual import Unusual
 from agent.anomaly.verdict import NEVER
@@ -24,7 +25,7 @@ from agent.records import Event
 
 OBSERVED = "camera/observed"
 """What share of the time since it last said so a camera has seen."""
-Learner = Unusual | Weekly
+Learner = Unusual | Weekly | Strange
 
 
 @dataclass(slots=True)
@@ -146,8 +147,9 @@ class Lane:
             budget = Budget(rule, self.source, self.new_id)
             self._budgets[rule.id] = self._agenda.add(budget), budget
         judge = RULES[type(rule)](rule, quantity)
-        if isinstance(judge, Weekly):
+        if isinstance(judge, Weekly | Strange):
             judge.wall = self.wall
+        if isinstance(judge, Weekly):
             self._weekly.append(judge)
         if isinstance(judge, Learner) and (state := self.learned.get(f"{rule.id} {self.source} {quantity}")):
             judge.restore(state)

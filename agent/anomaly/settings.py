@@ -157,6 +157,20 @@ class WeekRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="week"):
             raise ValueError("a mean is no whole number: it needs `model: level`")
 
 
+class SeriesRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="series"):
+    """A sensor that behaves unlike itself: a spike, a shift, a drift, a broken rhythm, more or less noise.
+
+    Readings are taken together over `every_s` into their mean. Silent for the first `warm_up` of these;
+    `strictness` is how much stranger than usual it must be than the built-in limit asks.
+    """
+
+    event: EventKind = "sensor"
+    every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 300.0
+    strictness: Annotated[float, Meta(ge=0.5, le=4.0)] = 1.0
+    warm_up: Annotated[int, Meta(ge=50, le=5000)] = 600
+    stale_s: Some = 3600.0
+
+
 class CrossingRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="crossing"):
     """Every crossing of a line; the direction is the last level: `kerb/person/out`."""
 
@@ -230,6 +244,7 @@ RuleSettings = (
     | RateRule
     | BaselineRule
     | WeekRule
+    | SeriesRule
     | CrossingRule
     | LoiteringRule
     | OccupancyRule

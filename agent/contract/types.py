@@ -51,6 +51,7 @@ EvidenceUnit = Literal["", "weeks", "tracks", "samples", "hours"]
 Test = Literal[
     "limit", "presence", "absence", "schedule", "rate", "baseline", "crossing", "stay", "occupancy", "button",
     "switch", "normality", "health", "stuck", "chatter", "combined", "budget",
+    "spike", "shift", "drift", "rhythm", "noise",
 ]  # fmt: skip
 Verdict = Literal["received", "useful", "false", "unclear"]
 Action = Literal[

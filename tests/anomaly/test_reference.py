@@ -39,6 +39,7 @@ SITUATIONS: dict[str, list[Observation]] = {
     "at-the-wrong-hour": series(
         "gate/person/in", [(600.0 * n, 90 if n == 3 * 1008 + 60 else (n % 6 == 0) * 20) for n in range(3 * 1008 + 66)]
     ),
+    "air-strange": series("temperature_c", [(60.0 * n, 20 + n % 3 / 2 + 9 * (n == 118)) for n in range(121)], source="air"),
     "wrong-way": series("exit/person/in", [(10, 1)]),
     "lingering": series("gate/person/stay_s", [(float(n), n) for n in range(130)]),
     "full": series("square/all/occupancy", steady(31, until=60)),

@@ -31,6 +31,16 @@ def said(reason: Reason, *, phase: Phase = Phase.OPENED, source: str = "gate-cam
             "square/person",
             "25 people, usually 2.1 ± 1.5 (learned from 14 hours)",
         ),
+        (
+            Reason("temperature_c", "rhythm", 25.0, 18.0, 1.5, 140.0, "hours"),
+            "",
+            "temperature 25 °C, at this time of day usually 18 °C ± 1.5 (learned from 140 hours)",
+        ),
+        (
+            Reason("temperature_c", "noise", 0.0, 0.3, 0.1, 50.0, "hours"),
+            "",
+            "temperature jumps by 0 °C from reading to reading, usually by 0.3 °C ± 0.1 (learned from 50 hours)",
+        ),
         (Reason("kerb/bus/out", "crossing", 1.0), "kerb/bus", "1 bus out"),
         (Reason("gate/person/stay_s", "stay", 31.0, 30.0), "gate/person", "a person stays 31 s, at most 30 s"),
         (Reason("gate/object/stay_s", "stay", 301.0, 300.0), "gate/object", "an object stays 5 min 1 s, at most 5 min"),
