@@ -2,7 +2,7 @@
 
 `SystemClock.now()` runs on the monotonic clock from one anchor to the wall clock, so a step of the
 wall clock never turns a duration negative; `resync()` takes the new wall time and says how far it
-moved. `SimulatedClock` stands still until it is told to sleep.
+moved. It never tells a time before its floor: a dead battery's 1970 is taken for what it is. `SimulatedClock` stands still until it is told to sleep.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Protocol
 
 CLOCK = "clock"
 """Source of the ticks in the pipeline; no camera or sensor may have this id."""
+
+FLOOR = 1_735_689_600.0
+"""2025-01-01 UTC: no node with this program lived before."""
 
 
 class Clock(Protocol):
@@ -28,21 +31,40 @@ class Clock(Protocol):
 class SystemClock:
     """The clock of the machine."""
 
-    _offset: float = field(default_factory=lambda: time.time() - time.monotonic())
+    wall: Callable[[], float] = time.time
+    ticks: Callable[[], float] = time.monotonic
+    floor: float = FLOOR
+    _offset: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._offset = max(self.wall(), self.floor) - self.ticks()
 
     def now(self) -> float:
-        return self._offset + time.monotonic()
+        return self._offset + self.ticks()
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return self.ticks()
+
+    def not_before(self, at: float) -> None:
+        """Raise the floor to an instant that has surely passed."""
+        self.floor = max(self.floor, at)
+        self._offset += max(0.0, self.floor - self.now())
+
+    @property
+    def impossible(self) -> bool:
+        """Whether the wall clock shows a time that has surely passed, so that ours is a guess."""
+        return self.wall() < self.floor
 
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, seconds))
 
     def resync(self, *, tolerance_s: float = 0.5) -> float:
-        """Follow a wall clock that was set; the step taken in seconds, 0.0 within the tolerance."""
-        step = time.time() - self.now()
-        if abs(step) <= tolerance_s:
+        """Follow a wall clock that was set; the step taken in seconds, 0.0 within the tolerance.
+
+        A wall clock below the floor is not followed.
+        """
+        step = self.wall() - self.now()
+        if abs(step) <= tolerance_s or self.impossible:
             return 0.0
         self._offset += step
         return step

@@ -14,6 +14,7 @@ import msgspec
 
 from agent.anomaly.lost import LostCameras
 from agent.clock import CLOCK, SystemClock
+from agent.commands import floor
 from agent.commands.orders import Orders
 from agent.commands.renewal import Renewal
 from agent.contract.types import StateData
@@ -140,6 +141,7 @@ class Node:
             self.decider.engine.stepped(step_s)
 
     def _save_learned(self) -> None:
+        floor.keep(self.learned.parent, self.clock.now(), self.state().clock)
         write_atomic(self.learned, msgspec.json.encode(self.decider.engine.state()))
 
 

@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.lost import LostCameras
 from agent.camera import Camera
 from agent.clock import SystemClock
-from agent.commands import assembly
+from agent.commands import assembly, floor
 from agent.commands.node import OUTBOX, Node, Numbers
 from agent.commands.renewal import Renewal, use_models_beside
 from agent.commands.renewed import RENEWED, Renewed
@@ -31,6 +32,7 @@ from agent.contract.types import StateData
 from agent.notify import Notify, Pulse
 from agent.pipeline import Decider, LiveMerge, Stream, read, ticks, watch
 from agent.provision.keys import load_ring, load_signer
+from agent.records import ClockQuality
 from agent.sensors import open_sensor
 from agent.sensors.kernel_clock import clock_quality
 from agent.sensors.lamp import open_lamp
@@ -74,13 +76,14 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
     folder = Path(config.state_dir)
     folder.mkdir(parents=True, exist_ok=True)
     stack.callback(Life(folder).close)
+    clock.not_before(floor.read(folder))
     spool = _spool(config, clock, boot=boot, digests=digests)
     decider = assembly.decider(config, boot=f"{boot} {clock.monotonic()}")
     cameras = {section.id: assembly.camera(section, clock=clock) for section in config.cameras}
     for camera in cameras.values():
         stack.callback(camera.close)
     renewal = Renewal(folder, renewed, digests.cfg, clock.now(), frozenset(sources(config)))
-    state = _state(digests, config, renewal, networked=any(camera.networked for camera in cameras.values()))
+    state = _state(digests, config, renewal, clock, networked=any(camera.networked for camera in cameras.values()))
     learned = folder / "learned.json"
     runtime = _runtime_folder()
     _restore(decider, learned)
@@ -109,13 +112,20 @@ def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests) -
         clock=clock,
         boot=boot,
         digests=digests,
-        trust=clock_quality,
+        trust=partial(_trust, clock),
     )
     outbox = Outbox(folder / "outbox.sqlite", config.uplink.outbox)
     return Spool(outbox, sealer, Inbox(folder / "inbox"), load_ring(Path(config.node.keyring)), config.uplink)
 
 
-def _state(digests: Digests, config: Config, renewal: Renewal, *, networked: bool) -> Callable[[], StateData]:
+def _trust(clock: SystemClock) -> ClockQuality:
+    """How far the clock may be believed; not at all while it shows a time that has surely passed."""
+    return ClockQuality.UNSYNCED if clock.impossible else clock_quality()
+
+
+def _state(
+    digests: Digests, config: Config, renewal: Renewal, clock: SystemClock, *, networked: bool
+) -> Callable[[], StateData]:
     def state() -> StateData:
         said = StateData(
             status="up",
@@ -123,7 +133,7 @@ def _state(digests: Digests, config: Config, renewal: Renewal, *, networked: boo
             cfg=digests.cfg,
             model=digests.model,
             contract=assembly.contract_digest()[: assembly.SHORT],
-            clock=clock_quality(),
+            clock=_trust(clock),
             delete_on=config.uplink.delete_on,
             pixels_network=networked,
         )

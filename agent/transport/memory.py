@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from agent.clock import Clock
 from agent.transport import (
@@ -275,6 +276,7 @@ class MemoryTransport:
         clock.sleep(timeout_s if due is None else min(timeout_s, due - clock.now()))
 
 
+@lru_cache(maxsize=1 << 17)
 def matches(pattern: str, topic: str) -> bool:
     """Whether an MQTT topic filter matches a topic (MQTT 5 section 4.7)."""
     wanted, levels = pattern.split("/"), topic.split("/")
