@@ -41,6 +41,7 @@ VERBS = {
     "ota": "order, sign and publish updates; take one in on a node",
     "schema": "print the schemas of the contract and of the configuration",
     "patto": "check, compare, apply and try agreements with partners",
+    "fleet": "simulate hundreds of nodes, to try a broker and its stores",
     "demo": "the whole path on one machine",
 }
 

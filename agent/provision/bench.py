@@ -59,13 +59,19 @@ class Bench:
 
     def add_signer(self, role: str, name: str, *, at: float) -> Key:
         """A party that connects and signs: `name` is union/comune/id; its key joins the ring."""
-        _check_name(name)
-        ring = load_ring(self.ring)
-        self.add_reader(name, at=at)
-        key = new_signing_key(self.signing_key(name), role=role, subject=name)
-        ring.add(key)
-        save_ring(self.ring, ring)
+        (key,) = self.add_signers(role, [name], at=at)
         return key
+
+    def add_signers(self, role: str, names: Sequence[str], *, at: float) -> list[Key]:
+        """Several parties of one role; the ring is written once."""
+        ring, keys = load_ring(self.ring), []
+        for name in names:
+            _check_name(name)
+            self.add_reader(name, at=at)
+            keys.append(new_signing_key(self.signing_key(name), role=role, subject=name))
+            ring.add(keys[-1])
+        save_ring(self.ring, ring)
+        return keys
 
     def add_reader(self, name: str, *, at: float) -> None:
         """A party that only connects, such as a watcher."""

@@ -1,0 +1,96 @@
+"""One simulated node between its life and a connection: door, chain, signature, window.
+
+The invariant: an envelope is held until the store's receipt names it, or until the broker has it where
+no store is waited for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+
+from agent.clock import SimulatedClock
+from agent.contract.jws import Signer
+from agent.contract.topics import Class, NodeName
+from agent.contract.types import ReceiptData
+from agent.fleet.life import WORDS
+from agent.records import ClockQuality, Record
+from agent.uplink.database import Tail
+from agent.uplink.envelope import Sealer
+from agent.uplink.outbox import Row
+from agent.uplink.window import Window
+
+WINDOW = 20
+RESEND_S = 10.0
+
+
+class Carrier:
+    """Owned by one thread; instants are of the real clock."""
+
+    def __init__(self, name: NodeName, signer: Signer, *, since: float, seed: int) -> None:
+        self.name = name
+        self.tail = Tail()
+        self.clock = SimulatedClock(since)
+        self.by_puback = False
+        self.sent = 0
+        self.resent = 0
+        boot = hashlib.sha256(f"{seed} {name}".encode()).hexdigest()[:8]
+        self._sealer = Sealer(name, signer, WORDS, clock=self.clock, boot=boot, trust=lambda: ClockQuality.NTP)
+        self._kid = signer.kid
+        self._rows: dict[int, Row] = {}
+        self._window = Window(size=WINDOW, resend_s=RESEND_S, randomness=random.Random(f"{seed} {name}"))  # noqa: S311
+        self._highest = 0
+
+    @property
+    def waiting(self) -> int:
+        """Envelopes that nobody has thanked for yet."""
+        return len(self._rows)
+
+    def put(self, record: Record) -> None:
+        """Let a record through the door and into the chain."""
+        self.clock.advance_to(record.at)
+        for draft in self._sealer.drafts(record):
+            seq = self.tail.seq + 1
+            token, digest = draft.seal(seq, self.tail.digest)
+            self._rows[seq] = Row(seq, draft.klass, draft.topic, token)
+            self.tail = Tail(seq, digest)
+
+    def head(self) -> tuple[str, str]:
+        """Topic and token that sign the end of the chain."""
+        return self._sealer.head(self.tail)
+
+    def due(self, now: float) -> Iterator[Row]:
+        """What is to be handed over now; `handed` must be told of each before the next is taken."""
+        self._window.stalled(now)
+        while self._window.room and self._window.cursor < self.tail.seq:
+            row = self._rows.get(self._window.cursor + 1)
+            if row is not None and self._window.wants(row.seq):
+                yield row
+            self._window.cursor += 1
+
+    def handed(self, row: Row, mid: int, now: float) -> None:
+        self._window.sent(row.seq, Class(row.klass), mid, at=now)
+        self.sent += 1
+        self.resent += row.seq <= self._highest
+        self._highest = max(self._highest, row.seq)
+
+    def acknowledged(self, mid: int, *, delivered: bool, now: float) -> None:
+        """The broker's answer; what nobody subscribes to is handed over again with the next stall."""
+        found = self._window.acknowledged(mid)
+        if found is not None and delivered and self.by_puback:
+            self._received(ReceiptData(node=str(self.name), cum=0, ranges=((found[0], found[0]),)), now)
+
+    def receipt(self, receipt: ReceiptData, now: float) -> None:
+        """The store's word; one for another key speaks of another chain."""
+        if receipt.key == self._kid and receipt.node == str(self.name):
+            self._received(receipt, now)
+
+    def begin_session(self, *, resumed: bool, now: float) -> None:
+        self._window.begin_session(resumed=resumed, at=now)
+
+    def _received(self, receipt: ReceiptData, now: float) -> None:
+        self._window.receive(cum=receipt.cum, ranges=receipt.ranges, at=now)
+        for first, last in ((1, receipt.cum), *receipt.ranges):
+            for seq in range(max(first, min(self._rows, default=1)), min(last, self.tail.seq) + 1):
+                self._rows.pop(seq, None)
