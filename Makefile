@@ -49,11 +49,9 @@ test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the fau
 	@tools/fetch_clip >/dev/null || [ "$${CI:-}" != true ]
 	@$(PYTEST) -q --numprocesses auto --dist loadgroup --hypothesis-profile=full --durations=20
 
-faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its counts and seed (SEED=, COUNT=)
+faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its counts and seed (SEED=, COUNT=, SHARE=0.1)
 	@echo "faults: every row that tests/faults has, at its CI count unless COUNT says otherwise"
-	@failed=0; for row in tests/faults/f[0-9]*.py; do \
-	  $(BIN)/python "$$row" $${SEED:+--seed "$$SEED"} $${COUNT:+--count "$$COUNT"} || failed=1; \
-	done; exit $$failed
+	@$(BIN)/python -m tests.faults.run $${SEED:+--seed "$$SEED"} $${COUNT:+--count "$$COUNT"} $${SHARE:+--share "$$SHARE"}
 
 bench: debian .venv/.bench .venv/.checkout ## every figure of docs/reference/figures.md, measured here
 	@$(BIN)/python bench/run_all.py
