@@ -14,7 +14,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check bench faults models fmt lock clean lint types quick debian
+.PHONY: help demo test check bench faults deb models fmt lock clean lint types quick debian
 help: ## this list
 	@echo "Piazza: a node that watches a public space and tells what is unusual, never who."
 	@echo
@@ -44,6 +44,11 @@ quick:
 	@echo "check: quick tests (pytest)"
 	@$(PYTEST) -q -m "not slow" --numprocesses auto
 
+union: .venv/.dev .venv/.checkout ## a whole union of comuni that does not exist: broker, store, 40 nodes, the control room's page
+	@echo "union: six comuni on this machine; open the address that it prints, end with Ctrl-C"
+	@rm -rf run/union
+	@$(BIN)/piazza union simulate $${UNION_SECONDS:+--seconds "$$UNION_SECONDS"}
+
 test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the faults too, under 25 minutes
 	@echo "test: all tests; those that miss a tool or data say so at the end"
 	@tools/fetch_clip >/dev/null || [ "$${CI:-}" != true ]
@@ -55,6 +60,11 @@ faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its
 
 bench: debian .venv/.bench .venv/.checkout ## every figure of docs/reference/figures.md, measured here
 	@$(BIN)/python bench/run_all.py
+
+deb: debian .venv/.dev ## the Debian packages in dist/, for amd64 and arm64 (RELEASE=bookworm|trixie)
+	@echo "deb: dist/piazza_*.deb with its wheels inside, and dist/piazza-node_*.deb"
+	@tools/deb
+	@lintian --fail-on error,warning dist/*.deb
 
 models: ## build the models again from their source packages, in an environment of its own
 	@echo "models: see models/build/README.md; needs about 4 GB of disk and half an hour"

@@ -41,6 +41,8 @@ VERBS = {
     "ota": "order, sign and publish updates; take one in on a node",
     "schema": "print the schemas of the contract and of the configuration",
     "patto": "check, compare, apply and try agreements with partners",
+    "console": "the control room: a page on this machine with the rights of one party",
+    "union": "a whole union of comuni that does not exist, to look at",
     "fleet": "simulate hundreds of nodes, to try a broker and its stores",
     "demo": "the whole path on one machine",
 }

@@ -33,13 +33,7 @@ def add_broker_arguments(parser: argparse.ArgumentParser, *, required: bool = Tr
 
 def address(options: argparse.Namespace, name: str) -> Address:
     """Where the broker is, with the certificate of the party `name`."""
-    host, _, port = options.broker.rpartition(":") if ":" in options.broker else (options.broker, "", "")
-    try:
-        number = int(port) if port else PLAIN_PORT if options.plain else TLS_PORT
-    except ValueError as error:
-        raise UserError(
-            f"--broker {options.broker}: '{port}' is no port", hint="such as broker.example:8883"
-        ) from error
+    host, number = host_and_port(options.broker, default=PLAIN_PORT if options.plain else TLS_PORT)
     if options.plain:
         return Address(host, number, mqtt=options.mqtt)
     bench = Bench(options.keys)
@@ -47,6 +41,15 @@ def address(options: argparse.Namespace, name: str) -> Address:
     return Address(
         host, number, ca=str(bench.ca), certificate=str(files.certificate), key=str(files.key), mqtt=options.mqtt
     )
+
+
+def host_and_port(text: str, *, default: int = TLS_PORT) -> tuple[str, int]:
+    """`HOST[:PORT]` in its parts; UserError for a port that is none."""
+    host, _, port = text.rpartition(":") if ":" in text else (text, "", "")
+    try:
+        return host, int(port) if port else default
+    except ValueError as error:
+        raise UserError(f"--broker {text}: '{port}' is no port", hint="such as broker.example:8883") from error
 
 
 def ring(options: argparse.Namespace) -> KeyRing:

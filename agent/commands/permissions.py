@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shutil
-import socket
 import subprocess
 import tempfile
 from collections import Counter
@@ -15,10 +13,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from agent.clock import SystemClock
+from agent.commands.loopback import HOST, free_port, prepare, wait_until_open
+from agent.commands.party import host_and_port
 from agent.errors import UserError
-from agent.files import write_atomic
 from agent.governance import lists
-from agent.governance.box import Box, settings
 from agent.governance.rights import Right
 from agent.governance.table import Cell, Trial, topics
 from agent.governance.union import PROBE, Union
@@ -26,8 +24,6 @@ from agent.provision.bench import Bench
 from agent.provision.ca import Authority, TlsFiles, common_name
 from agent.transport import Address
 from agent.transport.mqtt import MqttTransport
-
-HOST = "127.0.0.1"
 
 
 def try_table(options: argparse.Namespace, union: Union, rights: Sequence[Right], roles: Mapping[str, str]) -> int:
@@ -40,13 +36,13 @@ def try_table(options: argparse.Namespace, union: Union, rights: Sequence[Right]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="piazza-patto-")))
         if options.broker:
-            bench, (host, _, port) = Bench(options.keys), options.broker.rpartition(":")
+            bench, (host, port) = Bench(options.keys), host_and_port(options.broker)
         else:
-            bench, host = Bench.make(folder / "keys", at=SystemClock().now()), HOST
-            port = stack.enter_context(_broker(folder, bench, rights))
+            bench = Bench.make(folder / "keys", at=SystemClock().now())
+            host, port = HOST, stack.enter_context(_broker(folder, bench, rights))
         clients = {
             party: MqttTransport(
-                _address(bench, folder, party, host=host, port=int(port)),
+                _address(bench, folder, party, host=host, port=port),
                 clock=SystemClock(),
                 randomness=random.Random(0),  # noqa: S311
                 session_s=0,
@@ -81,44 +77,18 @@ def _nodes(union: Union) -> Iterator[str]:
 
 
 @contextmanager
-def _broker(folder: Path, bench: Bench, rights: Sequence[Right]) -> Iterator[str]:
-    """A mosquitto on a free port of loopback, with the access list that the agreements give; its port."""
-    program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if program is None:
-        raise UserError(
-            "mosquitto is not installed", hint="sudo apt-get install mosquitto, or give --broker and --keys"
-        )
-    box, port = Box(folder / "broker"), _free_port()
-    box.state.mkdir(parents=True)
-    write_atomic(box.access, lists.mosquitto(rights).encode("ascii"), mode=0o600)
-    text = settings(box, port=port, host=HOST, ca=bench.ca, certificate=bench.broker.certificate, key=bench.broker.key)
-    box.settings.write_text(f"{text}user {folder.owner()}\n", encoding="utf-8")
-    log = (folder / "broker.log").open("wb")
-    process = subprocess.Popen([program, "-c", str(box.settings)], stderr=log, stdout=log)
+def _broker(folder: Path, bench: Bench, rights: Sequence[Right]) -> Iterator[int]:
+    """A broker with the access list that the agreements give; its port."""
+    port, log = free_port(), folder / "broker.log"
+    command = prepare(folder / "broker", bench, lists.mosquitto(rights), port=port)
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, stderr=said, stdout=said)
     try:
-        _wait_until_open(process, port, folder / "broker.log")
-        yield str(port)
+        wait_until_open(port, SystemClock(), log=log)
+        yield port
     finally:
         process.terminate()
         process.wait()
-        log.close()
-
-
-def _wait_until_open(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    clock = SystemClock()
-    until = clock.monotonic() + 10.0
-    while process.poll() is None and clock.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                return
-        clock.sleep(0.05)
-    raise UserError(f"mosquitto does not start:\n{log.read_text(errors='replace')}", hint="try it by hand")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _print(cells: Sequence[Cell], known: Mapping[str, str], *, as_json: bool) -> None:

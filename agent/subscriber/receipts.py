@@ -9,10 +9,10 @@ from collections.abc import Collection
 
 from agent.clock import Clock
 from agent.contract.jws import Signer
-from agent.contract.speaker import Speaker
 from agent.contract.topics import Class, NodeName
 from agent.contract.types import ReceiptData
 from agent.subscriber.holding import Held
+from agent.subscriber.speaker import Speaker
 
 RANGES = 32
 """What a receipt has room for."""

@@ -1,0 +1,95 @@
+"""`piazza console`: the control room's page, on this machine, with the rights of one party."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import threading
+from pathlib import Path
+
+from agent.clock import SystemClock
+from agent.commands import party
+from agent.console.access import AccessLog
+from agent.console.app import Desktop, application, new_secret
+from agent.console.archive import Archive
+from agent.console.desk import Desk
+from agent.console.room import Room
+from agent.console.sight import Sight
+from agent.contract.topics import NodeName
+from agent.errors import UserError
+from agent.governance import agreement, union
+from agent.provision.bench import Bench
+from agent.provision.keys import load_signer
+from agent.subscriber import Reader
+from agent.subscriber.speaker import Speaker
+from agent.transport.mqtt import MqttTransport
+
+PORT = 8600
+HOST = "127.0.0.1"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder with union.yaml and agreements/")
+    party.add_broker_arguments(parser)
+    parser.add_argument("--db", type=Path, default=Path("events.sqlite"), help="the store's database (events.sqlite)")
+    parser.add_argument("--port", type=int, default=PORT, help=f"of {HOST}, where the page is ({PORT}; 0 for any)")
+    parser.add_argument("--log", type=Path, default=Path("access.jsonl"), help="who looked at what (access.jsonl)")
+
+
+def run(options: argparse.Namespace) -> int:
+    import uvicorn
+
+    desktop = made(options)
+    stop = threading.Event()
+    network = threading.Thread(target=_guard, args=[desktop.room, stop], daemon=True)
+    listening = uvicorn.Config(application(desktop), host=HOST, port=options.port, log_level="warning", lifespan="off")
+    server = uvicorn.Server(listening)
+    socket = listening.bind_socket()
+    print(f"open http://{HOST}:{socket.getsockname()[1]}/?key={desktop.secret}", flush=True)
+    network.start()
+    try:
+        server.run([socket])
+    finally:
+        stop.set()
+        network.join(5.0)
+        desktop.archive.close()
+    return 0
+
+
+def made(options: argparse.Namespace) -> Desktop:
+    """Everything that the page stands on; UserError where a part is missing."""
+    clock, name = (
+        SystemClock(),
+        NodeName.parse(options.name) if options.name else party.signer_name(options, "operator"),
+    )
+    whole = union.load(options.folder / "union.yaml")
+    sight = Sight(whole, agreement.load_all(options.folder / "agreements", whole), str(name))
+    if not sight.role:
+        raise UserError(f"{options.folder}: nobody there is called '{name}'", hint="add a party or an agreement for it")
+    ring = party.ring(options)
+    archive = Archive(options.db, ring, sight)
+    desk = Desk(sight)
+    desk.restore(archive.open_events(at=clock.now()))
+    transport = MqttTransport(
+        party.address(options, str(name)),
+        clock=clock,
+        randomness=random.SystemRandom(),
+        client_id=name.node,
+        session_s=0,
+    )
+    partial = sight.role != "operator"
+    speaker = Speaker(name, load_signer(Bench(options.keys).signing_key(str(name))), clock=clock)
+    room = Room(transport, Reader(ring, partial=partial), desk, speaker, clock)
+    return Desktop(room, archive, AccessLog(options.log), clock, new_secret())
+
+
+def _guard(room: Room, stop: threading.Event) -> None:
+    """A fault of the network's thread ends the process: a page that looks alive and hears nothing would be worse."""
+    import os
+    import traceback
+
+    try:
+        room.run(stop.is_set)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)

@@ -1,0 +1,48 @@
+"""A mosquitto of our own on loopback, with the settings and the access list of a real one."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+from agent.clock import Clock
+from agent.errors import BrokerAbsent, UserError
+from agent.files import write_atomic
+from agent.governance.box import Box, settings
+from agent.provision.bench import Bench
+
+HOST = "127.0.0.1"
+START_S = 20.0
+
+
+def prepare(folder: Path, bench: Bench, access: str, *, port: int) -> list[str]:
+    """Write what the broker reads; the command that starts it."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise UserError("mosquitto is not installed", hint="sudo apt-get install mosquitto")
+    box = Box(folder)
+    box.state.mkdir(parents=True, exist_ok=True)
+    write_atomic(box.access, access.encode("ascii"), mode=0o600)
+    text = settings(box, port=port, host=HOST, ca=bench.ca, certificate=bench.broker.certificate, key=bench.broker.key)
+    # Started by root it would become another user, who cannot read our files.
+    box.settings.write_text(f"{text}user {folder.owner()}\n", encoding="utf-8")
+    return [program, "-c", str(box.settings)]
+
+
+def wait_until_open(port: int, clock: Clock, *, log: Path) -> None:
+    """Until somebody listens; BrokerAbsent with the place of its log when nobody does."""
+    until = clock.monotonic() + START_S
+    while clock.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) == 0:
+                return
+        clock.sleep(0.05)
+    raise BrokerAbsent(f"nothing listens on port {port}", hint=f"read {log}")
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

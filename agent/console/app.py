@@ -1,0 +1,221 @@
+"""The page and its answers over HTTP: the only import of Starlette.
+
+Whoever has the secret of this start (printed once, in the address) gets a cookie that scripts cannot
+read; without it everything is refused. Nothing is loaded from elsewhere, and no other site may frame
+the page or post to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Route
+
+from agent.clock import Clock
+from agent.console.access import AccessLog
+from agent.console.archive import Archive, Question
+from agent.console.items import Item
+from agent.console.room import BEHIND, Room
+from agent.contract.times import seconds
+from agent.contract.topics import NodeName
+from agent.errors import Refused, UserError
+from agent.governance.rights import EVENT_KINDS
+
+PAGE = Path(__file__).parent / "page"
+COOKIE = "piazza"
+BEAT_S = 5.0
+VERDICTS = ("received", "useful", "false", "unclear")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+FILES = {"": "index.html", "console.css": "console.css", "console.js": "console.js", "words.js": "words.js"}
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desktop:
+    """What the answers are made of."""
+
+    room: Room
+    archive: Archive
+    log: AccessLog
+    clock: Clock
+    secret: str
+    timezone: str = "Europe/Rome"
+
+    @property
+    def party(self) -> str:
+        return self.room.desk.sight.party
+
+
+def new_secret() -> str:
+    """What the address of one start carries."""
+    return secrets.token_urlsafe(24)
+
+
+def application(desktop: Desktop) -> Starlette:
+    """The whole of the console as an ASGI application."""
+    answers = Answers(desktop)
+    guarded: dict[str, Answer] = {
+        "/api/me": answers.me,
+        "/api/now": answers.now,
+        "/api/live": answers.live,
+        "/api/events": answers.events,
+        "/api/week": answers.week,
+        "/api/chains": answers.chains,
+    }
+    routes = [Route(path, _guarded(desktop, answer)) for path, answer in guarded.items()]
+    routes.append(Route("/api/verdict", _guarded(desktop, answers.verdict), methods=["POST"]))
+    routes += [Route(f"/{name}", _file(desktop, file)) for name, file in FILES.items()]
+    return Starlette(routes=routes)
+
+
+class Answers:
+    """One method for each question of the page."""
+
+    def __init__(self, desktop: Desktop) -> None:
+        self._desktop = desktop
+
+    async def me(self, _: Request) -> Response:
+        """Who looks, and what there is to look at."""
+        sight, at = self._desktop.room.desk.sight, self._desktop.clock.now()
+        names = {comune.id: comune.name for comune in sight.union.comuni}
+        comuni = [{"id": comune, "name": names[comune]} for comune in sight.comuni(at)]
+        may_judge = any(self._desktop.room.may_judge(name) for name in sight.nodes(at))
+        return _json({"party": sight.party, "role": sight.role, "union": sight.union.name, "comuni": comuni,
+                      "may_judge": may_judge, "kinds": EVENT_KINDS, "verdicts": VERDICTS})  # fmt: skip
+
+    async def now(self, _: Request) -> Response:
+        return _json(await run_in_threadpool(self._desktop.room.now))
+
+    async def live(self, _: Request) -> Response:
+        """A stream of server-sent events, one batch of items each."""
+        return StreamingResponse(_stream(self._desktop.room), media_type="text/event-stream", headers=HEADERS)
+
+    async def events(self, request: Request) -> Response:
+        question = _question(request)
+        return _json(await run_in_threadpool(self._desktop.archive.events, question, at=self._desktop.clock.now()))
+
+    async def week(self, request: Request) -> Response:
+        node, quantity = request.query_params.get("node", ""), request.query_params.get("quantity", "")
+        desk = self._desktop
+
+        def look() -> Item:
+            return desk.archive.week(node, quantity, at=desk.clock.now(), timezone=desk.timezone)
+
+        return _json(await run_in_threadpool(look))
+
+    async def chains(self, _: Request) -> Response:
+        """What the store holds of each chain, and the last acts."""
+        archive, at = self._desktop.archive, self._desktop.clock.now()
+        chains = await run_in_threadpool(archive.chains, at=at)
+        return _json({"chains": chains, "audits": await run_in_threadpool(archive.audits, at=at)})
+
+    async def verdict(self, request: Request) -> Response:
+        """A person's word on an event; refused where the role has none, or the event is not known."""
+        given = json.loads(await request.body())
+        node, event, verdict = (str(given.get(key, "")) for key in ("node", "event", "verdict"))
+        if verdict not in VERDICTS or not re.fullmatch(r"[0-9a-f]{16}", event):
+            raise UserError("no such verdict or event", hint=f"one of {', '.join(VERDICTS)}")
+        name = NodeName.parse(node)
+        if not self._desktop.room.may_judge(name):
+            return PlainTextResponse("your role has no say here", status_code=403)
+        self._desktop.room.judge(name, event, verdict)
+        return _json({"said": verdict})
+
+
+async def _stream(room: Room) -> AsyncIterator[str]:
+    """Batches as they come, and a beat where none does, so that a page that is gone is noticed."""
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Queue[list[Item]] = asyncio.Queue()
+
+    def hear(items: list[Item]) -> None:
+        loop.call_soon_threadsafe(waiting.put_nowait, items)
+
+    stop = room.listen(hear)
+    try:
+        yield "retry: 1000\n\n"
+        while True:
+            batch = await _next(waiting)
+            yield f"data: {json.dumps(batch, ensure_ascii=False)}\n\n" if batch else ": beat\n\n"
+    finally:
+        stop()
+
+
+async def _next(waiting: asyncio.Queue[list[Item]]) -> list[Item]:
+    """All that waits, or nothing after a while; a page that fell far behind begins anew."""
+    try:
+        batch = await asyncio.wait_for(waiting.get(), BEAT_S)
+    except TimeoutError:
+        return []
+    while not waiting.empty():
+        batch = [*batch, *waiting.get_nowait()]
+    return batch if len(batch) <= BEHIND else [{"kind": "again"}]
+
+
+def _guarded(desktop: Desktop, answer: Answer) -> Answer:
+    """Only with the cookie, only from our own page, and never without a line in the log."""
+
+    async def guarded(request: Request) -> Response:
+        allowed = secrets.compare_digest(request.cookies.get(COOKIE, ""), desktop.secret)
+        posted = request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
+        what = f"{request.method} {request.url.path}?{request.url.query}".rstrip("?")
+        if not allowed or posted:
+            desktop.log.write(at=desktop.clock.now(), who=desktop.party, what=what, outcome="refused")
+            return PlainTextResponse("open the address that `piazza console` printed", status_code=401)
+        desktop.log.write(at=desktop.clock.now(), who=desktop.party, what=what, outcome="shown")
+        try:
+            return await answer(request)
+        except (UserError, Refused, json.JSONDecodeError) as error:
+            return PlainTextResponse(str(error), status_code=400)
+
+    return guarded
+
+
+def _file(desktop: Desktop, name: str) -> Answer:
+    async def file(request: Request) -> Response:
+        if given := request.query_params.get("key"):
+            if not secrets.compare_digest(given, desktop.secret):
+                return PlainTextResponse("this address has ended; take the one that `piazza console` printed last", 401)
+            back = RedirectResponse("/", status_code=303, headers=HEADERS)
+            back.set_cookie(COOKIE, desktop.secret, httponly=True, samesite="strict")
+            return back
+        return FileResponse(PAGE / name, headers=HEADERS)
+
+    return file
+
+
+def _question(request: Request) -> Question:
+    given = request.query_params
+    times: dict[str, float] = {}
+    for name in ("since", "until"):
+        if text := given.get(name):
+            times[name] = seconds(text)
+    return Question(**times, comune=given.get("comune", ""), kind=given.get("kind", ""),
+                    severity=given.get("severity", ""))  # fmt: skip
+
+
+def _json(value: Any) -> Response:
+    return JSONResponse(value, headers=HEADERS)

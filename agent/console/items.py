@@ -1,0 +1,64 @@
+"""Messages as the page gets them: plain values, with the sentence ready to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agent.contract.envelope import Envelope
+from agent.contract.sentences import sentence
+from agent.contract.types import AuditData, EventData, HeadData, StateData
+from agent.subscriber.describe import describe
+
+Item = dict[str, Any]
+
+
+def event_item(envelope: Envelope, mark: str) -> Item:
+    """An event of a node; `id` binds all that is told of one happening."""
+    data, payload = envelope.data, envelope.payload
+    assert isinstance(data, EventData)
+    return {
+        "id": payload.correlationid or payload.id,
+        **_of_message(envelope, mark),
+        "type": envelope.topic.type,
+        "severity": str(payload.severity or "info"),
+        "phase": str(data.phase),
+        "source": data.source,
+        "zone": data.zone,
+        "label": data.label,
+        "rule": data.rule,
+        "duration_s": data.duration_s,
+        "sentence": sentence(data),
+        "reasons": msgspec.to_builtins((data.reason, *data.also)),
+        "quality": msgspec.to_builtins(data.quality),
+    }
+
+
+def audit_item(envelope: Envelope, mark: str) -> Item:
+    """An act that somebody may have to answer for."""
+    assert isinstance(envelope.data, AuditData)
+    return {**_of_message(envelope, mark), "sentence": describe(envelope)}
+
+
+def state_item(data: StateData) -> Item:
+    """What a node says of itself."""
+    return {"status": data.status, "agent": data.agent, "cfg": data.cfg, "model": data.model, "clock": str(data.clock)}
+
+
+def head_of(data: HeadData) -> int:
+    """How many records a node says that it has made."""
+    return data.seq
+
+
+def _of_message(envelope: Envelope, mark: str) -> Item:
+    name = envelope.topic.name
+    return {
+        "node": str(name),
+        "comune": name.comune,
+        "at": round(envelope.at, 3),
+        "recorded_at": round(envelope.recorded_at, 3),
+        "seq": envelope.seq,
+        "mark": mark,
+        "clock": str(envelope.payload.clock),
+    }

@@ -1,0 +1,290 @@
+// The control room's page. What it knows of the world comes from /api; nothing is loaded from elsewhere.
+// The invariant: text from the network becomes text on the page, never markup.
+import { language, otherLanguage, word } from "/words.js";
+
+const LATELY = 200; // lines that stay on the page, however long it is open
+const VERDICTS = ["received", "useful", "false", "unclear"];
+const $ = id => document.getElementById(id);
+const state = { open: new Map(), nodes: new Map(), me: null, lately: [], chosen: null, connected: false, why: "" };
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children.filter(child => child !== null));
+  return made;
+}
+
+const moment = at => new Date(at * 1000);
+const clockText = at => moment(at).toLocaleTimeString(language(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const dateText = at => moment(at).toLocaleString(language(), { dateStyle: "short", timeStyle: "medium" });
+const time = at => element("time", { dateTime: moment(at).toISOString(), textContent: clockText(at) });
+const place = item => item.node.split("/").slice(1).join("/");
+const severity = name => word(name === "alarm" ? "alarm_severity" : name);
+const sentence = item => [item.type ? word(item.type) : "", item[`sentence_${language()}`] ?? item.sentence].filter(Boolean).join(" · ");
+const figure = value => value === undefined || value === null ? "–" : Number(value).toLocaleString(language(), { maximumFractionDigits: 2 });
+
+async function ask(path, options) {
+  const answer = await fetch(path, options);
+  if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
+  return answer.json();
+}
+
+// Now
+
+function drawOpen() {
+  const items = [...state.open.values()].sort((a, b) => b.at - a.at);
+  if (!state.open.has(state.chosen)) state.chosen = items[0]?.id ?? null;
+  $("open").replaceChildren(...items.map(line));
+  $("open-title").textContent = `${word("open")} (${items.length})`;
+  $("calm").hidden = items.length > 0;
+  drawDetail();
+}
+
+function line(item) {
+  const made = element("li", { id: `event-${item.id}`, className: item.severity },
+    element("b", { textContent: severity(item.severity) }), " ", time(item.at),
+    element("span", { textContent: `${place(item)} · ${sentence(item)}` }),
+    element("span", { className: "dim", textContent: ` · ${word(item.mark)}` }));
+  made.setAttribute("role", "option");
+  made.setAttribute("aria-selected", String(item.id === state.chosen));
+  if (item.id === state.chosen) $("open").setAttribute("aria-activedescendant", made.id);
+  made.addEventListener("click", () => { state.chosen = item.id; drawOpen(); });
+  return made;
+}
+
+function drawDetail() {
+  const item = state.open.get(state.chosen);
+  if (!item) return $("detail").replaceChildren();
+  const terms = [
+    ["when", dateText(item.at)], ["node", item.node], ["source", item.source], ["zone", item.zone || "–"],
+    ...item.reasons.flatMap(reason => [
+      ["quantity", reason.quantity], ["observed", figure(reason.observed)],
+      ["expected", figure(reason.expected) + (reason.spread ? ` ± ${figure(reason.spread)}` : "")],
+      ...(reason.evidence ? [["evidence", `${figure(reason.evidence)} ${reason.evidence_unit ?? ""}`]] : []),
+    ]),
+    ["coverage", `${Math.round((item.quality.observed ?? 1) * 100)} %`], ["clock", item.clock],
+    ["mark", word(item.mark)], ["seq", String(item.seq)],
+    ["verdicts", item.verdicts.map(one => `${one.by.split("/").pop()}: ${word(one.verdict)}`).join(", ") || "–"],
+  ];
+  $("detail").replaceChildren(
+    element("h3", { textContent: sentence(item) }),
+    element("dl", {}, ...terms.flatMap(([name, value]) => [element("dt", { textContent: word(name) }), element("dd", { textContent: value })])),
+    state.me?.may_judge ? element("div", { className: "buttons" }, ...VERDICTS.map((verdict, number) =>
+      element("button", { type: "button", textContent: `${number + 1} ${word(verdict)}`, onclick: () => judge(verdict) }))) : null);
+}
+
+async function judge(verdict) {
+  const item = state.open.get(state.chosen);
+  if (!item || !state.me?.may_judge) return;
+  try {
+    await ask("/api/verdict", { method: "POST", body: JSON.stringify({ node: item.node, event: item.id, verdict }) });
+    lately({ at: Date.now() / 1000, node: item.node, sentence: `${word("said")}: ${word(verdict)}` });
+  } catch (error) {
+    alarm(`${word("refused")} – ${error.message}`);
+  }
+}
+
+function latest(item) {
+  const phase = item.phase ? `${word(item.phase)} · ` : "";
+  return element("li", { className: item.severity ?? "" }, time(item.at), `${place(item)} · ${phase}${sentence(item)}`);
+}
+
+function lately(item) {
+  state.lately.unshift(item);
+  state.lately.length = Math.min(state.lately.length, LATELY);
+  $("lately").prepend(latest(item));
+  while ($("lately").children.length > LATELY) $("lately").lastElementChild.remove();
+}
+
+function alarm(text) {
+  $("alarm-text").textContent = text;
+  $("alarm").hidden = false;
+}
+
+function step(by) {
+  const ids = [...state.open.values()].sort((a, b) => b.at - a.at).map(item => item.id);
+  if (!ids.length) return;
+  state.chosen = ids[Math.min(ids.length - 1, Math.max(0, ids.indexOf(state.chosen) + by))];
+  drawOpen();
+  $(`event-${state.chosen}`).scrollIntoView({ block: "nearest" });
+}
+
+// Nodes
+
+function condition(node) {
+  if (node.status === "down") return "down";
+  if (node.alone) return "alone";
+  if (node.heard_at === null) return "never";
+  return node.silent ? "silent" : "up";
+}
+
+function drawMap() {
+  const nodes = [...state.nodes.values()];
+  $("coverage").textContent = word("nodes", nodes.length, nodes.filter(node => node.silent).length, state.open.size);
+  $("comuni").replaceChildren(...(state.me?.comuni ?? []).map(comune => element("section", { className: "comune" },
+    element("h3", { textContent: comune.name }),
+    element("ul", {}, ...nodes.filter(node => node.comune === comune.id).map(tile)))));
+}
+
+function tile(node) {
+  const now = condition(node);
+  const more = [node.open ? `${node.open} ⚑` : "", node.missing ? `${node.missing} ${word("missing").toLowerCase()}` : "", node.faults ? word("alarm") : ""].filter(Boolean);
+  return element("li", { className: `node ${now} ${node.open ? "open" : ""}` },
+    element("strong", { textContent: node.node.split("/")[2] }), ` ${word(now)}`, more.length ? element("div", { textContent: more.join(" · ") }) : null);
+}
+
+// History
+
+function table(target, names, rows) {
+  const head = element("tr", {}, ...names.map(name => element("th", { scope: "col", textContent: name })));
+  target.replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows.map(cells =>
+    element("tr", {}, ...cells.map(cell => cell instanceof Node ? element("td", {}, cell) : element("td", { textContent: cell }))))));
+}
+
+async function search() {
+  const asked = new URLSearchParams();
+  for (const [name, value] of new FormData($("search"))) {
+    if (!value) continue;
+    const end = name === "until" ? 86400 : 0;
+    asked.set(name, ["since", "until"].includes(name) ? new Date(new Date(`${value}T00:00:00`).getTime() + end * 1000).toISOString() : value);
+  }
+  const items = await ask(`/api/events?${asked}`);
+  $("found").textContent = word("found", items.length);
+  table($("rows"), [word("when"), word("node"), word("severity"), word("event"), word("mark")],
+    items.map(item => [dateText(item.at), place(item), severity(item.severity), `${word(item.phase)} · ${sentence(item)}`, word(item.mark)]));
+}
+
+// Week
+
+async function drawWeek() {
+  const node = $("pick").elements.node.value;
+  if (!node) return;
+  const asked = $("pick").elements.quantity.value;
+  const week = await ask(`/api/week?${new URLSearchParams({ node, quantity: asked })}`);
+  options($("pick").elements.quantity, week.quantities.map(name => [name, name]), asked || week.quantities[0]);
+  if (!asked && week.quantities.length) return drawWeek();
+  const most = Math.max(1e-9, ...week.cells.map(cell => cell.mean));
+  const known = new Map(week.cells.map(cell => [`${cell.day} ${cell.hour}`, cell]));
+  const head = element("tr", {}, element("td", {}), ...Array.from({ length: 24 }, (_, hour) => element("th", { scope: "col", textContent: hour })));
+  $("heat").replaceChildren(element("thead", {}, head), element("tbody", {}, ...word("days").map((name, day) =>
+    element("tr", {}, element("th", { scope: "row", textContent: name }), ...Array.from({ length: 24 }, (_, hour) => heat(known.get(`${day} ${hour}`), most))))));
+}
+
+function heat(cell, most) {
+  if (!cell) return element("td", {});
+  const made = element("td", { textContent: figure(cell.mean), title: `${cell.quarters}` });
+  made.style.background = `color-mix(in srgb, var(--accent) ${Math.round(cell.mean / most * 45)}%, var(--paper))`;
+  return made;
+}
+
+// Chains
+
+async function drawChains() {
+  const { chains, audits } = await ask("/api/chains");
+  table($("chains"), [word("node"), word("held"), word("last"), word("missing"), word("given_up"), word("equivocations"), word("mark")],
+    chains.map(chain => [chain.node, figure(chain.held), figure(chain.last), figure(chain.missing), figure(chain.given_up), figure(chain.equivocations),
+      element("span", { className: chain.missing || chain.equivocations ? "bad" : "ok", textContent: chain.equivocations ? word("alarm") : chain.missing ? word("gap") : word("whole") })]));
+  $("audits").replaceChildren(...audits.map(item => element("li", {}, element("time", { textContent: dateText(item.at) }), `${place(item)} · ${sentence(item)}`)));
+}
+
+// The whole
+
+const TABS = ["now", "map", "history", "week", "chain"];
+const DRAW = { now: drawOpen, map: drawMap, history: search, week: drawWeek, chain: drawChains };
+
+function show(tab, focus = false) {
+  for (const name of TABS) {
+    $(name).hidden = name !== tab;
+    const button = $(`tab-${name}`);
+    button.setAttribute("aria-selected", String(name === tab));
+    button.tabIndex = name === tab ? 0 : -1;
+    if (name === tab && focus) button.focus();
+  }
+  location.hash = tab;
+  Promise.resolve(DRAW[tab]()).catch(error => alarm(error.message));
+}
+
+function options(select, pairs, chosen = select.value) {
+  select.replaceChildren(...pairs.map(([value, text]) => element("option", { value, textContent: text, selected: value === chosen })));
+}
+
+function drawWords() {
+  document.documentElement.lang = language();
+  for (const one of document.querySelectorAll("[data-word]")) one.textContent = word(one.dataset.word);
+  $("language").textContent = language() === "it" ? "English" : "Italiano";
+  $("language").lang = language() === "it" ? "en" : "it";
+  const me = state.me;
+  $("union").textContent = me.union;
+  $("who").textContent = `${me.party.split("/").pop()} (${me.role})`;
+  const all = ["", word("all")];
+  options($("search").elements.comune, [all, ...me.comuni.map(comune => [comune.id, comune.name])]);
+  options($("search").elements.kind, [all, ...me.kinds.map(kind => [kind, word(kind)])]);
+  options($("search").elements.severity, [all, ...["info", "notice", "warning", "alarm"].map(name => [name, severity(name)])]);
+  options($("pick").elements.node, [...state.nodes.keys()].map(name => [name, name.split("/").slice(1).join("/")]));
+  $("lately").replaceChildren(...state.lately.map(latest));
+  drawBroker();
+}
+
+function drawBroker() {
+  $("broker").textContent = word(state.connected ? "connected" : "lost") + (state.connected || !state.why ? "" : `: ${state.why}`);
+  $("broker").className = state.connected ? "ok" : "bad";
+}
+
+async function begin() {
+  state.me ??= await ask("/api/me");
+  const now = await ask("/api/now");
+  state.connected = now.connected;
+  state.why = now.why;
+  state.open = new Map(now.open.map(item => [item.id, item]));
+  state.nodes = new Map(now.nodes.map(node => [node.node, node]));
+  drawWords();
+  drawOpen();
+  drawMap();
+}
+
+const HEAR = {
+  event(item) {
+    if (item.phase === "closed") state.open.delete(item.id); else state.open.set(item.id, item);
+    lately(item);
+  },
+  node(item) { state.nodes.set(item.node, item); },
+  verdict(item) { state.open.get(item.id)?.verdicts.push(item); },
+  broker(item) { state.connected = item.connected; state.why = item.why ?? ""; drawBroker(); },
+  alarm(item) { alarm(`${clockText(item.at)} ${word("unverified")}: ${item.topic} (${item.why})`); },
+  again() { begin(); },
+};
+
+function hear(batch) {
+  for (const item of batch) HEAR[item.kind]?.(item);
+  requestAnimationFrame(() => { if (!$("now").hidden) drawOpen(); if (!$("map").hidden) drawMap(); });
+}
+
+function listen() {
+  const stream = new EventSource("/api/live");
+  let lost = false;
+  stream.onmessage = message => hear(JSON.parse(message.data));
+  stream.onopen = () => { if (lost) begin(); lost = false; };
+  stream.onerror = () => { lost = true; state.connected = false; drawBroker(); };
+}
+
+for (const name of TABS) $(`tab-${name}`).addEventListener("click", () => show(name));
+document.querySelector("[role=tablist]").addEventListener("keydown", event => {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (by) show(TABS[(TABS.findIndex(name => !$(name).hidden) + by + TABS.length) % TABS.length], true);
+});
+$("open").addEventListener("keydown", event => {
+  const by = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
+  if (by) { event.preventDefault(); step(by); }
+});
+document.addEventListener("keydown", event => {
+  if (/^[1-4]$/.test(event.key) && !$("now").hidden && !/INPUT|SELECT/.test(event.target.tagName)) judge(VERDICTS[event.key - 1]);
+});
+$("dismiss").addEventListener("click", () => { $("alarm").hidden = true; });
+$("language").addEventListener("click", () => { otherLanguage(); drawWords(); show(TABS.find(name => !$(name).hidden)); });
+$("search").addEventListener("submit", event => { event.preventDefault(); search(); });
+$("pick").elements.node.addEventListener("change", () => { $("pick").elements.quantity.value = ""; drawWeek(); });
+$("pick").elements.quantity.addEventListener("change", drawWeek);
+
+await begin();
+show(TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "now");
+listen();
+document.body.dataset.ready = "yes";

@@ -1,0 +1,138 @@
+"""The page's answers: nothing without the secret, every access in the log, a verdict only where the role has one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from agent.clock import SimulatedClock
+from agent.console.access import check
+from agent.console.app import application
+from agent.errors import UserError
+from agent.simulation.stage import POLICE
+from agent.transport.memory import MemoryBroker
+from tests.console.rooms import NOON, Place, place
+
+PATHS = ["/api/me", "/api/now", "/api/live", "/api/events", "/api/week", "/api/chains"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Place:
+    return place(tmp_path_factory.mktemp("place"), days=0.3)
+
+
+@pytest.fixture
+def broker():
+    return MemoryBroker(SimulatedClock(NOON))
+
+
+@pytest.fixture
+def desktop(built, broker):
+    made = built.desktop(broker=broker)
+    yield made
+    made.archive.close()
+
+
+@pytest.fixture
+def page(desktop) -> Iterator[TestClient]:
+    """A browser that has opened the address."""
+    with TestClient(application(desktop)) as client:
+        client.get("/", params={"key": desktop.secret})
+        yield client
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_without_the_secret_nothing_is_shown(desktop, path):
+    with TestClient(application(desktop)) as stranger:
+        assert stranger.get(path).status_code == 401
+        assert stranger.get("/", params={"key": "guess"}).status_code == 401
+
+
+def test_the_secret_leaves_the_address_bar(desktop):
+    with TestClient(application(desktop), follow_redirects=False) as client:
+        answer = client.get("/", params={"key": desktop.secret})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "httponly" in answer.headers["set-cookie"].lower()
+    assert "samesite=strict" in answer.headers["set-cookie"].lower()
+
+
+def test_the_page_may_load_nothing_from_elsewhere(page):
+    answer = page.get("/")
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert "http" not in answer.text.replace("http-equiv", "")
+
+
+def test_it_says_who_looks(page):
+    me = page.get("/api/me").json()
+    assert (me["role"], me["may_judge"], len(me["comuni"])) == ("operator", True, 6)
+
+
+def test_now_history_weeks_and_chains_are_answered(page, built):
+    assert len(page.get("/api/now").json()["nodes"]) == 8
+    assert page.get("/api/events", params={"since": "2026-06-02T00:00:00.000Z"}).json()
+    week = {"node": str(built.nodes[0].name), "quantity": "gate/person/left"}
+    assert page.get("/api/week", params=week).json()["cells"]
+    assert len(page.get("/api/chains").json()["chains"]) == 8
+
+
+def test_a_wrong_question_is_refused_with_a_word(page):
+    assert page.get("/api/events", params={"since": "yesterday"}).status_code == 400
+
+
+def test_a_verdict_leaves_signed_under_the_nodes_topic(page, desktop, built, broker):
+    desktop.room.transport.open()
+    desktop.room.run_once()
+    (item, *_) = page.get("/api/now").json()["open"] or page.get("/api/events").json()
+    given = {"node": item["node"], "event": item["id"], "verdict": "useful"}
+    assert page.post("/api/verdict", content=json.dumps(given)).json() == {"said": "useful"}
+    desktop.room.run_once()
+    (message,) = [message for message in broker.log if "/ack/" in message.topic]
+    news = desktop.room.reader.read(message)
+    assert news.envelope is not None
+    assert (news.envelope.data.event, news.envelope.data.verdict) == (item["id"], "useful")
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"node": "romagna-faentina/faenza/n-0001", "event": "0" * 16, "verdict": "guilty"}, 400),
+        ({"node": "romagna-faentina/faenza/n-0001", "event": "x", "verdict": "false"}, 400),
+        ({"node": "not a node", "event": "0" * 16, "verdict": "false"}, 400),
+        ({"node": "elsewhere/faenza/n-0001", "event": "0" * 16, "verdict": "false"}, 403),
+        ({}, 400),
+    ],
+)
+def test_a_verdict_that_is_none_goes_nowhere(page, given, code):
+    assert page.post("/api/verdict", content=json.dumps(given)).status_code == code
+
+
+def test_no_other_site_may_post(page):
+    given = {"node": "romagna-faentina/faenza/n-0001", "event": "0" * 16, "verdict": "false"}
+    answer = page.post("/api/verdict", content=json.dumps(given), headers={"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 401
+
+
+def test_the_police_judge_only_where_they_have_an_agreement(built):
+    desktop = built.desktop(POLICE, MemoryBroker(SimulatedClock(NOON)))
+    with TestClient(application(desktop)) as page:
+        page.get("/", params={"key": desktop.secret})
+        for comune, code in (("riolo/n-0005", 403), ("faenza/n-0001", 200)):
+            given = {"node": f"romagna-faentina/{comune}", "event": "0" * 16, "verdict": "false"}
+            assert page.post("/api/verdict", content=json.dumps(given)).status_code == code
+    desktop.archive.close()
+
+
+def test_every_access_is_in_the_log_and_none_can_be_taken_out(desktop, page):
+    log = desktop.log.path
+    before = check(log)
+    page.get("/api/events", params={"comune": "riolo"})
+    assert check(log) == before + 1
+    lines = log.read_text().splitlines()
+    assert json.loads(lines[-1])["what"] == "GET /api/events?comune=riolo"
+    log.write_text("\n".join([*lines[:-2], lines[-1]]) + "\n")
+    with pytest.raises(UserError, match="changed or taken out"):
+        check(log)
+    log.unlink()

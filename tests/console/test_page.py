@@ -1,0 +1,149 @@
+"""The page in a real browser, before a whole simulated union: read, judged, by keyboard, on a phone, in two languages."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect, sync_playwright
+
+from agent.clock import SystemClock
+from agent.console.access import check
+
+pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(120), pytest.mark.xdist_group("browser")]
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_S = 90.0
+TABS = ("now", "map", "history", "week", "chain")
+
+
+@pytest.fixture(scope="module")
+def union(program, tmp_path_factory) -> Iterator[tuple[str, Path]]:
+    """The address of a console, and the folder of its union; the whole is started and ended by one command."""
+    program("mosquitto")
+    folder = tmp_path_factory.mktemp("union") / "files"
+    log = folder.with_name("log")
+    command = [
+        "union",
+        "simulate",
+        "--folder",
+        str(folder),
+        "--nodes",
+        "12",
+        "--days",
+        "0.5",
+        "--port",
+        "0",
+        "--events",
+        "60",
+    ]
+    with log.open("wb") as said:
+        process = subprocess.Popen([sys.executable, "-m", "agent", *command], stdout=said, stderr=said)
+    try:
+        yield address(process, log), folder
+    finally:
+        process.send_signal(2)
+        process.wait(30)
+    assert re.search(r"union: 12 nodes, (\d+) records told, \1 stored", log.read_text())
+
+
+def address(process, log) -> str:
+    clock = SystemClock()
+    until = clock.monotonic() + START_S
+    while clock.monotonic() < until and process.poll() is None:
+        if found := re.search(r"open (http\S+)", log.read_text()):
+            return found[1]
+        clock.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def browser(program):
+    path = program("chromium")
+    with sync_playwright() as started:
+        made = started.chromium.launch(executable_path=path, args=QUIET)
+        yield made
+        made.close()
+
+
+@pytest.fixture(params=["desk", "phone"])
+def page(request, browser, union) -> Iterator[Page]:
+    size = {"desk": (1280, 900), "phone": (390, 800)}[request.param]
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="it-IT")
+    made = context.new_page()
+    said: list[str] = []
+    made.on("pageerror", lambda error: said.append(str(error)))
+    made.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    made.goto(union[0])
+    made.wait_for_selector("body[data-ready]")
+    yield made
+    context.close()
+    assert said == []
+
+
+def test_nobody_is_kept_out_by_how_the_page_is_made(page):
+    """No finding of axe-core on any of its five views, in the light and in the dark."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for tab in TABS:
+            page.click(f"#tab-{tab}")
+            page.wait_for_timeout(300)
+            found = Axe().run(page).response["violations"]
+            assert [(tab, scheme, one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
+def test_the_page_speaks_italian_and_english(page):
+    assert page.inner_text("#tab-now") == "Adesso"
+    page.click("#language")
+    assert page.inner_text("#tab-now") == "Now"
+    assert page.get_attribute("html", "lang") == "en"
+    page.click("#language")
+
+
+def test_events_come_by_themselves_and_are_judged_with_one_key(page, union):
+    """The verdict comes back from the broker, signed by the operator, and stands beside the event."""
+    page.wait_for_selector("#open li", timeout=30_000)
+    page.focus("#open")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("2")
+    expect(page.locator("#detail dd").last).to_contain_text("room: utile", timeout=15_000)
+    assert check(union[1] / "access.jsonl") > 0
+
+
+def test_every_node_of_the_union_is_on_the_map(page):
+    page.click("#tab-map")
+    expect(page.locator("#comuni .node")).to_have_count(12)
+    expect(page.locator("#comuni .comune")).to_have_count(6)
+
+
+def test_history_is_searched(page):
+    page.click("#tab-history")
+    page.wait_for_selector("#rows tbody tr")
+    page.select_option("#search select[name=kind]", "occupancy")
+    page.click("#search button")
+    expect(page.locator("#rows tbody tr").first).to_contain_text("affollamento")
+    expect(page.locator("#rows tbody tr", has_text="sosta")).to_have_count(0)
+
+
+def test_a_week_is_a_heat_map_of_seven_days(page):
+    page.click("#tab-week")
+    page.wait_for_selector("#heat tbody tr")
+    expect(page.locator("#heat tbody tr")).to_have_count(7)
+    assert page.locator("#heat td:not(:empty)").count() >= 12
+
+
+def test_the_chains_are_whole(page):
+    page.click("#tab-chain")
+    page.wait_for_selector("#chains tbody tr")
+    expect(page.locator("#chains .ok")).to_have_count(12)
