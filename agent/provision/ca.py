@@ -34,6 +34,9 @@ MAX_COMMON_NAME = 64
 """RFC 5280, ub-common-name."""
 
 _AUTHORITY = "Piazza bench authority"
+_CLIENT = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+_BROKER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+"""A broker of a cluster is also a client of its fellows; as a party it has no rights, since no access list names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +77,20 @@ class Authority:
     def server(self, files: TlsFiles, hosts: Sequence[str], *, at: float, days: int) -> None:
         """A certificate for a broker that is reached under `hosts`."""
         names = x509.SubjectAlternativeName([_host(host) for host in hosts])
-        self._issue(files, hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, at=at, days=days, names=names)
+        self._issue(files, hosts[0], _BROKER, at=at, days=days, names=names)
 
     def client(self, files: TlsFiles, name: str, *, at: float, days: int) -> None:
         """A certificate that proves to a broker that the client is `name`."""
-        self._issue(files, common_name(name), ExtendedKeyUsageOID.CLIENT_AUTH, at=at, days=days)
+        self._issue(files, common_name(name), _CLIENT, at=at, days=days)
 
     def client_for(self, request: str, name: str, *, at: float, days: int) -> str:
         """The certificate, in PEM, for the key of a request; what the request says of itself does not count."""
-        return self._signed(_asked(request), common_name(name), ExtendedKeyUsageOID.CLIENT_AUTH, at=at, days=days)
+        return self._signed(_asked(request), common_name(name), _CLIENT, at=at, days=days)
 
     def server_for(self, request: str, hosts: Sequence[str], *, at: float, days: int) -> str:
         """The same for a server that is reached under `hosts`."""
         names = x509.SubjectAlternativeName([_host(host) for host in hosts])
-        return self._signed(_asked(request), hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, at=at, days=days, names=names)
+        return self._signed(_asked(request), hosts[0], _BROKER, at=at, days=days, names=names)
 
     def revocations(self, serials: Sequence[int], *, at: float, days: int) -> str:
         """The list, in PEM, of certificates that a broker must no longer let in."""
@@ -108,7 +111,7 @@ class Authority:
         self,
         files: TlsFiles,
         name: str,
-        usage: x509.ObjectIdentifier,
+        usage: x509.ExtendedKeyUsage,
         *,
         at: float,
         days: int,
@@ -121,7 +124,7 @@ class Authority:
         self,
         public: ec.EllipticCurvePublicKey,
         name: str,
-        usage: x509.ObjectIdentifier,
+        usage: x509.ExtendedKeyUsage,
         *,
         at: float,
         days: int,
@@ -131,7 +134,7 @@ class Authority:
         builder = (
             _builder(name, public, at=at, days=days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(usage, critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         )
         if names is not None:
