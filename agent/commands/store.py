@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--db", default="events.sqlite", metavar="FILE|URI", help="or postgresql://...; default: events.sqlite"
     )
     parser.add_argument(
+        "--comune",
+        action="append",
+        metavar="NAME",
+        help="only this one, may be given again (default: all of the union)",
+    )
+    parser.add_argument(
         "--share", default="", metavar="GROUP", help="share the work with other stores of this group (PostgreSQL only)"
     )
 
@@ -64,8 +70,9 @@ def run(options: argparse.Namespace) -> int:
     ring = party.ring(options)
     answers = Answers(name, signer, ring, store.tokens, clock=clock)
     keeper = Keeper(
-        transport, ring, store, receipts, union=name.union, clock=clock, group=options.share, answers=answers
-    )
+        transport, ring, store, receipts, union=name.union, clock=clock, comuni=options.comune or ["+"],
+        group=options.share, answers=answers,
+    )  # fmt: skip
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -18,10 +18,10 @@ from agent.contract.chain import Range, Span
 from agent.contract.command import Memory
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing, Signer
-from agent.contract.speaker import Speaker
 from agent.contract.topics import Class, NodeName, Topic, pattern
 from agent.contract.types import CommandData, ResultData
 from agent.errors import Refused
+from agent.subscriber.speaker import Speaker
 from agent.transport import Message
 
 log = logging.getLogger(__name__)
@@ -69,10 +69,9 @@ class Answers:
         self._memory = Memory()
         self._rate = Rate()
 
-    @property
-    def pattern(self) -> str:
-        """Where commands for this store come."""
-        return pattern(self._name.union, klass=Class.CMD, kind=self._name.node)
+    def pattern(self, comune: str) -> str:
+        """Where commands for this store come that ask about a comune, or about any (`+`)."""
+        return pattern(self._name.union, comune, klass=Class.CMD, kind=self._name.node)
 
     def answer(self, message: Message) -> list[tuple[str, bytes]]:
         """Topics and payloads that answer a command; none where it is nobody's who may ask, or was answered before."""

@@ -51,15 +51,20 @@ class Keeper:
         *,
         union: str,
         clock: Clock,
+        comuni: Sequence[str] = ("+",),
         group: str = "",
         answers: Answers | None = None,
     ) -> None:
-        """`group`: stores that name the same one get each message once among them (MQTT 5 section 4.8.2)."""
+        """`comuni`: for brokers that refuse a subscription which is wider than a right.
+
+        `group`: stores that name the same one get each message once among them (MQTT 5 section 4.8.2).
+        """
         self._transport = transport
         self._ring = ring
         self._store = store
         self._receipts = receipts
         self._union = union
+        self._comuni = comuni
         self._share = f"$share/{group}/" if group else ""
         self._clock = clock
         self._answers = answers
@@ -77,12 +82,13 @@ class Keeper:
             self._transport.close()
 
     def open(self) -> None:
-        for klass in CHAINED:
-            self._transport.subscribe(self._share + pattern(self._union, klass=klass))
-        for klass in STATED:
-            self._transport.subscribe(pattern(self._union, klass=klass))
-        if self._answers:
-            self._transport.subscribe(self._answers.pattern)
+        for comune in self._comuni:
+            for klass in CHAINED:
+                self._transport.subscribe(self._share + pattern(self._union, comune, klass=klass))
+            for klass in STATED:
+                self._transport.subscribe(pattern(self._union, comune, klass=klass))
+            if self._answers:
+                self._transport.subscribe(self._answers.pattern(comune))
         self._transport.open()
 
     def run_once(self, timeout_s: float = POLL_S) -> None:
