@@ -52,7 +52,7 @@ def _add_authority(acts: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     hand.add_argument("--second", type=Path, required=True, metavar="PUB", help="the comune's key for consent")
     turn = acts.add_parser("rotate", help="put one person's key in the place of another's")
     turn.add_argument("folder", type=Path, metavar="DIR")
-    turn.add_argument("role", help="root, targets, snapshot, timestamp, a comune, or COMUNE.consent")
+    turn.add_argument("role", help="root, targets, online, a comune, or COMUNE.consent")
     turn.add_argument("--remove", required=True, metavar="NAME")
     turn.add_argument("--add", type=Path, required=True, metavar="PUB")
     status = acts.add_parser("status", help="what is signed, what waits for whom, what will expire")

@@ -23,7 +23,7 @@ from agent.errors import UserError
 from agent.files import write_atomic
 from agent.ota import report
 from agent.ota.approval import approve
-from agent.ota.ledger import Attempt, Floors, Ledger, State
+from agent.ota.ledger import Attempt, Ledger, State
 from agent.ota.offer import Instant, Offers
 from agent.ota.releases import CONFIG, RealDisk, Releases
 from agent.ota.report import REPORT
@@ -118,8 +118,6 @@ def _update(name: NodeName, state: Path, clock: SystemClock, *, shelf: Path | No
         raise UserError(f"{folder}: this node has no root to believe", hint="piazza ota enroll --root FILE")
     ledger = Ledger(folder / LEDGER)
     releases = Releases(folder, RealDisk())
-    card = releases.card(releases.running())
-    ledger.raise_to(Floors(seq=card.seq if card else 0))  # a lost ledger does not forget what runs
     return Update(
         Offers(name, folder, (folder / ROOT).read_bytes(), ledger),
         Shelf(shelf or state / "inbox" / "ota"),

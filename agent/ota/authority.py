@@ -182,6 +182,10 @@ class Authority:
         if not (self.version("root") and self.version("targets")):
             return
         pen = keys.pen(self.folder / "online" / "online.pem")
+        if pen.id not in self._appointed("root", "timestamp").ids:
+            raise UserError(
+                f"{self.folder}/online/online.pem is not the key that the root appoints", hint="put the new key there"
+            )
         expires = at + self.settings.days.online * DAY_S
         roles = ("targets", *self.delegations())
         versions = {role: self.version(role) for role in roles if self.version(role)}
@@ -204,9 +208,9 @@ def found(folder: Path, union: str, *, root: Sequence[Path], targets: Sequence[P
     write_atomic(folder / SETTINGS, f"version: 1\nunion: {union}\n".encode())
     authority = Authority(folder)
     days = authority.settings.days
-    online = keys.public(keys.make(folder / "online" / "online.pem"))
+    online = committee(authority, [keys.make(folder / "online" / "online.pem")], 1)
     two_of_three = {"root": committee(authority, root, 2), "targets": committee(authority, targets, 2)}
-    roles = two_of_three | dict.fromkeys(ONLINE, Committee((online,), 1))
+    roles = two_of_three | dict.fromkeys(ONLINE, online)
     authority.put_draft("root", metadata.root(version=1, expires=at + days.root * DAY_S, committees=roles))
     authority.put_draft("targets", metadata.targets(version=1, expires=at + days.targets * DAY_S))
     return authority

@@ -12,7 +12,7 @@ from agent.contract.topics import NodeName
 from agent.errors import UserError
 from agent.ota import metadata
 from agent.ota.approval import Consent
-from agent.ota.authority import CONSENT, DAY_S, TOP, Authority, committee, consent, delegation
+from agent.ota.authority import CONSENT, DAY_S, ONLINE, TOP, Authority, committee, consent, delegation
 from agent.ota.metadata import Committee, Delegation, Target
 from agent.ota.offer import Order
 
@@ -34,7 +34,7 @@ def delegate(
     authority: Authority, comune: str, *, keys: Sequence[Path], second: Path, at: float, threshold: int = 2
 ) -> None:
     """Hand on to a comune: its committee (maintainer and comune), and its second key for consent."""
-    if comune in TOP or comune.endswith(CONSENT):
+    if comune in (*TOP, "online") or comune.endswith(CONSENT):
         raise UserError(f"'{comune}' cannot be the name of a comune's role", hint="take its usual short name")
     appointed = committee(authority, keys, threshold)
     lone = committee(authority, [second], 1)
@@ -47,7 +47,7 @@ def delegate(
 
 
 def rotate(authority: Authority, role: str, *, leave: str, join: Path, at: float) -> None:
-    """Put one key in the place of another; `leave` is the name of the key that goes."""
+    """Put one key in the place of another; `leave` is the name of the key that goes, `online` both online roles."""
     gone = next((keyid for keyid, name in authority.names.items() if name == leave), None)
     new = committee(authority, [join], 1).keys[0]
     if role in authority.delegations():
@@ -58,9 +58,11 @@ def rotate(authority: Authority, role: str, *, leave: str, join: Path, at: float
         return
     document = authority.latest("root")
     roles = metadata.committees(document) if document else {}
-    if role not in roles:
-        raise UserError(f"there is no role '{role}'", hint=f"there are: {', '.join((*roles, *authority.comuni()))}")
-    roles[role] = _changed(roles[role], gone, new, leave)
+    for one in ONLINE if role == "online" else (role,):
+        if one not in roles:
+            known = ("root", "targets", "online", *authority.delegations())
+            raise UserError(f"there is no role '{role}'", hint=f"there are: {', '.join(known)}")
+        roles[one] = _changed(roles[one], gone, new, leave)
     number, expires = authority.version("root") + 1, at + authority.settings.days.root * DAY_S
     authority.put_draft("root", metadata.root(version=number, expires=expires, committees=roles))
     if role == "targets":

@@ -6,7 +6,8 @@ One SQLite file, synced at every commit. The invariant: floors only rise, whatev
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -86,14 +87,21 @@ class Move:
     why: str
 
 
+Connect = Callable[[Path], sqlite3.Connection]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None)
+
+
 class Ledger:
     """Owned by one process at a time, which holds the lock of the file."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(path, isolation_level=None)
+    def __init__(self, path: Path, *, connect: Connect = _connect) -> None:
+        self._database = connect(path)
         for statement in (
-            "PRAGMA journal_mode=DELETE",  # one writer, rare writes: no files beside it to keep together
-            "PRAGMA synchronous=EXTRA",
+            "PRAGMA journal_mode = DELETE",  # one writer, rare writes: no files beside it to keep together
+            "PRAGMA synchronous = EXTRA",
             "CREATE TABLE IF NOT EXISTS floor(name TEXT PRIMARY KEY, value REAL NOT NULL)",
             "CREATE TABLE IF NOT EXISTS attempt(id INTEGER PRIMARY KEY CHECK(id = 1), attempt BLOB NOT NULL)",
             "CREATE TABLE IF NOT EXISTS move(id INTEGER PRIMARY KEY, at REAL, seq INTEGER, state TEXT, why TEXT)",
@@ -150,6 +158,6 @@ class Ledger:
                 self._database.execute(sql, values)
             self._database.execute("COMMIT")
         except BaseException:
-            if self._database.in_transaction:
+            with suppress(sqlite3.Error):  # none is open where the beginning or the end failed
                 self._database.execute("ROLLBACK")
             raise

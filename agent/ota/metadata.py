@@ -272,9 +272,17 @@ class Trust:
             found = self._updater.get_targetinfo(path)
             return _target(found) if found else None
 
-    def versions(self) -> dict[str, int]:
-        """Role -> version, of the three top roles and of every targets document that the snapshot names."""
-        top = {"root": self._set.root, "timestamp": self._set.timestamp, "snapshot": self._set.snapshot}
-        named = self._set.snapshot.meta.items()
-        versions = {role: document.version for role, document in top.items()}
-        return versions | {name.removesuffix(".json"): meta.version for name, meta in named}
+    def versions(self, *roles: str) -> dict[str, int]:
+        """Version of the top roles and of `roles`, each of which has been asked for a target.
+
+        Numbers of the online roles hold for their present keys: who stole the old ones could sign any number.
+        """
+        found = {"root": self._set.root.version, "targets": self._set.targets.version}
+        for online in (self._set.timestamp, self._set.snapshot):
+            keys = sorted(self._set.root.roles[online.type].keyids)
+            found[f"{online.type}@{hashlib.sha256(''.join(keys).encode()).hexdigest()[:8]}"] = online.version
+        return found | {role: self._set[role].version for role in roles if role in self.named()}
+
+    def named(self) -> frozenset[str]:
+        """The targets documents that the snapshot names."""
+        return frozenset(name.removesuffix(".json") for name in self._set.snapshot.meta)

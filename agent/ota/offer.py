@@ -66,35 +66,41 @@ class Offers:
         at = max(now.at, floors.clock)
         scratch = self._scratch()
         trust = Trust(_look(offered), cache=scratch, bootstrap=self.bootstrap, at=at)
-        _check_versions(trust.versions(), floors)
         config = trust.target(f"{self.name.comune}/{self.name.node}/{CONFIG}")
-        found = self._ordered(trust, config, offered, content, floors) if config else None
+        consent = self._consent(trust)
+        versions = trust.versions(self.name.comune, *([self._second] if consent else []))
+        _check_versions(versions, floors)
+        found = self._ordered(trust, config, consent, offered, content) if config else None
         self._keep(scratch)
-        self.ledger.raise_to(Floors(trust.versions(), clock=now.at if now.sure else 0.0))
+        self.ledger.raise_to(Floors(versions, clock=now.at if now.sure else 0.0))
         return found
 
     def _ordered(
-        self, trust: Trust, config: Target, offered: bundle.Bundle, content: bytes, floors: Floors
+        self, trust: Trust, config: Target, consent: Target | None, offered: bundle.Bundle, content: bytes
     ) -> Attempt | None:
         order = _order(config)
-        before = self.ledger.attempt()
+        before, floors = self.ledger.attempt(), self.ledger.floors()
         if before and before.state is not State.IDLE and (before.seq, before.config) == (order.seq, config.sha256):
             return None  # done, refused or under way
         if order.seq <= floors.seq:
             raise Refused("seq", f"order {order.seq}, this node has staged {floors.seq}")
-        agreed = self._consent(trust)
         return Attempt(
             state=State.FETCHING,
             seq=order.seq,
             config=config.sha256,
             bundle=bundle.digest(content),
             files=(_wanted(config, offered), *(self._file(trust, path, offered) for path in order.files)),
-            consent=_wanted(agreed, offered) if agreed else None,
+            consent=_wanted(consent, offered) if consent else None,
         )
+
+    @property
+    def _second(self) -> str:
+        """The role of the comune's second key."""
+        return f"{self.name.comune}.consent"
 
     def _consent(self, trust: Trust) -> Target | None:
         """What the comune's second key has signed for this node; a role that was never used offers nothing."""
-        if f"{self.name.comune}.consent" not in trust.versions():
+        if self._second not in trust.named():
             return None
         return trust.target(f"consent/{self.name.comune}/{self.name.node}.json")
 
@@ -133,8 +139,8 @@ def _look(offered: bundle.Bundle) -> Callable[[str], bytes | None]:
 
 
 def _check_versions(versions: dict[str, int], floors: Floors) -> None:
-    for role, floor in floors.versions.items():
-        version = versions.get(role, 0)
+    for role, version in versions.items():
+        floor = floors.versions.get(role, 0)
         if version < floor:
             raise Refused("version", f"{role} {version}, this node has seen {floor}")
 

@@ -73,6 +73,12 @@ class Update:
     """Told the names of the chunks that an update needs until it is staged, so that somebody may bring them."""
     trial_s: float = TRIAL_S
 
+    def __post_init__(self) -> None:
+        """A lost ledger does not forget what runs."""
+        card = self.releases.card(self.releases.running())
+        if card and card.seq > self.ledger.floors().seq:
+            self.ledger.raise_to(Floors(seq=card.seq))
+
     def step(self) -> Attempt:
         """One move; what stands now."""
         attempt = self.ledger.attempt() or Attempt(state=State.IDLE, seq=0, config="", bundle="")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
+from agent.ota import drafts, keys
 from agent.ota.ledger import State
 from agent.ota.update import TRIAL_S
-from tests.ota.town import AT, BAD, GOOD, MASK, NARROWER, WIDER, Health, Union, config, node
-
-
-@pytest.fixture
-def union(tmp_path):
-    return Union(tmp_path)
+from tests.ota.attacks import Scene
+from tests.ota.town import AT, BAD, GOOD, MASK, NARROWER, WIDER, Health, config, node
 
 
 def test_a_signed_configuration_is_tried_and_kept_when_the_node_is_well(union, tmp_path):
@@ -140,3 +135,21 @@ def test_a_clock_of_1970_does_not_bring_expired_metadata_back(union, tmp_path):
     assert one.steps().why == "offer-expired"
     one.at = 0.0
     assert one.steps().state is State.TRIAL  # a node that never had the time can do no better
+
+
+def test_a_stolen_online_key_cannot_shut_a_node_out_for_ever(union, tmp_path):
+    """It signs the highest number there is; once the root appoints another key, numbers begin anew."""
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path, gate=Health(GOOD))
+    scene = Scene(union, one, b"")
+    scene.sealed({}, ahead=10**9)
+    one.steps()
+    union.release(config(mask=[[0, 0], [0.7, 0], [0.7, 0.4], [0, 0.4]]))
+    union.publish(tmp_path / "stick")
+    assert one.steps().why == "offer-version"
+    fresh = keys.make(union.folder / "people" / "online-2.pem")
+    drafts.rotate(union.authority, "online", leave="online", join=fresh, at=AT)
+    (union.authority.folder / "online" / "online.pem").write_bytes(fresh.with_name("online-2.pem").read_bytes())
+    union.sign()
+    union.publish(tmp_path / "stick")
+    assert one.steps().state is State.COMMITTED

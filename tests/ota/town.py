@@ -12,7 +12,7 @@ from agent.contract.topics import NodeName
 from agent.ota import authority, drafts, keys, publish, request
 from agent.ota.approval import understood
 from agent.ota.floors import loosened
-from agent.ota.ledger import Attempt, Ledger
+from agent.ota.ledger import Attempt, Connect, Ledger
 from agent.ota.offer import Instant, Offers
 from agent.ota.releases import Disk, RealDisk, Releases
 from agent.ota.source import Shelf
@@ -139,6 +139,7 @@ class Node:
     boot: str = "boot-1"
     gate: Any = field(default_factory=Health)
     disk: Disk = field(default_factory=RealDisk)
+    connect: Connect | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +149,8 @@ class Node:
 
     def update(self) -> Update:
         """The process, started anew."""
-        ledger = Ledger(self.folder / "ota.sqlite")
+        path = self.folder / "ota.sqlite"
+        ledger = Ledger(path, connect=self.connect) if self.connect else Ledger(path)
         return Update(
             Offers(self.name, self.folder, self.bootstrap, ledger),
             self.shelf,
