@@ -40,6 +40,10 @@ class Budget:
             size += slots.pop()[1]
         slots.append((slot, size))
 
+    def slots(self, klass: Class) -> list[tuple[float, int]]:
+        """When bytes left, to the minute before, and how many; for `add` in another run."""
+        return [(slot * SLOT_S, size) for slot, size in self._slots.get(klass, ())]
+
     def spent(self, klass: Class, *, at: float) -> int:
         """Bytes of the hour before `at`, rounded up to whole slots."""
         slots = self._slots.get(klass, deque())

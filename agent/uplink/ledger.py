@@ -1,6 +1,8 @@
 """What has left: the hour's bytes held to the budget, and a few counts that sense reports in health.
 
-The invariant: a link that restarts again and again sends no more in an hour than one that does not.
+The invariant: a link that is killed again and again sends no more in an hour than one that is not. So bytes
+are noted before they leave, a little ahead of what was spent, and their age is counted by the machine's
+monotonic clock, which nobody can set; only a power cut begins a new hour.
 """
 
 from __future__ import annotations
@@ -8,13 +10,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from agent.clock import Clock
 from agent.contract.topics import Class
+from agent.files import if_there_is_room
 from agent.uplink import numbers
-from agent.uplink.budget import HOUR_S, Budget, size_of
+from agent.uplink.budget import Budget, size_of
 from agent.uplink.settings import BudgetSettings
 
 TELL_S = 30.0
+AHEAD = 256
+"""Share of a limit by which bytes are noted before they are spent."""
+
+SPENT = ".spent.json"
+
+
+class _Spent(msgspec.Struct, frozen=True):
+    """What was spent, as it is kept: bytes of each class by the time at which they left."""
+
+    mono: float
+    left: dict[Class, list[tuple[float, int]]]
 
 
 @dataclass(slots=True)
@@ -33,13 +49,22 @@ class Ledger:
         self.counts = Counts()
         self._folder = folder
         self._clock = clock
-        self._budget = Budget({klass: getattr(settings, f"{klass}_kb") * 1024 for klass in numbers.BUDGETED})
+        self._limits = {klass: getattr(settings, f"{klass}_kb") * 1024 for klass in numbers.BUDGETED}
+        self._budget = Budget(self._limits)
+        self._noted: dict[Class, int] = {}
         self._tell_at = 0.0
         self._restore()
 
     def take(self, klass: Class, topic: str, payload: bytes) -> bool:
         """Whether a message may leave now; if so, its bytes are spent."""
-        return self._budget.take(klass, size_of(topic, payload), at=self._clock.monotonic())
+        at = self._clock.monotonic()
+        if not self._budget.take(klass, size_of(topic, payload), at=at):
+            return False
+        spent = self._budget.spent(klass, at=at)
+        if spent > self._noted.get(klass, 0):
+            self._noted[klass] = min(spent + self._limits[klass] // AHEAD, self._limits[klass])
+            self._note(at)
+        return True
 
     def tell(self, *, connected: bool, now: bool = False) -> None:
         """Leave the numbers where sense finds them, every half minute or `now`."""
@@ -55,11 +80,25 @@ class Ledger:
         }
         spent = {f"link_{klass}_kb_h": self._budget.spent(klass, at=at) / 1024 for klass in numbers.BUDGETED}
         numbers.write(self._folder, {**counted, **spent}, at=self._clock.now())
+        self._noted = {klass: self._budget.spent(klass, at=at) for klass in numbers.BUDGETED}
+        self._note(at)
+
+    def _note(self, at: float) -> None:
+        """Leave what was spent, or soon will be, for a run after this one."""
+        ahead = {klass: noted - self._budget.spent(klass, at=at) for klass, noted in self._noted.items()}
+        left = {klass: [*self._budget.slots(klass), (at, ahead.get(klass, 0))] for klass in numbers.BUDGETED}
+        fresh = self._folder / f"{SPENT}.new"
+        with if_there_is_room(fresh):
+            fresh.write_bytes(msgspec.json.encode(_Spent(at, left)))
+            fresh.replace(self._folder / SPENT)
 
     def _restore(self) -> None:
-        """Spend again what the last run spent, as if all of it had left when it last told."""
-        told = numbers.read(self._folder)
-        age_s = min(max(self._clock.now() - told.get(numbers.AT, 0.0), 0.0), 2 * HOUR_S)
-        for klass in numbers.BUDGETED:
-            spent = round(told.get(f"link_{klass}_kb_h", 0.0) * 1024)
-            self._budget.add(klass, spent, at=self._clock.monotonic() - age_s)
+        """Spend again what the last run noted; that of another boot, as if it had ended when this one began."""
+        try:
+            told = msgspec.json.decode((self._folder / SPENT).read_bytes(), type=_Spent)
+        except (OSError, ValueError):  # msgspec's errors are such
+            return
+        shift = 0.0 if told.mono <= self._clock.monotonic() else -told.mono
+        for klass, slots in told.left.items():
+            for at, size in slots:
+                self._budget.add(klass, max(0, min(size, self._limits.get(klass, 0))), at=at + shift)

@@ -4,7 +4,7 @@
 
 `count` events on a simulated clock, ten a minute, with heads, receipts, health, refused letters, an event each hour that stays
 open, and a session lost now and then: spool, outbox, link, broker in memory, store and a reader that judges everything.
-After a fifth of them, when all caches are filled, the resident memory and the open descriptors are looked at again and again.
+After half of them, when all caches are filled, the resident memory and the open descriptors are looked at again and again.
 `growth_kb_per_100k` is the slope of a line through the memory; more than 1024 is `grows`.
 """
 
@@ -102,10 +102,10 @@ class Life:
 def lived(folder: Path, count: int, chance: random.Random) -> Counter[str]:
     """One long life; looks at itself in even distances."""
     life, memory, files = Life(folder, chance), list[tuple[int, float]](), 0
-    every = max(10, count * 4 // 5 // LOOKS // 10 * 10)
+    every = max(10, count // 2 // LOOKS // 10 * 10)
     for number in range(0, count, 10):
         life.minute(number)
-        if number * 5 >= count and number % every == 0:
+        if number * 2 >= count and number % every == 0:
             gc.collect()
             memory.append((number, resident_kb()))
             files = files or descriptors()

@@ -17,6 +17,7 @@ from agent.contract.types import CommandData, ReceiptData, StateData
 from agent.transport import Message, Will
 from agent.transport.memory import MemoryBroker, MemoryTransport, Weather
 from agent.uplink import numbers
+from agent.uplink.budget import size_of
 from agent.uplink.inbox import Letter
 from agent.uplink.ledger import TELL_S
 from agent.uplink.link import HELD_S, Link
@@ -415,6 +416,59 @@ def test_a_restarted_link_has_no_new_budget(bench: MakeBench):
     one.link.open()
     one.run(5)
     assert one.seqs() == [1]
+
+
+def test_a_link_that_is_killed_again_and_again_has_no_new_budget(bench: MakeBench):
+    """kill -9 leaves no time to write down what was sent; it was written down before."""
+    one = bench(budget=BudgetSettings(evt_kb=16), window=1000)
+    one.put(60)
+    for _ in range(40):
+        one.run(2)
+        one.broker.cut("node")
+        one.link = one.new_link()
+        one.link.open()
+    sent = sum(size_of(message.topic, message.payload) for message in one.got if "/evt/" in message.topic)
+    assert 8 * 1024 < sent <= 16 * 1024
+
+
+def test_a_clock_that_is_set_brings_no_new_budget(bench: MakeBench):
+    """NTP comes after the restart: by the wall clock fifty years have passed."""
+    one = bench(budget=BudgetSettings(health_kb=1))
+    for number in range(3):
+        one.node.spool.put(health(at=one.node.clock.now() + number))
+    one.node.spool.flush()
+    one.run()
+    one.link.close()
+    one.node.clock.at, one.node.clock.started = one.node.clock.at + 1.5e9, one.node.clock.started + 1.5e9
+    one.link = one.new_link()
+    one.link.open()
+    one.run(5)
+    assert one.seqs() == [1]
+
+
+@pytest.mark.slow
+def test_no_hour_carries_more_than_the_budget_of_any_class(bench: MakeBench):
+    """Much more is made than may leave, for four hours; what left is looked at from every ten minutes on."""
+    one = bench(budget=BudgetSettings(evt_kb=20, health_kb=2, audit_kb=1, head_kb=2), window=40)
+    left: dict[str, list[tuple[float, int]]] = {}
+    for minute in range(240):
+        one.put(2)
+        one.node.spool.put(health(at=one.node.clock.now()))
+        one.node.tick(after_s=60.0)
+        one.store(turns=2)
+        for message in one.broker.log:
+            size = size_of(message.topic, message.payload)
+            left.setdefault(message.topic.split("/")[5], []).append((60.0 * minute, size))
+        one.broker.log.clear()
+        if minute % 50 == 49:
+            one.link = one.new_link()
+            one.link.open()
+    limits = {"evt": 20, "health": 2, "audit": 1, "head": 2}
+    for klass, kb in limits.items():
+        for since in range(0, 240 * 60, 600):
+            in_the_hour = sum(size for at, size in left.get(klass, []) if since <= at < since + 3600)
+            assert in_the_hour <= kb * 1024, (klass, since)
+    assert sum(size for _, size in left["evt"]) > 2 * 20 * 1024
 
 
 def test_a_class_that_the_broker_refuses_does_not_hold_up_the_others(bench: MakeBench):
