@@ -23,9 +23,11 @@ from agent.anomaly.baseline import Baseline
 from agent.anomaly.budget import NewId
 from agent.anomaly.calendar import DAY_S, Local, Wall, utc
 from agent.anomaly.feasts import Almanac, CalendarSettings
+from agent.anomaly.fusion import Fusion
+from agent.anomaly.kinds import RULES
 from agent.anomaly.lane import Lane
 from agent.anomaly.series import Series
-from agent.anomaly.settings import AbsenceRule, Rule
+from agent.anomaly.settings import AbsenceRule, CombinedRule, Rule
 from agent.anomaly.week import Week
 from agent.errors import ConfigError, Refused
 from agent.records import Event, Observation, Phase
@@ -70,6 +72,7 @@ class Engine:
         self._lanes: dict[str, Lane] = {}
         self._now: float | None = None
         self._learned: dict[str, Any] = {}
+        self._fusion: Fusion | None = None
 
     def update(self, observation: Observation) -> list[Event]:
         """What one observation makes worth telling."""
@@ -82,6 +85,8 @@ class Engine:
         if not now - LATE_S <= at <= lane.now + AHEAD_S or lane.is_late(observation.quantity, at):
             self.late += 1
             return []
+        if self._fusion is not None:
+            self._fusion.take(observation.source, observation.quantity, observation.value, at)
         return self._told(lane.observe(observation.quantity, observation.value, at))
 
     def advance(self, at: float) -> list[Event]:
@@ -90,7 +95,7 @@ class Engine:
         if not before - TICK_S <= at - self._wall.shift <= before + LEAP_S:
             self.stepped(at - self._wall.shift - (before + TICK_S))
         self._now = now = max(before, at - self._wall.shift)
-        return self._told(event for lane in self._lanes.values() for event in lane.advance(now))
+        return self._told(event for part in self._parts() for event in part.advance(now))
 
     def stepped(self, by_s: float) -> None:
         """The wall clock was set: all that is remembered stays as long ago as it was."""
@@ -100,7 +105,7 @@ class Engine:
         """End every open event; `why` is a word of the contract's `closed_by`."""
         events = self.advance(at)
         now = at - self._wall.shift
-        return events + self._told(event for lane in self._lanes.values() for event in lane.close_all(now, why))
+        return events + self._told(event for part in self._parts() for event in part.close_all(now, why))
 
     def rules(self) -> frozenset[str]:
         """Ids of all rules."""
@@ -146,6 +151,8 @@ class Engine:
         """The present; at the first call time begins, and with it the wait for what is expected."""
         if self._now is None:
             self._now = at
+            combined = [rule for rule in self._rules if isinstance(rule, CombinedRule)]
+            self._fusion = Fusion(combined, at, self._wall, self._new_id)
             for rule in self._rules:
                 if isinstance(rule, AbsenceRule) and rule.source and "*" not in rule.quantity:
                     self._lane(rule.source).expect(rule.quantity)
@@ -153,9 +160,13 @@ class Engine:
 
     def _lane(self, source: str) -> Lane:
         if source not in self._lanes:
-            rules = [rule for rule in self._rules if rule.source in ("", source)]
+            rules = [rule for rule in self._rules if rule.source in ("", source) and type(rule) in RULES]
             self._lanes[source] = Lane(source, rules, self._now or 0.0, self._wall, self._new_id, self._learned)
         return self._lanes[source]
+
+    def _parts(self) -> tuple[Lane | Fusion, ...]:
+        """Everything that time moves."""
+        return (*self._lanes.values(), *([self._fusion] if self._fusion else []))
 
     def _told(self, events: Iterable[Event]) -> list[Event]:
         """Events in order of time, with what the clock on the wall shows."""

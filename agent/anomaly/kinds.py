@@ -13,6 +13,7 @@ from agent.anomaly.settings import (
     AbsenceRule,
     BaselineRule,
     ButtonRule,
+    CombinedRule,
     CrossingRule,
     HealthRule,
     LimitRule,
@@ -47,3 +48,6 @@ RULES: dict[type[Rule], Callable[[Any, str], Judge]] = {
     StuckRule: Stuck,
 }
 """Settings of a kind -> what makes its judge from (settings, quantity)."""
+
+KINDS: frozenset[type[Rule]] = frozenset({*RULES, CombinedRule})
+"""All kinds; a combined rule has many quantities, so its judge is made elsewhere."""

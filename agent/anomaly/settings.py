@@ -22,6 +22,7 @@ Pattern = Annotated[
         description="a quantity; `*` stands for any one level, as in */person/count",
     ),
 ]
+Exactly = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}(?:/[a-z0-9_-]{1,32}){0,2}$", description="a quantity")]
 EventKind = Literal["anomaly", "crossing", "loitering", "occupancy", "tamper", "sensor", "help-button"]
 Fault = Literal["frozen", "noise", "dark", "bright", "moved", "blocked", "defocus"]
 FAULTS: tuple[Fault, ...] = ("frozen", "noise", "dark", "bright", "moved", "blocked", "defocus")
@@ -171,6 +172,49 @@ class SeriesRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="series"
     stale_s: Some = 3600.0
 
 
+class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One quantity of one source that reaches `at_least`, or is `below`."""
+
+    source: Id
+    quantity: Exactly
+    at_least: float = 1.0
+    below: float | None = None
+
+    def holds(self, value: float) -> bool:
+        return value >= self.at_least if self.below is None else value < self.below
+
+    def threshold(self) -> float | None:
+        """What was asked of the value, where it is more than that something is there."""
+        if self.below is not None:
+            return self.below
+        return None if self.at_least == 1.0 else self.at_least
+
+
+class CombinedRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="combined"):
+    """Several sources at once: `all` of some conditions, `any` of others, `none` of the rest.
+
+    What was so within the last `within_s` counts as being so; of `none`, nothing may have been so for that
+    long. A source that says nothing for `stale_s` is unknown, and neither confirms nor excludes.
+    """
+
+    quantity: Pattern = "*"
+    all: Annotated[tuple[Condition, ...], Meta(max_length=5)] = ()
+    any: Annotated[tuple[Condition, ...], Meta(max_length=5)] = ()
+    none: Annotated[tuple[Condition, ...], Meta(max_length=4)] = ()
+    within_s: Some = 30.0
+    stale_s: Some = 300.0
+
+    def __post_init__(self) -> None:
+        if not self.all and not self.any:
+            raise ValueError("a combination needs `all` or `any`: nothing can be told of what is not there alone")
+        if self.quantity != "*" or self.source:
+            raise ValueError("a combination has its sources and quantities in its conditions")
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """All of them; the first gives the event its source, zone and label."""
+        return (*self.all, *self.any, *self.none)
+
+
 class CrossingRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="crossing"):
     """Every crossing of a line; the direction is the last level: `kerb/person/out`."""
 
@@ -251,4 +295,5 @@ RuleSettings = (
     | ButtonRule
     | HealthRule
     | StuckRule
+    | CombinedRule
 )

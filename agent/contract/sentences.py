@@ -5,6 +5,7 @@ Made from the members of the contract alone, so a subscriber says the same as th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from agent.records import Phase
@@ -59,7 +60,8 @@ _TEMPLATES = {
     "health": "{fault}",
     "limit": "{seen}, {side} the limit of {limit}",
     "schedule": "{seen} outside the allowed hours",
-    "absence": "no {missed} for {observed_span}, at most {expected_span}",
+    "absence": "no {missed} for {observed_span}{at_most}",
+    "combined": "{fault_or_seen}",
     "stuck": "{noun} unchanged for {observed_span}, at most {expected_span}",
     "rate": "{seen}, at most {expected} within the window",
     "baseline": "{seen}, usually {limit}{learned}",
@@ -120,12 +122,16 @@ class EventLike(Protocol):
     def closed_by(self) -> str: ...
     @property
     def reason(self) -> ReasonLike: ...
+    @property
+    def also(self) -> Sequence[ReasonLike]: ...
 
 
 def sentence(event: EventLike) -> str:
     """Where, what, and against what: `gate (gate-cam): a person stays 31 s, at most 30 s`."""
     where = f"{event.zone} ({event.source})" if event.zone else event.source
-    return f"{where}: {_begin(event)}{_said(event)}{_ENDS.get(event.closed_by, '')}"
+    also = "".join(f", {_said(reason, _label(reason), event.phase)}" for reason in event.also)
+    said = _said(event.reason, event.label, event.phase)
+    return f"{where}: {_begin(event)}{said}{also}{_ENDS.get(event.closed_by, '')}"
 
 
 def span(seconds: float) -> str:
@@ -147,16 +153,23 @@ def _begin(event: EventLike) -> str:
     return "still: " if event.phase is Phase.UPDATED else ""
 
 
-def _said(event: EventLike) -> str:
+def _label(reason: ReasonLike) -> str:
+    """The label in a further reason's quantity."""
+    levels = reason.quantity.split("/")
+    return levels[1] if len(levels) > 2 and levels[1] != "all" else ""  # noqa: PLR2004 -- zone, label and measure
+
+
+def _said(reason: ReasonLike, label: str, phase: Phase) -> str:
     """The template of the test, filled in; tests without one say the bare value."""
-    reason, label = event.reason, event.label
     expected = 0.0 if reason.expected is None else reason.expected
     return _TEMPLATES.get(reason.test, "{seen}").format(
         seen=_value(reason, label),
         limit=_measured(reason.quantity, expected),
         step=_measured(reason.quantity, reason.observed),
-        side=_side(event, reason.observed - expected),
+        side=_side(phase, reason.observed - expected),
         fault=_fault(reason),
+        fault_or_seen=_fault(reason) if _is_fault(reason.quantity) else _value(reason, label),
+        at_most="" if reason.expected is None else f", at most {span(expected)}",
         noun=_noun(reason.quantity, label),
         missed="pictures" if reason.quantity in _SIGHT else _noun(reason.quantity, label),
         label=_one(label or "thing"),
@@ -170,14 +183,19 @@ def _said(event: EventLike) -> str:
     )
 
 
+def _is_fault(quantity: str) -> bool:
+    place, _, measure = quantity.rpartition("/")
+    return place == "camera" and measure in _FAULTS
+
+
 def _fault(reason: ReasonLike) -> str:
     said = _FAULTS.get(reason.quantity.rpartition("/")[2], "the camera is not well")
     return said.format(share=f"{reason.observed:.0%}")
 
 
-def _side(event: EventLike, excess: float) -> str:
+def _side(phase: Phase, excess: float) -> str:
     """An update may tell of a value that is back within the limit, but not by the hysteresis."""
-    if event.phase is Phase.UPDATED:
+    if phase is Phase.UPDATED:
         return "against"
     return "over" if excess > 0.0 else "under"
 

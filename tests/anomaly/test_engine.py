@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.anomaly.kinds import RULES
+from agent.anomaly.kinds import KINDS
 from agent.errors import Refused
 from agent.records import Event, Observation, Phase
 from tests.anomaly.playing import MONDAY, engine, lines, play, series
@@ -26,6 +26,15 @@ EVERYTHING = """
 - {kind: baseline, id: many, quantity: kerb/person/in, of: sum, model: counts, every_s: 5, warm_up: 10, half_life: 10,
    deviations: 2, stale_s: 30}
 - {kind: week, id: hourly, quantity: kerb/person/in, side: both, stale_s: 30}
+- {kind: series, id: strange, quantity: temperature_c, every_s: 1, warm_up: 50}
+- kind: combined
+  id: both
+  all: [{source: a, quantity: gate/person/count, at_least: 2}]
+  any: [{source: b, quantity: kerb/person/in}, {source: b, quantity: temperature_c, at_least: 2}]
+  none: [{source: b, quantity: yard/person/count, at_least: 4}]
+  within_s: 6
+  stale_s: 40
+  dwell_s: 1
 - {kind: crossing, id: cross, quantity: kerb/person/in, per_hour: 4, clear_s: 1}
 - {kind: loitering, id: linger, quantity: gate/person/count, stay_s: 3, dwell_s: 4}
 - {kind: occupancy, id: full, quantity: gate/person/count, more_than: 3, per_hour: 2, update_s: 2}
@@ -67,7 +76,7 @@ def run(observations: list[Observation], ticks: list[float], end: float) -> list
 
 def test_the_example_of_these_tests_has_every_kind():
     kinds = {type(rule) for rule in engine(EVERYTHING)._rules}
-    assert kinds == set(RULES)
+    assert kinds == KINDS
 
 
 @given(OBSERVATIONS, st.lists(st.floats(0, 420), max_size=20))
@@ -79,10 +88,11 @@ def test_the_events_do_not_depend_on_how_time_is_cut(steps, cuts):
     seconds = [MONDAY + second for second in range(int(first - MONDAY) + 1, int(end - MONDAY))]
     by_source = defaultdict(list)
     for event in run(observations, [], end):
-        by_source[event.source].append(event)
+        by_source[event.source, event.rule == "both"].append(event)
     for chopped in (run(observations, ticks, end), run(observations, seconds, end)):
-        for source in ("a", "b"):
-            assert [event for event in chopped if event.source == source] == by_source[source]
+        for source, both in (("a", False), ("a", True), ("b", False)):
+            of_it = [event for event in chopped if (event.source, event.rule == "both") == (source, both)]
+            assert of_it == by_source[source, both]
 
 
 @given(OBSERVATIONS)
