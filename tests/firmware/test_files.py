@@ -18,7 +18,7 @@ from tests.conftest import CHECKOUT
 FIRMWARE = CHECKOUT / "firmware_config"
 ROOT = FIRMWARE / "root"
 ALL = sorted(path for path in FIRMWARE.rglob("*") if path.is_file())
-SCRIPTS = [path for path in ALL if path.read_text().startswith("#!") and "nft" not in path.name]
+SCRIPTS = [path for path in ALL if path.read_text().startswith("#!")]
 NETWORKS = [path for path in ALL if ".nmconnection" in path.name]
 BARE = {"00-packages-nr"}
 """pi-gen takes every word of this file for a package."""
