@@ -14,7 +14,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check bench faults deb models fmt lock clean lint types quick debian
+.PHONY: help demo union test check bench faults deb models fmt lock clean lint types quick debian
 help: ## this list
 	@echo "Piazza: a node that watches a public space and tells what is unusual, never who."
 	@echo
@@ -89,8 +89,9 @@ debian:
 	@[ .venv/.dev -nt requirements/dev.txt ] || tools/venv demo
 	@touch $@
 
-.venv/.dev: requirements/dev.txt
+.venv/.dev: requirements/dev.txt requirements/schemas.txt
 	@[ .venv/.bench -nt requirements/bench.txt ] || tools/venv dev
+	@tools/venv schemas
 	@touch $@
 
 .venv/.bench: requirements/bench.txt
