@@ -39,6 +39,7 @@ VERBS = {
     "check": "check a configuration and say everything that is wrong with it",
     "confine": "let sense reach its network cameras and nothing else",
     "ota": "order, sign and publish updates; take one in on a node",
+    "rollout": "bring a signed release to all nodes in waves",
     "schema": "print the schemas of the contract and of the configuration",
     "patto": "check, compare, apply and try agreements with partners",
     "console": "the control room: a page on this machine with the rights of one party",

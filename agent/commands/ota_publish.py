@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
     union = Authority(options.folder)
     comuni = options.comune or [role for role in union.comuni() if union.version(role)]
     if options.clear:
-        transport = _connection(options, clock)
+        transport = connection(options, clock)
         print(f"{publish.clear(union.settings.union, comuni, transport, clock)} messages cleared")
         transport.close()
         return 0
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
     if options.usb is not None:
         publish.to_folder(parcels, options.usb)
     if options.broker:
-        transport = _connection(options, clock)
+        transport = connection(options, clock)
         print(f"{publish.to_broker(parcels, transport, clock)} messages sent")
         transport.close()
     for each in parcels:
@@ -49,7 +49,8 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
     return 0
 
 
-def _connection(options: argparse.Namespace, clock: Clock) -> Transport:
+def connection(options: argparse.Namespace, clock: Clock) -> Transport:
+    """A connection as maintainer, which may publish updates and read what nodes say of themselves."""
     if not options.broker:
         raise UserError("which broker?", hint="give --broker HOST[:PORT]")
     if options.keys is None and not options.plain:

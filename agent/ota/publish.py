@@ -5,8 +5,8 @@ Both hold the same bytes. What no bundle needs any longer is taken away again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +26,10 @@ SETTLE_S = 1.0
 """How long nothing more must come before what is retained counts as wholly seen."""
 
 
+def _nothing(_: Message) -> None:
+    """What else comes is not for us."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """All that one comune's nodes need; `chunks` by their names."""
@@ -34,6 +38,10 @@ class Parcel:
     comune: str
     bundle: bytes
     chunks: dict[str, bytes]
+
+    def without_chunks(self) -> Parcel:
+        """The metadata alone, once every node has what it needs."""
+        return replace(self, chunks={})
 
 
 class Clock(Protocol):
@@ -70,23 +78,26 @@ def to_folder(parcels: Sequence[Parcel], folder: Path) -> None:
                 path.unlink()
 
 
-def to_broker(parcels: Sequence[Parcel], transport: Transport, clock: Clock) -> int:
+def to_broker(
+    parcels: Sequence[Parcel], transport: Transport, clock: Clock, *, heard: Callable[[Message], None] = _nothing
+) -> int:
     """Publish parcels as retained messages, chunks first, and clear chunks that none needs; messages sent.
 
-    BrokerAbsent or BrokerRefused where the broker does not take them; it may then be asked again.
+    `heard` is told what else comes meanwhile. BrokerAbsent or BrokerRefused where the broker does not take them; it may then be asked again.
     """
-    union = parcels[0].union
-    lying = _lying(transport, clock, [bundle.topic(each.union, each.comune, "x")[:-1] + "+" for each in parcels])
+    patterns = [bundle.topic(each.union, each.comune, "x")[:-1] + "+" for each in parcels]
+    lying = _lying(transport, clock, patterns, heard)
     wanted = dict(_messages(parcels))
     fresh = {topic: content for topic, content in wanted.items() if lying.get(topic) != content}
-    stale = {topic: b"" for topic in lying if topic not in wanted and topic.startswith(f"piazza/v1/{union}/")}
-    return _send({**fresh, **stale}, transport, clock)
+    stale = {topic: b"" for topic in lying if topic not in wanted}
+    return _send({**fresh, **stale}, transport, clock, heard)
 
 
 def clear(union: str, comuni: Sequence[str], transport: Transport, clock: Clock) -> int:
     """Take away everything that was published for these comuni; messages cleared."""
-    lying = _lying(transport, clock, [bundle.topic(union, comune, "x")[:-1] + "+" for comune in comuni])
-    return _send(dict.fromkeys(lying, b""), transport, clock)
+    patterns = [bundle.topic(union, comune, "x")[:-1] + "+" for comune in comuni]
+    lying = _lying(transport, clock, patterns, _nothing)
+    return _send(dict.fromkeys(lying, b""), transport, clock, _nothing)
 
 
 def _messages(parcels: Sequence[Parcel]) -> Iterator[tuple[str, bytes]]:
@@ -109,7 +120,9 @@ def _documents(authority: Authority, comune: str) -> Iterator[tuple[str, bytes]]
             yield f"{authority.version(role)}.{role}.json", signed
 
 
-def _lying(transport: Transport, clock: Clock, patterns: Sequence[str]) -> dict[str, bytes]:
+def _lying(
+    transport: Transport, clock: Clock, patterns: Sequence[str], heard: Callable[[Message], None]
+) -> dict[str, bytes]:
     """What is retained under these patterns now."""
     for pattern in patterns:
         transport.subscribe(pattern)
@@ -119,9 +132,11 @@ def _lying(transport: Transport, clock: Clock, patterns: Sequence[str]) -> dict[
     while waiting or clock.monotonic() < until:
         for happening in transport.poll(0.2):
             match happening:
-                case Message():
+                case Message() if any(happening.topic.startswith(pattern[:-1]) for pattern in patterns):
                     found[happening.topic] = happening.payload
                     until = clock.monotonic() + SETTLE_S
+                case Message():
+                    heard(happening)
                 case Subscribed():
                     waiting.discard(happening.pattern)
                     until = clock.monotonic() + SETTLE_S
@@ -134,7 +149,7 @@ def _lying(transport: Transport, clock: Clock, patterns: Sequence[str]) -> dict[
     return {topic: payload for topic, payload in found.items() if payload}
 
 
-def _send(messages: dict[str, bytes], transport: Transport, clock: Clock) -> int:
+def _send(messages: dict[str, bytes], transport: Transport, clock: Clock, heard: Callable[[Message], None]) -> int:
     """Publish in order, a few at a time; comes back when the broker has all of them."""
     left, waiting = list(messages.items()), set[int]()
     until = clock.monotonic() + PATIENCE_S
@@ -147,6 +162,8 @@ def _send(messages: dict[str, bytes], transport: Transport, clock: Clock) -> int
                 _check_taken(happening)
                 waiting.discard(happening.mid)
                 until = clock.monotonic() + PATIENCE_S
+            elif isinstance(happening, Message):
+                heard(happening)
             elif isinstance(happening, Disconnected):
                 _give_up(happening)
         if clock.monotonic() >= until:

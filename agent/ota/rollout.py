@@ -81,6 +81,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failures: Annotated[int, Meta(ge=1)] = 2
     share: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.05
     windows: tuple[Hours, ...] = ()
+    timezone: str = "Europe/Rome"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
