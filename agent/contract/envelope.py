@@ -76,19 +76,19 @@ def open_envelope(token: str | bytes, ring: KeyRing, *, topic: str | None = None
     """The envelope in `token`, which came under `topic` where that is known."""
     unsealed = ring.unseal(token)
     payload = _read_payload(unsealed.payload)
-    klass, kind = _class(payload)
+    klass, kind = _class(payload.type)
     data = _read_data(klass, payload)
     if _spelled(payload, data) != unsealed.payload:
         raise Refused("spelling", "the payload is not in canonical form")
     maker = _maker(payload, unsealed.key)
     if unsealed.key.role not in MAKERS[klass]:
         raise Refused("role", f"a key of role '{unsealed.key.role}' may not sign '{klass}'")
-    about = _named(data.node) if isinstance(data, ABOUT) and data.node else maker
-    if isinstance(data, ResultData) and kind != (ITSELF if about == maker else maker.node):
+    about = data.node if isinstance(data, ABOUT) and data.node else unsealed.key.subject
+    if isinstance(data, ResultData) and kind != (ITSELF if about == unsealed.key.subject else maker.node):
         raise Refused("role", "a result comes under the name of who gives it")
-    belongs = Topic(about, klass, kind)
-    if topic is not None and topic != str(belongs):
-        raise Refused("topic", f"it belongs under '{belongs}'")
+    belongs, said = _place(about, klass, kind)
+    if topic is not None and topic != said:
+        raise Refused("topic", f"it belongs under '{said}'")
     _check_chain(klass, payload)
     _check_instants(payload)
     return Envelope(belongs, maker, payload, data, unsealed.key, unsealed.digest)
@@ -116,8 +116,10 @@ def _read_payload(raw: bytes) -> Payload:
         raise Refused("payload", str(error)) from error
 
 
-def _class(payload: Payload) -> tuple[Class, str]:
-    _, klass, kind, _ = payload.type.split(".")
+@lru_cache(maxsize=1024)
+def _class(type_: str) -> tuple[Class, str]:
+    """Class and last level of a topic, from a CloudEvents type of the right form."""
+    _, klass, kind, _ = type_.split(".")
     if klass not in KINDS:
         raise Refused("payload", f"no envelope of class '{klass}'")
     return Class(klass), kind
@@ -138,6 +140,13 @@ def _maker(payload: Payload, key: Key) -> NodeName:
     if payload.source != f"{SOURCE}{key.subject}":
         raise Refused("source", f"'{payload.source}' signed by the key of '{key.subject}'")
     return _named(key.subject)
+
+
+@lru_cache(maxsize=4096)
+def _place(name: str, klass: Class, kind: str) -> tuple[Topic, str]:
+    """A topic and how it is written; a receiver sees the same ones again and again."""
+    topic = Topic(_named(name), klass, kind)
+    return topic, str(topic)
 
 
 @lru_cache(maxsize=1024)

@@ -38,13 +38,22 @@ def check_date(text: str) -> None:
     _midnight(text[:10])
 
 
+_TWO = tuple(f"{number:02}" for number in range(60))
+
+
 @lru_cache(maxsize=64)
 def _second(at: int) -> str:
     """A whole second as text; neighbouring instants share it."""
     days, second = divmod(at, _DAY_S)
+    minutes = second // 60
+    return f"{_date(days)}T{_TWO[minutes // 60]}:{_TWO[minutes % 60]}:{_TWO[second % 60]}"
+
+
+@lru_cache(maxsize=64)
+def _date(days: int) -> str:
+    """A count of days since 1970 as a date."""
     year, month, day = _civil(days)
-    hour, rest = divmod(second, 3600)
-    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{rest // 60:02}:{rest % 60:02}"
+    return f"{year:04}-{month:02}-{day:02}"
 
 
 @lru_cache(maxsize=64)
