@@ -24,6 +24,7 @@ VERBS = {
     "watch": "show a broker's events as they come, verified",
     "store": "keep a broker's events and give receipts",
     "verify": "check a file of envelopes",
+    "explain": "say in a sentence why an event was raised",
     "audit": "say what of a file or a store was dropped, altered, forged or truncated, and who signed for it",
     "witness": "seal what a store holds, and co-sign it as another party",
     "erase": "let go of what a store has kept long enough, and keep its chains checkable",

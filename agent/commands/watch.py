@@ -20,6 +20,7 @@ import msgspec
 
 from agent.clock import Clock, SystemClock
 from agent.commands import party
+from agent.contract.sentences import TONGUES
 from agent.contract.topics import Class, pattern
 from agent.errors import BrokerRefused
 from agent.records import Severity
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--partial", action="store_true", help="our role may not read every class: no word of gaps")
     parser.add_argument("--silent-after", type=float, default=SILENT_S, metavar="SECONDS")
     parser.add_argument("--count", type=int, default=0, metavar="N", help="end after so many lines")
+    parser.add_argument("--language", choices=sorted(TONGUES), default="en", help="of the sentences of events")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -73,7 +75,12 @@ def run(options: argparse.Namespace) -> int:
     watch = Watch(
         transport,
         Reader(party.ring(options), partial=options.partial),
-        Board(everything=options.all or bool(options.classes), partial=options.partial, silent_s=options.silent_after),
+        Board(
+            everything=options.all or bool(options.classes),
+            partial=options.partial,
+            silent_s=options.silent_after,
+            tongue=TONGUES[options.language],
+        ),
         clock=clock,
         classes=frozenset(options.classes or ()),
     )

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from agent.contract.italian import ITALIAN
+from agent.contract.scene_words import PHRASES, unusual
+from agent.contract.tongue import Tongue
 from agent.records import Phase
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
-_SPANS = ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min"))
 
 _UNITS = (
     ("_ug_m3", "µg/m³"), ("_hpa", "hPa"), ("_ppm", "ppm"), ("_ohm", "Ω"), ("_pct", "%"), ("_lx", "lx"),
-    ("_mb", "MB"), ("_ms", "ms"), ("_c", "°C"), ("_m", "m"), ("_s", "s"),
+    ("_mb", "MB"), ("_db", "dB(A)"), ("_ms", "ms"), ("_c", "°C"), ("_m", "m"), ("_s", "s"),
 )  # fmt: skip
 """Ending of a measure's name -> its unit; the longest first."""
 
@@ -65,6 +67,7 @@ _TEMPLATES = {
     "stuck": "{noun} unchanged for {observed_span}, at most {expected_span}",
     "rate": "{seen}, at most {expected} within the window",
     "baseline": "{seen}, usually {limit}{learned}",
+    "normality": "{unusual}{learned}",
     "spike": "{seen} for a moment, usually {limit}{learned}",
     "shift": "{seen} all at once, usually {limit}{learned}",
     "drift": "{seen} and slowly farther away, usually {limit}{learned}",
@@ -84,6 +87,21 @@ _ENDS = {
     "command": "; closed by command",
 }
 """What closed an event -> what to add."""
+
+
+ENGLISH = Tongue(
+    tests=_TEMPLATES,
+    states=_STATES,
+    faults=_FAULTS,
+    stays=_STAYS,
+    stay="stays",
+    ends=_ENDS,
+    scene=PHRASES,
+    spans=("d", "h", "min", "s"),
+    plurals=_PLURALS,
+)
+TONGUES = {"en": ENGLISH, "it": ITALIAN}
+"""What may be asked for, by its language."""
 
 
 class ReasonLike(Protocol):
@@ -126,31 +144,32 @@ class EventLike(Protocol):
     def also(self) -> Sequence[ReasonLike]: ...
 
 
-def sentence(event: EventLike) -> str:
+def sentence(event: EventLike, tongue: Tongue = ENGLISH) -> str:
     """Where, what, and against what: `gate (gate-cam): a person stays 31 s, at most 30 s`."""
     where = f"{event.zone} ({event.source})" if event.zone else event.source
-    also = "".join(f", {_said(reason, _label(reason), event.phase)}" for reason in event.also)
-    said = _said(event.reason, event.label, event.phase)
-    return f"{where}: {_begin(event)}{said}{also}{_ENDS.get(event.closed_by, '')}"
+    also = "".join(f", {_said(reason, _label(reason), event.phase, tongue)}" for reason in event.also)
+    said = _said(event.reason, event.label, event.phase, tongue)
+    return f"{where}: {_begin(event, tongue)}{said}{also}{tongue.ends.get(event.closed_by, '')}"
 
 
-def span(seconds: float) -> str:
+def span(seconds: float, tongue: Tongue = ENGLISH) -> str:
     """A duration in the two largest units that it fills: `2 h 5 min`."""
     left = round(seconds)
     words: list[str] = []
-    for size, unit in _SPANS:
+    for size, unit in zip((DAY_S, HOUR_S, MINUTE_S), tongue.spans, strict=False):
         if left >= size and len(words) < 2:  # noqa: PLR2004 -- two are fine enough
             words.append(f"{int(left // size)} {unit}")
             left %= int(size)
     if len(words) < 2 and (left or not words):  # noqa: PLR2004
-        words.append(f"{left} s")
+        words.append(f"{left} {tongue.spans[-1]}")
     return " ".join(words)
 
 
-def _begin(event: EventLike) -> str:
+def _begin(event: EventLike, tongue: Tongue) -> str:
     if event.phase is Phase.CLOSED:
-        return "over: " if event.duration_s is None else f"over after {span(event.duration_s)}: "
-    return "still: " if event.phase is Phase.UPDATED else ""
+        after = "" if event.duration_s is None else f" {tongue.after} {span(event.duration_s, tongue)}"
+        return f"{tongue.over}{after}: "
+    return f"{tongue.still}: " if event.phase is Phase.UPDATED else ""
 
 
 def _label(reason: ReasonLike) -> str:
@@ -159,27 +178,29 @@ def _label(reason: ReasonLike) -> str:
     return levels[1] if len(levels) > 2 and levels[1] != "all" else ""  # noqa: PLR2004 -- zone, label and measure
 
 
-def _said(reason: ReasonLike, label: str, phase: Phase) -> str:
+def _said(reason: ReasonLike, label: str, phase: Phase, tongue: Tongue) -> str:
     """The template of the test, filled in; tests without one say the bare value."""
     expected = 0.0 if reason.expected is None else reason.expected
-    return _TEMPLATES.get(reason.test, "{seen}").format(
-        seen=_value(reason, label),
-        limit=_measured(reason.quantity, expected),
-        step=_measured(reason.quantity, reason.observed),
-        side=_side(phase, reason.observed - expected),
-        fault=_fault(reason),
-        fault_or_seen=_fault(reason) if _is_fault(reason.quantity) else _value(reason, label),
-        at_most="" if reason.expected is None else f", at most {span(expected)}",
-        noun=_noun(reason.quantity, label),
-        missed="pictures" if reason.quantity in _SIGHT else _noun(reason.quantity, label),
-        label=_one(label or "thing"),
-        stays=_STAYS.get(reason.quantity.rpartition("/")[2], "stays"),
-        observed=_figure(reason.observed),
-        expected=_figure(expected),
-        observed_span=span(reason.observed),
-        expected_span=span(expected),
-        learned=_learned(reason),
-        times=f" {_figure(reason.observed)} times" if reason.observed > 1.0 else "",
+    noun = _noun(reason.quantity, label, tongue)
+    return tongue.tests.get(reason.test, "{seen}").format(
+        seen=_value(reason, label, tongue),
+        limit=_measured(reason.quantity, expected, tongue),
+        step=_measured(reason.quantity, reason.observed, tongue),
+        side=_side(phase, reason.observed - expected, tongue),
+        fault=_fault(reason, tongue),
+        fault_or_seen=_fault(reason, tongue) if _is_fault(reason.quantity) else _value(reason, label, tongue),
+        at_most="" if reason.expected is None else f", {tongue.at_most} {span(expected, tongue)}",
+        noun=noun,
+        missed=tongue.pictures if reason.quantity in _SIGHT else noun,
+        label=tongue.one(label or "thing"),
+        stays=tongue.stays.get(reason.quantity.rpartition("/")[2], tongue.stay),
+        observed=tongue.figure(reason.observed),
+        expected=tongue.figure(expected),
+        observed_span=span(reason.observed, tongue),
+        expected_span=span(expected, tongue),
+        unusual=unusual(reason.quantity, tongue, observed=reason.observed, expected=expected),
+        learned=_learned(reason, tongue),
+        times=f" {tongue.figure(reason.observed)} {tongue.times}" if reason.observed > 1.0 else "",
     )
 
 
@@ -188,67 +209,59 @@ def _is_fault(quantity: str) -> bool:
     return place == "camera" and measure in _FAULTS
 
 
-def _fault(reason: ReasonLike) -> str:
-    said = _FAULTS.get(reason.quantity.rpartition("/")[2], "the camera is not well")
+def _fault(reason: ReasonLike, tongue: Tongue) -> str:
+    said = tongue.faults.get(reason.quantity.rpartition("/")[2], tongue.unwell)
     return said.format(share=f"{reason.observed:.0%}")
 
 
-def _side(phase: Phase, excess: float) -> str:
+def _side(phase: Phase, excess: float, tongue: Tongue) -> str:
     """An update may tell of a value that is back within the limit, but not by the hysteresis."""
     if phase is Phase.UPDATED:
-        return "against"
-    return "over" if excess > 0.0 else "under"
+        return tongue.against
+    return tongue.above if excess > 0.0 else tongue.below
 
 
-def _learned(reason: ReasonLike) -> str:
-    spread = "" if reason.spread is None else f" ± {_figure(reason.spread)}"
+def _learned(reason: ReasonLike, tongue: Tongue) -> str:
+    spread = "" if reason.spread is None else f" ± {tongue.figure(reason.spread)}"
     if reason.evidence is None:
         return spread
-    return f"{spread} (learned from {_figure(reason.evidence)} {reason.evidence_unit})"
+    unit = tongue.words.get(reason.evidence_unit, reason.evidence_unit)
+    return f"{spread} ({tongue.learned} {tongue.figure(reason.evidence)} {unit})"
 
 
-def _value(reason: ReasonLike, label: str) -> str:
+def _value(reason: ReasonLike, label: str, tongue: Tongue) -> str:
     """What was observed: `2 people`, `2 people out`, `open`, `temperature 41 °C`."""
     measure = reason.quantity.rpartition("/")[2]
-    if measure in _STATES:
-        return _STATES[measure] if reason.observed == 1.0 else f"{_STATES[measure]} {_figure(reason.observed)} times"
+    if measure in tongue.states:
+        often = "" if reason.observed == 1.0 else f" {tongue.figure(reason.observed)} {tongue.times}"
+        return f"{tongue.states[measure]}{often}"
     in_a_place = "/" in reason.quantity.partition("/")[2]
     if not in_a_place or measure in ("speed", "stay_s", "stayed_s"):
-        return f"{_noun(reason.quantity, label)} {_measured(reason.quantity, reason.observed)}"
-    counted = f"{_figure(reason.observed)} {_plural(label, reason.observed)}"
-    return counted if measure in ("count", "occupancy") else f"{counted} {measure.replace('_', ' ')}"
+        return f"{_noun(reason.quantity, label, tongue)} {_measured(reason.quantity, reason.observed, tongue)}"
+    counted = f"{tongue.figure(reason.observed)} {tongue.counted(label, reason.observed)}"
+    return counted if measure in ("count", "occupancy") else f"{counted} {_happens(measure, tongue)}"
 
 
-def _measured(quantity: str, value: float) -> str:
+def _happens(measure: str, tongue: Tongue) -> str:
+    return tongue.words.get(measure, measure.replace("_", " "))
+
+
+def _measured(quantity: str, value: float, tongue: Tongue) -> str:
     unit = _unit(quantity)
-    return f"{_figure(value)} {unit[1]}" if unit else _figure(value)
+    return f"{tongue.figure(value)} {unit[1]}" if unit else tongue.figure(value)
 
 
-def _one(label: str) -> str:
-    return f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
-
-
-def _noun(quantity: str, label: str) -> str:
+def _noun(quantity: str, label: str, tongue: Tongue) -> str:
     """What a quantity is about: `temperature`, `person`, `movement`."""
     measure = quantity.rpartition("/")[2]
     if measure in ("count", "occupancy") and "/" in quantity:
-        return label or "presence"
-    if measure in _STATES:
-        return "movement" if measure == "motion" else f"'{measure}'"
+        return tongue.labelled(label) if label else tongue.words.get("presence", "presence")
+    if measure in tongue.states:
+        return tongue.states[measure] if measure == "motion" else f"'{tongue.words.get(measure, measure)}'"
     unit = _unit(quantity)
-    return (measure.removesuffix(unit[0]) if unit else measure).replace("_", " ")
+    bare = measure.removesuffix(unit[0]) if unit else measure
+    return tongue.words.get(bare, bare.replace("_", " "))
 
 
 def _unit(quantity: str) -> tuple[str, str] | None:
     return next((unit for unit in _UNITS if quantity.endswith(unit[0])), None)
-
-
-def _plural(label: str, count: float) -> str:
-    if not label:
-        return "present"
-    return label if count == 1.0 else _PLURALS.get(label, f"{label}s")
-
-
-def _figure(value: float) -> str:
-    """Four significant digits, without an exponent where a person would write none."""
-    return f"{float(f'{value:.4g}'):g}"

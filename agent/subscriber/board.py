@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from agent.contract.chain import BAD, Finding, Word
 from agent.contract.envelope import Envelope
-from agent.contract.sentences import span
+from agent.contract.sentences import ENGLISH, span
+from agent.contract.tongue import Tongue
 from agent.contract.topics import Class
 from agent.contract.types import HeadData, ReceiptData, StateData
 from agent.records import Severity
@@ -94,6 +95,8 @@ class Board:
     everything: bool = False
     partial: bool = False
     silent_s: float = SILENT_S
+    tongue: Tongue = ENGLISH
+    """Of the sentences of events."""
     _sights: dict[str, _Sight] = field(default_factory=dict)
 
     def take(self, news: News, *, at: float) -> list[Line]:
@@ -102,7 +105,7 @@ class Board:
             return [Line(at, news.node, f"NOT BELIEVED ({news.why}): {news.topic}", news.mark, urgent=True, news=news)]
         lines = list(self._heard(news.envelope, at, retained=news.retained))
         if self._is_shown(news, news.envelope):
-            lines.append(_line(news, news.envelope, at))
+            lines.append(_line(news, news.envelope, at, self.tongue))
         return lines
 
     def advance(self, at: float) -> list[Line]:
@@ -152,10 +155,10 @@ class Board:
         return envelope.klass not in _QUIET or news.mark is Mark.GAP
 
 
-def _line(news: News, envelope: Envelope, at: float) -> Line:
+def _line(news: News, envelope: Envelope, at: float, tongue: Tongue) -> Line:
     """A message as a line; one that a node signed beforehand, for when it is lost, carries when that was noticed."""
     faults = "; ".join(_fault(finding) for finding in news.findings if finding.word in _FAULTS)
-    said = describe(envelope)
+    said = describe(envelope, tongue)
     lost = isinstance(envelope.data, StateData) and envelope.data.status == "lost"
     return Line(
         at if lost else envelope.at,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import singledispatch
 
 from agent.contract.envelope import Envelope
-from agent.contract.sentences import sentence
+from agent.contract.sentences import ENGLISH, sentence
+from agent.contract.tongue import Tongue
 from agent.contract.types import (
     AckData,
     AuditData,
@@ -30,19 +31,16 @@ _STATES = {
 }
 
 
-def describe(envelope: Envelope) -> str:
-    """What an envelope says."""
+def describe(envelope: Envelope, tongue: Tongue = ENGLISH) -> str:
+    """What an envelope says; the sentence of an event in a language."""
+    if isinstance(envelope.data, EventData):
+        return f"{envelope.topic.type} {envelope.data.phase}: {sentence(envelope.data, tongue)}"
     return _say(envelope.data, envelope)
 
 
 @singledispatch
 def _say(data: object, _envelope: Envelope) -> str:
     raise TypeError(f"no words for {type(data).__name__}")
-
-
-@_say.register
-def _event(data: EventData, envelope: Envelope) -> str:
-    return f"{envelope.topic.type} {data.phase}: {sentence(data)}"
 
 
 @_say.register

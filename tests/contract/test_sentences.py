@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from typing import get_args
+
 import pytest
 
-from agent.contract.sentences import sentence, span
+from agent.contract.italian import ITALIAN
+from agent.contract.sentences import TONGUES, sentence, span
+from agent.contract.types import Label, Test
 from agent.records import Event, Phase, Reason, Severity
 
 
@@ -92,3 +97,55 @@ def test_an_update_within_the_hysteresis_does_not_claim_to_be_over_the_limit():
 )
 def test_a_span_has_two_units_at_most(seconds: float, words: str):
     assert span(seconds) == words
+
+
+TOLD_BY_THE_BARE_VALUE = {"presence", "crossing", "switch"}
+
+
+@pytest.mark.parametrize("test", get_args(Test))
+def test_every_test_has_its_words_in_every_language(test: str):
+    """What has no words of its own says the bare value; `chatter` is told as a state."""
+    for tongue in TONGUES.values():
+        assert test in tongue.tests or test in TOLD_BY_THE_BARE_VALUE | {"chatter"}
+
+
+@pytest.mark.parametrize("table", ["tests", "states", "faults", "stays", "ends", "scene"])
+def test_italian_has_a_word_for_whatever_english_has(table: str):
+    english, italian = (getattr(TONGUES[name], table) for name in ("en", "it"))
+    assert set(english) == set(italian)
+    for key in english:
+        names = re.compile(r"\{(\w+)")
+        assert set(names.findall(italian[key])) == set(names.findall(english[key]))
+
+
+def test_every_label_of_the_contract_has_its_three_italian_forms():
+    labels = {label for label in get_args(Label) if label}
+    for table in (ITALIAN.ones, ITALIAN.singulars, ITALIAN.plurals):
+        assert labels <= set(table)
+
+
+@pytest.mark.parametrize(
+    ("reason", "place", "expected"),
+    [
+        (Reason("temperature_c", "limit", 41.5, 40.0, 2.0), "", "temperatura 41,5 °C, oltre il limite di 40 °C"),
+        (Reason("gate/person/count", "presence", 2.0, 0.0), "gate/person", "2 persone"),
+        (
+            Reason("gate/person/stay_s", "stay", 3725.0, 30.0),
+            "gate/person",
+            "una persona resta da 1 h 2 min, al massimo 30 s",
+        ),
+        (Reason("kerb/car/in", "crossing", 1.0), "kerb/car", "1 auto in entrata"),
+        (Reason("camera/fps", "absence", 40.0, 30.0), "", "senza immagini da 40 s, al massimo 30 s"),
+        (
+            Reason("square/person/count", "baseline", 25.0, 2.1, 1.5, 3.0, "weeks"),
+            "square/person",
+            "25 persone, di solito 2,1 ± 1,5 (imparato da 3 settimane)",
+        ),
+        (Reason("camera/blocked", "health", 0.8, 0.0), "", "la vista è coperta per il 80%"),
+        (Reason("gate/all/occupancy", "occupancy", 11.0, 10.0), "gate/", "11 presenti, al massimo 10"),
+    ],
+)
+def test_italian_says_it_as_an_italian_would(reason: Reason, place: str, expected: str):
+    zone, _, label = place.partition("/")
+    told = Event("0" * 16, "r", "anomaly", Phase.OPENED, Severity.NOTICE, 0.0, "c", reason, zone=zone, label=label)
+    assert sentence(told, ITALIAN).partition(": ")[2] == expected
