@@ -46,6 +46,7 @@ VERBS = {
     "console": "the control room: a page on this machine with the rights of one party",
     "union": "a whole union of comuni that does not exist, to look at",
     "fleet": "simulate hundreds of nodes, to try a broker and its stores",
+    "export": "verified envelopes in the words of other systems",
     "demo": "the whole path on one machine",
 }
 

@@ -1,0 +1,119 @@
+"""`piazza export FORMAT FILE`: verified envelopes in the words of other systems.
+
+What is not genuine is counted and left out; nothing is exported that was not verified.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from agent.contract.envelope import Envelope, open_envelope
+from agent.contract.jws import KeyRing
+from agent.errors import Refused, UserError
+from agent.provision.keys import load_ring
+from agent.subscriber.exports import cap, homeassistant, ngsi, onvif, tables
+
+SQLITE = b"SQLite format 3\x00"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("format", choices=[*WRITERS, "parquet"], help="what to write")
+    parser.add_argument("file", type=Path, help="a store's database, or a file with one envelope a line")
+    parser.add_argument("--keys", type=Path, default=Path("ring.json"), help="the key ring (default: ring.json)")
+    parser.add_argument("--out", type=Path, help="where to (default: standard output; parquet needs it)")
+    parser.add_argument("--comune", default="", help="cap: what people call the place (default: the comune's id)")
+    parser.add_argument("--language", choices=("en", "it"), default="en", help="cap: of the text (en)")
+
+
+def run(options: argparse.Namespace) -> int:
+    opened = Opened(load_ring(options.keys))
+    envelopes = opened.envelopes(_tokens(options.file))
+    if options.format == "parquet":
+        if options.out is None:
+            raise UserError("parquet is no text", hint="give a file with --out")
+        tables.write_parquet((row for envelope in envelopes for row in tables.rows(envelope)), options.out)
+    else:
+        text = "".join(WRITERS[options.format](envelopes, options))
+        options.out.write_text(text, encoding="utf-8") if options.out else sys.stdout.write(text)
+    print(f"export: {opened.genuine} envelopes, {opened.refused} refused", file=sys.stderr)
+    return 1 if opened.refused else 0
+
+
+class Opened:
+    """Opens tokens and counts what came of them."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self.genuine = self.refused = 0
+
+    def envelopes(self, tokens: Iterable[bytes]) -> Iterator[Envelope]:
+        for token in tokens:
+            try:
+                envelope = open_envelope(token, self._ring)
+            except Refused:
+                self.refused += 1
+                continue
+            self.genuine += 1
+            yield envelope
+
+
+def _tokens(path: Path) -> Iterator[bytes]:
+    """Of a store's database in the order of time, or of a file line by line."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(SQLITE))
+        if head != SQLITE:
+            yield from (line.split()[-1] for line in path.read_bytes().splitlines() if line.strip())
+            return
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        yield from (token.encode() for (token,) in db.execute("SELECT token FROM envelope ORDER BY at, node, seq"))
+        yield from (token.encode() for (token,) in db.execute("SELECT token FROM statement ORDER BY topic"))
+        db.close()
+    except (OSError, sqlite3.Error) as error:
+        raise UserError(f"{path}: {error}", hint="give a store's database or a file of envelopes") from error
+
+
+def _csv(envelopes: Iterator[Envelope], _: argparse.Namespace) -> Iterator[str]:
+    yield tables.write_csv(row for envelope in envelopes for row in tables.rows(envelope))
+
+
+def _ngsi(envelopes: Iterator[Envelope], _: argparse.Namespace) -> Iterator[str]:
+    for envelope in envelopes:
+        yield from (f"{json.dumps(ngsi.normalized(entity))}\n" for entity in ngsi.entities(envelope))
+
+
+def _onvif(envelopes: Iterator[Envelope], _: argparse.Namespace) -> Iterator[str]:
+    for envelope in envelopes:
+        if (said := onvif.message(envelope)) is not None:
+            yield f"{json.dumps(said)}\n"
+
+
+def _home(envelopes: Iterator[Envelope], _: argparse.Namespace) -> Iterator[str]:
+    for envelope in envelopes:
+        yield from (f"{topic} {payload}\n" for topic, payload in homeassistant.messages(envelope))
+
+
+def _cap(envelopes: Iterator[Envelope], options: argparse.Namespace) -> Iterator[str]:
+    """Alerts for events that a verdict in the same file confirms, whichever comes first."""
+    everything = list(envelopes)
+    verdicts = [envelope for envelope in everything if envelope.klass == "ack"]
+    for envelope in everything:
+        for verdict in verdicts:
+            if envelope.klass == "evt" and cap.confirms(verdict, envelope):
+                place = options.comune or envelope.topic.name.comune
+                yield cap.alert(envelope, verdict, comune=place, language=options.language) + "\n"
+                break
+
+
+WRITERS: dict[str, Callable[[Iterator[Envelope], argparse.Namespace], Iterator[str]]] = {
+    "csv": _csv,
+    "ngsi-ld": _ngsi,
+    "onvif": _onvif,
+    "home-assistant": _home,
+    "cap": _cap,
+}
