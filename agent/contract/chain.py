@@ -206,8 +206,9 @@ class ChainCheck:
                 yield Finding(Word.DROPPED, first, last)
 
     def _begins_anew(self, envelope: Envelope) -> bool:
+        """A new key goes on with the numbers, or begins with some that were given before."""
         unknown = bool(self._kids) and envelope.key.kid not in self._kids
-        return unknown and envelope.seq == 1 and envelope.prev == GENESIS
+        return unknown and (envelope.prev == GENESIS or envelope.seq <= self.last)
 
     def _begin_anew(self) -> None:
         self._ended |= self._kids

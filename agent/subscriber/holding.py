@@ -80,11 +80,14 @@ class Chains:
         return Chains(dict(self.held), dict(self.keys))
 
     def place(self, envelope: Envelope) -> int:
-        """The chain that an envelope belongs to; a new key with number 1 begins the next one."""
+        """The chain that an envelope belongs to; a new key with a number that was given before begins the next one.
+
+        A node that was replaced may be heard from its seventh number on, which the broker retains.
+        """
         node, kid = str(envelope.topic.name), envelope.key.kid
         if (node, kid) not in self.keys:
             held = self.held.get(node, Held())
-            if not held.chain or (envelope.seq == 1 and envelope.prev == GENESIS):
+            if not held.chain or envelope.prev == GENESIS or envelope.seq <= held.last:
                 held = self.held[node] = Held(held.chain + 1)
             self.keys[node, kid] = held.chain
         return self.keys[node, kid]

@@ -200,3 +200,13 @@ def test_a_span_holds_what_a_set_would(steps: list[tuple[bool, int, int]]) -> No
         model = model | numbers if adds else model - numbers
     assert {number for first, last in span for number in range(first, last + 1)} == model
     assert all(b + 1 < c for (_, b), (c, _) in zip(list(span), list(span)[1:], strict=False))
+
+
+def test_a_replaced_node_that_is_heard_from_its_middle_on_is_a_restart_and_no_forgery() -> None:
+    old, new, check = Chain(), Chain(signer=signer("the new card")), ChainCheck()
+    for envelope in old.several(5):
+        check.feed(envelope)
+    first, second = new.several(2)
+    assert words(check.feed(second)) == [("restart", 2, 2), ("ok", 2, 2)]
+    assert words(check.feed(first)) == [("late", 1, 1)]
+    assert check.missing() == ()

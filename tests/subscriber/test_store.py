@@ -94,6 +94,20 @@ def test_a_new_key_with_number_one_begins_a_new_chain(store: Store):
     assert store.held(NAME).span == ((1, 2),)
 
 
+def test_a_replaced_node_that_is_heard_from_its_retained_health_on_has_a_chain_of_its_own(store: Store):
+    """The broker retains the newest health record, so number 2 may come before number 1."""
+    old, new = Chain(), Chain(signer=signer("the new card"))
+    ring = KeyRing()
+    for each in (old, new):
+        ring.add(Key(each.signer.kid, each.signer.public, "node", NAME))
+    store.commit(items(several(old, 5), ring), at=1.0)
+    first, second = items(several(new, 2), ring)
+    assert store.commit([second], at=2.0).equivocations == 0
+    assert store.held(NAME).span == ((2, 2),)
+    assert store.commit([first], at=3.0).equivocations == 0
+    assert (store.held(NAME).span, store.held(NAME).kid) == (((1, 2),), new.signer.kid)
+
+
 def test_a_renewed_key_in_the_middle_goes_on_with_the_chain(store: Store):
     chain = Chain()
     batch = items(several(chain, 2), chain.ring)
