@@ -55,6 +55,7 @@ test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the fau
 	@$(PYTEST) -q --numprocesses auto --dist loadgroup --hypothesis-profile=full --durations=20
 
 faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its counts and seed (SEED=, COUNT=, SHARE=0.1)
+	@tools/apt $$(sed 's/#.*//' requirements/apt-brokers.txt)
 	@echo "faults: every row that tests/faults has, at its CI count unless COUNT says otherwise"
 	@$(BIN)/python -m tests.faults.run $${SEED:+--seed "$$SEED"} $${COUNT:+--count "$$COUNT"} $${SHARE:+--share "$$SHARE"}
 

@@ -1,10 +1,10 @@
-"""Row F11 of the fault matrix: a slice, as everybody with the right to mount runs it."""
+"""Rows F11 and F18 of the fault matrix: a slice of each; the clusters take minutes and are for `make faults`."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults import f11_full
+from tests.faults import f11_full, f18_brokers
 from tests.faults.row import line
 
 
@@ -14,3 +14,15 @@ def test_a_full_spool_and_a_full_partition_lose_nothing_unsaid():
     print(f"\n{line('F11 full spool, full partition', counts)} (seed 1; the whole column has 10)")
     assert {bad: counts[bad] for bad in f11_full.BAD if counts[bad]} == {}
     assert counts["given_up"] > 0, "the spool did overflow"
+
+
+@pytest.mark.broker
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", ["mosquitto", "bridge"])
+def test_the_configurations_for_mosquitto_lose_nothing_when_it_is_killed(name: str):
+    counts = f18_brokers.run(count=1, seed=1, only=name)
+    print(f"\n{line('F18 brokers', counts)} (seed 1; the whole row has four deployments)")
+    assert {bad: counts[bad] for bad in f18_brokers.BAD if counts[bad]} == {}
+    if not counts["deployments"]:
+        pytest.skip("mosquitto is not installed: see requirements/apt.txt")
