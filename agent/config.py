@@ -20,7 +20,7 @@ from agent.camera.settings import CameraSettings
 from agent.clock import CLOCK
 from agent.contract.topics import NAME
 from agent.documents import problems_in, read
-from agent.sensors.settings import LampSettings, SensorSettings, pins
+from agent.sensors.settings import AudioSettings, LampSettings, SensorSettings, pins
 from agent.uplink.settings import UplinkSettings
 from agent.vision.settings import View, VisionSettings
 
@@ -59,6 +59,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calendar: CalendarSettings = CalendarSettings()
     cameras: tuple[CameraSection, ...] = ()
     sensors: tuple[SensorSettings, ...] = ()
+    sound: bool = False
     lamp: LampSettings | None = None
     vision: VisionSettings = VisionSettings()
     rules: tuple[RuleSettings, ...] = ()
@@ -80,6 +81,9 @@ def check(config: Config) -> Iterator[str]:
     yield from _twice("rules", [LOST, *(rule.id for rule in config.rules)])
     for number, camera in enumerate(config.cameras):
         yield from _twice(f"cameras[{number}].view", _places(camera.view))
+    for number, sensor in enumerate(config.sensors):
+        if isinstance(sensor, AudioSettings) and not config.sound:
+            yield f"sensors[{number}]: a microphone, but `sound` is false; set it only where the agreement allows it"
     for number, rule in enumerate(config.rules):
         yield from _strangers(config, rule, f"rules[{number}]")
     yield from _twice("calendar.days", [day.id for day in config.calendar.days])

@@ -26,9 +26,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from agent.clock import SystemClock
+from agent.inference import manifest
+from agent.inference.selftest import opened
 from agent.pixels import Box, Detection, Frame
-from agent.vision import manifest
-from agent.vision.detector import TfliteDetector, opened
+from agent.vision.detector import TfliteDetector
 from agent.vision.settings import VisionSettings
 from bench.machine import show
 

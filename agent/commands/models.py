@@ -10,10 +10,9 @@ from typing import Any
 
 from agent.clock import SystemClock
 from agent.errors import ModelError
-from agent.vision import manifest
-from agent.vision.detector import opened
-from agent.vision.manifest import Manifest, Model
-from agent.vision.selftest import require
+from agent.inference import manifest
+from agent.inference.manifest import Manifest, Model
+from agent.inference.selftest import opened, require
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,9 +37,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _listed(known: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, model in known.models.items():
-        size = f"{model.input.width}x{model.input.height}"
         source = f"{model.source.registry} {model.source.package} {model.source.version}"
-        yield name, {"file": model.file, "input": size, "licence": model.licence, "source": source}
+        yield name, {"file": model.file, "input": model.input.size, "licence": model.licence, "source": source}
 
 
 def _checked(known: Manifest, models: Path, *, threads: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -15,12 +15,12 @@ import msgspec
 
 from agent.clock import CLOCK
 from agent.contract.types import StateData, UpdateData
+from agent.inference import manifest
 from agent.ota import report
 from agent.ota.ledger import State
 from agent.ota.report import ALIVE, REPORT, Alive, Report
 from agent.records import Audit, Observation
 from agent.uplink import numbers
-from agent.vision import manifest
 
 ALIVE_S = 5.0
 INFERENCE = "camera/inference_ms"

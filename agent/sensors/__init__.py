@@ -41,6 +41,7 @@ SENSORS = {
     "distance": "agent.sensors.gpio:Distance",
     "iio": "agent.sensors.iio:Iio",
     "host": "agent.sensors.host:Host",
+    "audio": "agent.sensors.audio:Audio",
     "scripted": "agent.sensors.scripted:Scripted",
 }
 """Driver name -> module:class, imported only when a configuration names it."""

@@ -115,6 +115,19 @@ class LampSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     dark_after_s: Annotated[float, Meta(ge=2.0, le=120.0)] = 10.0
 
 
+class AudioSettings(_Sensor, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="audio"):
+    """A microphone by its ALSA name, or a recording instead; only where the configuration says `sound: true`.
+
+    `full_scale_db` is the sound pressure level for which a sine of full scale stands.
+    """
+
+    id: Id = "microphone"
+    device: Annotated[str, Meta(min_length=1, max_length=64)] = "default"
+    file: str = ""
+    full_scale_db: Annotated[float, Meta(ge=60.0, le=180.0)] = 120.0
+    period_s: Annotated[float, Meta(ge=0.5, le=3.0)] = 1.0
+
+
 class ScriptedSettings(
     _Sensor, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="scripted"
 ):
@@ -136,6 +149,7 @@ SensorSettings = (
     | DistanceSettings
     | IioSettings
     | HostSettings
+    | AudioSettings
     | ScriptedSettings
 )
 

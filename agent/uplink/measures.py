@@ -39,6 +39,8 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
         "motion": 2,
         **dict.fromkeys(("blocked", "defocus", "moved", "moved_by", "dark", "bright", "frozen", "noise"), 2),
         "unjudged": 0,
+        "sound_db": 0,
+        **dict.fromkeys(("glass", "gunshot", "explosion", "scream", "siren"), 2),
         "temperature_c": 1,
         "cpu_temp_c": 0,
         "humidity_pct": 0,

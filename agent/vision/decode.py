@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.vision.tflite import Tensor
+from agent.inference.runtime import Tensor
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.intp]

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ConfigError
+from agent.inference import manifest
+from agent.inference.manifest import Model, NanoDetDecoding, PictureInput
+from agent.inference.runtime import Interpreter, Tensor
+from agent.inference.selftest import opened, require
 from agent.pixels import Box, Detection, Detections, Frame
-from agent.vision import manifest
 from agent.vision.decode import NanoDetHead
-from agent.vision.manifest import Model
 from agent.vision.raster import stretch, without_doubles
-from agent.vision.selftest import require
 from agent.vision.settings import VisionSettings
-from agent.vision.tflite import Interpreter, Tensor
 
 
 class TfliteDetector:
@@ -45,9 +45,10 @@ class TfliteDetector:
         self._interpreter = interpreter
         self._classes = tuple(classes)
         self._floor = score_floor
-        self._overlap = model.decoding.overlap
+        _, decoding = finder(model)
+        self._overlap = decoding.overlap
         self._wanted = _wanted(self._classes, labels)
-        self._families = _families(self._classes, model.decoding.alternatives)
+        self._families = _families(self._classes, decoding.alternatives)
         self._head = _head(model, classes=len(self._classes))
 
     @classmethod
@@ -87,15 +88,19 @@ class TfliteDetector:
         )
 
 
-def opened(model: Model, models: Path, *, threads: int, timer: Callable[[], float]) -> Interpreter:
-    """The model's interpreter, its bytes checked against the manifest."""
-    return Interpreter(manifest.content(model, models), name=model.file, threads=threads, timer=timer)
-
-
 def _head(model: Model, *, classes: int) -> NanoDetHead:
-    shape, decoding = model.input, model.decoding
+    shape, decoding = finder(model)
     return NanoDetHead(
         width=shape.width, height=shape.height, strides=decoding.strides, bins=decoding.bins, classes=classes
+    )
+
+
+def finder(model: Model) -> tuple[PictureInput, NanoDetDecoding]:
+    """How the model is fed and read; ConfigError when it is none that finds things in pictures."""
+    if isinstance(model.input, PictureInput) and isinstance(model.decoding, NanoDetDecoding):
+        return model.input, model.decoding
+    raise ConfigError(
+        f"model {model.file} does not look at pictures", hint="'piazza models list' says what each is for"
     )
 
 

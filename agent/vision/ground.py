@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from agent.pixels import Box
 from agent.vision.raster import Blob, Picture, blobs, closed, small
 
-WIDTH = 192
+WIDTH = 256
 SLOW_S = 60.0
 """How fast the slow background follows where nothing stands out: a sky, dusk."""
 RESIDUE_S = 600.0
@@ -28,11 +28,12 @@ RESIDUE_S = 600.0
 QUICK_S = 1.5
 CHANGED = 18.0
 """Grey levels of the strongest channel from which a pixel is changed, beyond twice its usual restlessness."""
-STILL = 12.0
+STILL, STIRS = 12.0, 8.0
+"""Grey levels beside the last seconds: less is still, and of what is still more is the fidgeting of somebody."""
 KNOWN = 8
 """Looks in which a pixel must have been free before it is known."""
-LEAST_PX, MOST = 14, 0.12
-"""A thing has at least so many of the small picture's pixels, and at most this share of them."""
+LEAST_PX, MOST, SLIVER = 20, 0.1, 5.0
+"""A thing has at least so many of the small picture's pixels; its box at most this share of them, and sides no more unlike."""
 AROUND = 0.15
 """How far beyond a box, as a share of its size, somebody may still be."""
 SAME_TEXTURE = 0.85
@@ -42,6 +43,12 @@ FLAT = 3.0
 RELIT = 0.3
 """When more than this share changes at once, the light was switched: the place is learned anew."""
 
+APART = 12.0
+"""Colour by which a thing differs from what surrounds it, in grey levels; less is light that has no edge."""
+PLAIN, FILLED = 0.5, 0.3
+"""A place is in plain sight from the first share of it on, and something is there from the second."""
+RING_PX = 3
+"""How wide the surroundings are with which a patch is compared."""
 SPARSE = 3
 """The light of the whole is judged by every third pixel of every third row."""
 PEDESTAL = np.float32(8.0)
@@ -70,6 +77,9 @@ class Ground:
     _quick: Colour = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
     _restless: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     _free_looks: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 0), np.int32))
+    _out: Mask = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    _free: Mask = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    _stirring: Mask = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
 
     def look(self, picture: Picture, busy: Sequence[Box], kept: Sequence[Box], *, elapsed_s: float) -> list[Patch]:
         """What stands still and does not belong here, after `elapsed_s` since the last look.
@@ -81,15 +91,30 @@ class Ground:
             self._begin(now)
         free = ~painted(busy, now.shape, around=AROUND)
         change = strongest(now - self._relit(now, free))
-        still = strongest(now - self._quick) < STILL
+        lately = strongest(now - self._quick)
+        still = lately < STILL
         known = self._free_looks >= KNOWN
         out = known & (change > CHANGED + 2.0 * self._restless)
+        self._out, self._free, self._stirring = out, free, lately > STIRS
         if float(out.mean()) > RELIT:
             self._begin(now)
             return []
         patches = list(self._patches(out & still & free, now))
-        self._learn(now, change, free & ~painted(kept, now.shape), out, elapsed_s)
+        self._learn(now, change, free, painted(kept, now.shape), elapsed_s)
         return patches
+
+    def holds(self, box: Box) -> bool | None:
+        """Whether something that does not belong there stood in a place at the last look; None where it was hidden."""
+        place = painted([box], self._out.shape)
+        seen = self._free[place]
+        if seen.mean() < PLAIN:
+            return None
+        return bool(self._out[place][seen].mean() >= FILLED)
+
+    def unrest(self, box: Box) -> float:
+        """The share of what stands in a place that was not quite still at the last look."""
+        standing = painted([box], self._out.shape) & self._out & self._free
+        return float(self._stirring[standing].mean()) if standing.any() else 0.0
 
     def absorb(self, box: Box) -> None:
         """What stands there belongs to the place from now on."""
@@ -114,19 +139,25 @@ class Ground:
         for blob in blobs(closed(standing), least=LEAST_PX):
             place = (slice(blob.top, blob.bottom), slice(blob.left, blob.right))
             seen = standing[place]
-            if blob.pixels > MOST * standing.size or is_light(now[place][seen], self._slow[place][seen]):
+            after, before = (contrast(plate, standing, self._out, blob) for plate in (now, self._slow))
+            if max(after, before) < APART or is_light(now[place][seen], self._slow[place][seen]):
                 self._slow[place] = self._quick[place]
-            else:
-                yield Patch(_box(blob, standing.shape), has_lost_edges(now, self._slow, blob))
+            elif is_a_things_shape(blob, standing.shape):
+                yield Patch(_box(blob, standing.shape), taken=before > after)
 
-    def _learn(self, now: Colour, change: NDArray[np.float32], free: Mask, out: Mask, elapsed_s: float) -> None:
+    def _learn(self, now: Colour, change: NDArray[np.float32], free: Mask, kept: Mask, elapsed_s: float) -> None:
         """Both backgrounds: the slow one by a plain mean while a pixel is new, then ever more slowly."""
+        self._quick += (now - self._quick) * np.where(free, _share(elapsed_s, QUICK_S), 0.0)[..., None].astype(
+            np.float32
+        )
+        free = free & ~kept
         self._free_looks += free
-        later = np.where(out, _share(elapsed_s, RESIDUE_S), _share(elapsed_s, SLOW_S))
+        later = np.where(self._out, _share(elapsed_s, RESIDUE_S), _share(elapsed_s, SLOW_S))
         rate = np.where(free, np.where(self._free_looks <= KNOWN, 1.0 / np.maximum(1, self._free_looks), later), 0.0)
         self._slow += (now - self._slow) * rate[..., None].astype(np.float32)
-        self._quick += (now - self._quick) * np.float32(_share(elapsed_s, QUICK_S))
-        self._restless += np.where(free & ~out, change - self._restless, 0.0) * np.float32(_share(elapsed_s, SLOW_S))
+        self._restless += np.where(free & ~self._out, change - self._restless, 0.0) * np.float32(
+            _share(elapsed_s, SLOW_S)
+        )
 
 
 def strongest(difference: Colour) -> NDArray[np.float32]:
@@ -155,17 +186,25 @@ def is_light(now: Colour, before: Colour) -> bool:
     return float(np.corrcoef(one, other)[0, 1]) > SAME_TEXTURE
 
 
-def has_lost_edges(now: Colour, before: Colour, blob: Blob) -> bool:
-    """Whether the outline of a patch was an edge before more than it is one now."""
-    rows = slice(max(0, blob.top - 2), blob.bottom + 2)
-    columns = slice(max(0, blob.left - 2), blob.right + 2)
-    return steepness(before[rows, columns]) > steepness(now[rows, columns])
+def contrast(plate: Colour, standing: Mask, out: Mask, blob: Blob) -> float:
+    """How far the mean colour of a patch is from that of its surroundings, where these are as ever; infinite without any.
+
+    Where a thing was taken it is less than before; where only the light has changed it is small.
+    """
+    rows = slice(max(0, blob.top - RING_PX), blob.bottom + RING_PX)
+    columns = slice(max(0, blob.left - RING_PX), blob.right + RING_PX)
+    patch, ring, place = standing[rows, columns], ~out[rows, columns], plate[rows, columns]
+    if ring.sum() < LEAST_PX or not patch.any():
+        return math.inf
+    return float(np.linalg.norm(place[patch].mean(axis=0) - place[ring].mean(axis=0)))
 
 
-def steepness(patch: Colour) -> float:
-    """Mean absolute differences between neighbours."""
-    grey = patch.mean(axis=2)
-    return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
+def is_a_things_shape(blob: Blob, shape: tuple[int, ...]) -> bool:
+    """Not cut off by the frame, no sliver, and no larger than a thing may be."""
+    height, width = shape[:2]
+    wide, tall = blob.right - blob.left, blob.bottom - blob.top
+    within = blob.left > 0 and blob.top > 0 and blob.right < width and blob.bottom < height
+    return within and max(wide, tall) <= SLIVER * min(wide, tall) and wide * tall <= MOST * height * width
 
 
 def _box(blob: Blob, shape: tuple[int, ...]) -> Box:

@@ -8,7 +8,7 @@ appeared is near any more. Only how long that has been so leaves this module.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,20 +18,24 @@ from agent.vision.geometry import area, covered, foot, inside, iou
 from agent.vision.ground import Ground, Patch
 from agent.vision.settings import View
 
-LOST_S = 3.0
+LOST_S = 1.5
 """How soon the track of somebody who was lost begins anew."""
 EVERY_S = 0.5
 """Time between two looks."""
 GAP_S = 5.0
 """After such a silence nobody knows who brought what."""
-BESIDE_S = 10.0
+BESIDE_S = 8.0
 """Who was beside a thing at most this long before it was seen may have brought it: they hid it until then."""
-BESIDE, NEAR = 0.6, 1.5
+OWNERS = 2
+"""Of those, so many who were there longest are minded; others passed by."""
+BESIDE, NEAR = 0.25, 1.5
 """Within so many of one's own heights one is beside a thing, or near enough to be minding it."""
 SAME = 0.2
 """Overlap from which a patch is the thing of before."""
 HIDDEN_S, GONE_S = 60.0, 3.0
 """How long a thing is believed in while somebody stands before it, and while its place is in plain sight."""
+FIDGETS, LATELY = 0.15, 0.2
+"""A thing of which more than this share stirs, as a mean over about five looks, is somebody who was not found."""
 SURE = 4
 """Looks in which it must have been seen."""
 ACCEPT_S = 1800.0
@@ -45,7 +49,6 @@ class Thing:
     """Something that came and stayed, or that went; `owners` are those who may have brought it."""
 
     box: Box
-    taken: bool
     since: float
     seen: float
     owners: set[int]
@@ -55,10 +58,22 @@ class Thing:
     """Since when no owner has been near."""
     is_somebody: bool = False
     looks: int = 1
+    taken_looks: int = 0
+    """In how many of them it seemed that something had been there before."""
+    unrest: float = 0.0
+    """The share of it that is not quite still, lately."""
+
+    @property
+    def taken(self) -> bool:
+        return 2 * self.taken_looks > self.looks
 
     @property
     def is_sure(self) -> bool:
         return self.looks >= SURE and not self.is_somebody
+
+    @property
+    def counts(self) -> bool:
+        return self.is_sure and self.unrest < FIDGETS
 
 
 @dataclass(slots=True)
@@ -96,7 +111,7 @@ class Left:
             self._before.popleft()
         aspect = _aspect(frame)
         self._match(patches, frame.at, aspect)
-        self._things = [thing for thing in self._things if self._lasts(thing, busy, frame.at)]
+        self._things = [thing for thing in self._things if self._lasts(thing, frame.at)]
         for thing in self._things:
             mind(thing, tracks, aspect)
 
@@ -106,23 +121,29 @@ class Left:
             if thing and (iou(thing.box, patch.box) >= SAME or covered(patch.box, thing.box) >= 1 - SAME):
                 thing.seen = at
                 thing.looks += 1
+                thing.taken_looks += patch.taken
                 thing.box = patch.box if area(patch.box) > area(thing.box) / 2 else thing.box
             else:
                 owners = beside(patch.box, self._before, aspect)
                 lost = is_lost_there(patch.box, self._before)
-                self._things.append(Thing(patch.box, patch.taken, at, at, owners, at, is_somebody=lost))
+                self._things.append(
+                    Thing(patch.box, at, at, owners, at, is_somebody=lost, taken_looks=int(patch.taken))
+                )
 
-    def _lasts(self, thing: Thing, busy: Sequence[Box], at: float) -> bool:
+    def _lasts(self, thing: Thing, at: float) -> bool:
         if at - thing.since > ACCEPT_S:
             self._ground.absorb(thing.box)
             return False
-        hidden = any(covered(thing.box, box) > SAME for box in busy)
-        return at - thing.seen <= (HIDDEN_S if hidden else GONE_S)
+        held = self._ground.holds(thing.box) if thing.is_sure else False
+        if held:
+            thing.seen = at
+            thing.unrest += (self._ground.unrest(thing.box) - thing.unrest) * LATELY
+        return at - thing.seen <= (HIDDEN_S if held is None else GONE_S)
 
     def _report(self, camera: str, at: float) -> Iterator[Observation]:
         for zone in self.view.zones:
             if zone.things:
-                here = [one for one in self._things if one.is_sure and inside(foot(one.box), zone.polygon)]
+                here = [one for one in self._things if one.counts and inside(foot(one.box), zone.polygon)]
                 left = (at - one.alone for one in here if one.alone is not None and not one.taken)
                 gone = (at - one.since for one in here if one.taken)
                 yield Observation(camera, f"{zone.id}/object/left_s", max(left, default=0.0), at)
@@ -135,8 +156,9 @@ def mind(thing: Thing, tracks: Tracks, aspect: float) -> None:
         if (one in thing.owners) != (other in thing.owners):
             thing.owners ^= {one, other}
     near = [track for track in tracks.items if away(track, thing.box, aspect) <= NEAR]
-    if thing.owners - {track.number for track in tracks.items}:
-        thing.owners |= {track.number for track in near if abs(track.since - thing.minded) <= LOST_S}
+    if thing.alone is None and not thing.owners & {track.number for track in tracks.items}:
+        heirs = [track for track in near if 0.0 <= track.since - thing.minded <= LOST_S]
+        thing.owners = {min(heirs, key=lambda one: away(one, thing.box, aspect)).number} if heirs else set()
     if any(track.number in thing.owners for track in near):
         thing.minded, thing.alone = tracks.at, None
     elif thing.alone is None:
@@ -144,8 +166,9 @@ def mind(thing: Thing, tracks: Tracks, aspect: float) -> None:
 
 
 def beside(box: Box, before: Sequence[Tracks], aspect: float) -> set[int]:
-    """The numbers of all who were beside a place within the looks of `before`."""
-    return {track.number for tracks in before for track in tracks.items if away(track, box, aspect) <= BESIDE}
+    """The numbers of those who were longest beside a place within the looks of `before`."""
+    there = Counter(track.number for tracks in before for track in tracks.items if away(track, box, aspect) <= BESIDE)
+    return {number for number, _ in there.most_common(OWNERS)}
 
 
 def is_lost_there(box: Box, before: Sequence[Tracks]) -> bool:

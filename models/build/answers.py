@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from agent.clock import SystemClock
-from agent.vision.selftest import digest, draw_card
-from agent.vision.tflite import Interpreter, Tensor
+from agent.inference.runtime import Interpreter, Tensor
+from agent.inference.selftest import answer, digest, fill
 
 HIGHEST, SPACED = 4, 4
 
@@ -24,8 +24,8 @@ HIGHEST, SPACED = 4, 4
 def levels(outputs: Sequence[Tensor]) -> Iterator[tuple[int, int, int]]:
     for number, tensor in enumerate(outputs):
         flat = tensor.values.reshape(-1)
-        places = np.concatenate([np.argsort(-flat.astype(int), kind="stable")[:HIGHEST], spaced(flat.size)])
-        yield from ((number, index, int(flat[index])) for index in places.tolist())
+        places = np.concatenate([np.argsort(-flat.astype(float), kind="stable")[:HIGHEST], spaced(flat.size)])
+        yield from ((number, index, answer(tensor, index)) for index in places.tolist())
 
 
 def spaced(size: int) -> np.ndarray:
@@ -36,7 +36,7 @@ def section(path: Path) -> str:
     interpreter = Interpreter(path.read_bytes(), name=path.name, threads=1, timer=SystemClock().monotonic)
     if not interpreter.accelerated:
         raise SystemExit("XNNPACK is off on this machine: its answers are no reference")
-    (told, answers), _ = interpreter.run(lambda buffer: draw_card(buffer[0]), lambda out: (digest(out), [*levels(out)]))
+    (told, answers), _ = interpreter.run(fill, lambda out: (digest(out), [*levels(out)]))
     listed = textwrap.fill(" ".join(f"{output}:{index}:{level}" for output, index, level in answers), 100)
     return f"{path.name}:\n    self_test:\n      sha256: {told}\n      levels: >-\n{textwrap.indent(listed, ' ' * 8)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.vision import manifest
+from agent.inference import manifest
 from bench.detector import average_precision, coco_pictures, detector, pets_pictures, recall
 
 pytestmark = [pytest.mark.slow, pytest.mark.data]

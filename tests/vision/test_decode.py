@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.inference.runtime import Tensor
 from agent.vision.decode import NanoDetHead
 from agent.vision.raster import without_doubles
-from agent.vision.tflite import Tensor
 
 WIDTH, HEIGHT, STRIDES, BINS, CLASSES = 64, 32, (8, 16, 32), 11, 5
 SCALE, ZERO = 1 / 256, -128

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from agent.errors import ConfigError, ModelError
+from agent.inference import manifest, selftest
+from agent.inference.selftest import opened
 from agent.pixels import Frame
-from agent.vision import manifest, selftest
-from agent.vision.detector import TfliteDetector, opened
+from agent.vision.detector import TfliteDetector
 from agent.vision.settings import TrackerSettings, VisionSettings
 
 SHIPPED = manifest.folder({})

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from agent.errors import ConfigError, ModelError
-from agent.vision import manifest
+from agent.inference import manifest
 
 SHIPPED = manifest.folder({})
 

@@ -1,23 +1,24 @@
 """Whether a model, on this machine, answers as it did where it was approved.
 
-The question is a picture that integer arithmetic draws the same way everywhere; the answer is held
-against levels in the manifest. It tells a broken runtime, a wrong quantisation or a bad memory cell
+The question is a card that integer arithmetic draws the same way everywhere, a picture or a spectrogram; the
+answer is held against levels in the manifest. It tells a broken runtime, a wrong quantisation or a bad memory cell
 from a healthy node, and is the inference of the health gate after an update.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ModelError
-from agent.vision.manifest import Model
-from agent.vision.tflite import Interpreter, Tensor
+from agent.inference.manifest import Model, content
+from agent.inference.runtime import Interpreter, Tensor
 
 _FIGURE = (
     (8, 7, -2, 2, (205, 165, 140)),
@@ -52,11 +53,16 @@ def draw_card(out: NDArray[np.uint8]) -> None:
         _draw_figure(out, centre=width * place // 5, foot=height * (5 + place) // 10, unit=height * (2 + place) // 80)
 
 
+def opened(model: Model, models: Path, *, threads: int, timer: Callable[[], float]) -> Interpreter:
+    """The model's interpreter, its bytes checked against the manifest."""
+    return Interpreter(content(model, models), name=model.file, threads=threads, timer=timer)
+
+
 def run(model: Model, interpreter: Interpreter) -> Outcome:
     """Ask the model for the test card and compare."""
     test = model.self_test
     expected = test.expected()
-    (digest, levels), invoke_s = interpreter.run(_fill, lambda outputs: _answer(outputs, expected))
+    (digest, levels), invoke_s = interpreter.run(fill, lambda outputs: _answer(outputs, expected))
     off = max(abs(found - wanted) for found, (_, _, wanted) in zip(levels, expected, strict=True))
     allowed = test.within if interpreter.accelerated else test.within_plain
     return Outcome(off, allowed, digest == test.sha256, invoke_s)
@@ -82,11 +88,27 @@ def digest(outputs: Sequence[Tensor]) -> str:
 
 
 def _answer(outputs: Sequence[Tensor], levels: Sequence[tuple[int, int, int]]) -> tuple[str, list[int]]:
-    return digest(outputs), [int(outputs[output].values.reshape(-1)[index]) for output, index, _ in levels]
+    return digest(outputs), [answer(outputs[output], index) for output, index, _ in levels]
 
 
-def _fill(buffer: NDArray[Any]) -> None:
-    draw_card(buffer[0])
+def answer(tensor: Tensor, index: int) -> int:
+    """One output as it is held against the manifest: its level, or its thousandths where it is real."""
+    value = tensor.values.reshape(-1)[index]
+    return int(value) if np.issubdtype(tensor.values.dtype, np.integer) else round(1000 * float(value))
+
+
+def fill(buffer: NDArray[Any]) -> None:
+    """Draw the card that fits the input, shape (1, height, width, 3) or (1, steps, bands, 1)."""
+    (draw_card if buffer.dtype == np.uint8 else draw_chirp)(buffer[0])
+
+
+def draw_chirp(out: NDArray[np.float32]) -> None:
+    """Fill `out`, float32 (steps, bands, 1), with a tone that rises twice over a grained hush, as logarithms of energy."""
+    steps, bands = out.shape[:2]
+    step, band = np.mgrid[0:steps, 0:bands]
+    hush = -60 + ((step * 73856093 ^ band * 19349663) >> 3 & 15)
+    tone = np.abs(band - step * 2 * bands // steps % bands) <= 1
+    out[:, :, 0] = (np.where(tone, 10, hush) / 10).astype(np.float32)
 
 
 def _draw_figure(out: NDArray[np.uint8], *, centre: int, foot: int, unit: int) -> None:

@@ -39,14 +39,31 @@ class Source(_Strict, frozen=True, forbid_unknown_fields=True):
     files: dict[str, Sha256]
 
 
-class Input(_Strict, frozen=True, forbid_unknown_fields=True):
-    """What the model is fed: the whole frame stretched to width x height, levels 0 to 255."""
+class PictureInput(_Strict, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="picture"):
+    """What a model that sees is fed: the whole frame stretched to width x height, levels 0 to 255."""
 
     width: Positive
     height: Positive
     dtype: Literal["uint8"]
     layout: Literal["NHWC"]
     colour: Literal["RGB"]
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class SoundInput(_Strict, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="log-mel"):
+    """What a model that listens is fed: `steps` spectra of `bands` each, of sound with `rate_hz` samples a second."""
+
+    steps: Positive
+    bands: Positive
+    rate_hz: Positive
+    dtype: Literal["float32"]
+
+    @property
+    def size(self) -> str:
+        return f"{self.steps}x{self.bands}"
 
 
 class NanoDetDecoding(_Strict, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="nanodet"):
@@ -58,8 +75,14 @@ class NanoDetDecoding(_Strict, frozen=True, forbid_unknown_fields=True, tag_fiel
     alternatives: tuple[tuple[str, ...], ...] = ()
 
 
+class SoundDecoding(_Strict, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="sounds"):
+    """Which of the model's classes are looked at, by the name under which they are told; no other is ever read."""
+
+    groups: dict[str, Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)]]
+
+
 class SelfTest(_Strict, frozen=True, forbid_unknown_fields=True):
-    """What the model answers to the test card.
+    """What the model answers to the test card; real outputs are counted in thousandths.
 
     `levels` are `output:flat index:level`, one after the other. They may be off by `within` where XNNPACK
     works and by `within_plain` where it does not; `sha256` is that of all outputs on the machine that
@@ -78,7 +101,7 @@ class SelfTest(_Strict, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(_Strict, frozen=True, forbid_unknown_fields=True):
-    """One file in the folder of models; `figures` are those of bench/detector.py."""
+    """One file in the folder of models; `figures` are those of the script that its card names."""
 
     file: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+\.tflite$")]
     sha256: Sha256
@@ -86,9 +109,9 @@ class Model(_Strict, frozen=True, forbid_unknown_fields=True):
     licence_files: tuple[str, ...]
     card: str
     source: Source
-    input: Input
+    input: PictureInput | SoundInput
     labels: str
-    decoding: NanoDetDecoding
+    decoding: NanoDetDecoding | SoundDecoding
     self_test: SelfTest
     figures: dict[str, float]
 
