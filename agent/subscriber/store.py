@@ -24,7 +24,7 @@ _TABLES = (
     """CREATE TABLE IF NOT EXISTS envelope(
         node TEXT NOT NULL, chain INTEGER NOT NULL, seq INTEGER NOT NULL, digest TEXT NOT NULL, klass TEXT NOT NULL,
         kind TEXT NOT NULL, at REAL NOT NULL, recorded_at REAL NOT NULL, stored_at REAL NOT NULL, severity TEXT,
-        correlation TEXT, token TEXT NOT NULL, PRIMARY KEY(node, chain, seq)) WITHOUT ROWID""",
+        correlation TEXT, token TEXT NOT NULL, PRIMARY KEY(node, chain, seq))""",  # a token would not fit into the key's own tree
     "CREATE INDEX IF NOT EXISTS envelope_at ON envelope(klass, at)",
     """CREATE TABLE IF NOT EXISTS equivocation(
         node TEXT NOT NULL, chain INTEGER NOT NULL, seq INTEGER NOT NULL, digest TEXT NOT NULL, stored_at REAL NOT NULL,
