@@ -36,6 +36,8 @@ VERBS = {
     "enrol": "give new nodes their certificates, or ask for them",
     "doctor": "say of each part of this node whether it is well, and what to do",
     "status": "show this node on one screen",
+    "aim": "commission this node on a phone",
+    "accept": "put in place and sign what a commissioning leaves, or say what changed since",
     "collect": "pack what support needs, without pictures and secrets",
     "check": "check a configuration and say everything that is wrong with it",
     "confine": "let sense reach its network cameras and nothing else",
@@ -47,6 +49,7 @@ VERBS = {
     "union": "a whole union of comuni that does not exist, to look at",
     "fleet": "simulate hundreds of nodes, to try a broker and its stores",
     "export": "verified envelopes in the words of other systems",
+    "public": "a static site for citizens: protected counts, what changed, who received what",
     "demo": "the whole path on one machine",
 }
 

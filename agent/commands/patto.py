@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from agent.clock import SystemClock
 from agent.contract.times import instant, seconds
 from agent.errors import UserError
 from agent.files import write_atomic
-from agent.governance import agreement, differences, lists, terms, union
+from agent.governance import agreement, differences, lists, notice, terms, union
 from agent.governance.agreement import Agreement
 from agent.governance.rights import Right, rights, roles
 from agent.governance.union import Union
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("diff", "say in words what the agreements of another folder would change; 1 when somebody would see more"),
         ("apply", "write the access list of a broker, as it is now, and say when it changes next"),
         ("view", "print a partner's AsyncAPI document"),
+        ("notice", "write the public notice of a comune, from its agreements and what its nodes run"),
         ("test", "try every party against every class on a real broker and print the table"),
     ):
         act = acts.add_parser(name, help=text)
@@ -51,6 +53,11 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
             act.add_argument("--reload", type=Path, metavar="PIDFILE", help="after a change, have the broker read it")
         case "view":
             act.add_argument("agreement", metavar="ID")
+        case "notice":
+            act.add_argument("comune", metavar="COMUNE")
+            act.add_argument(
+                "--config", type=Path, action="append", default=[], help="of a node there; may be repeated"
+            )
         case "test":
             act.add_argument("--broker", metavar="HOST:PORT", help="a broker that runs (default: one of our own)")
             act.add_argument("--keys", type=Path, metavar="DIR", help="the folder of its authority, with --broker")
@@ -59,16 +66,19 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     at = _instant(options.at) if options.at else SystemClock().now()
-    whole, agreed = _load(options.folder)
+    whole, agreed = load_union(options.folder)
     match options.act:
         case "check":
             return _check(options.folder, whole, agreed, at)
         case "diff":
-            return _diff(whole, agreed, _load(options.other)[1], at)
+            return _diff(whole, agreed, load_union(options.other)[1], at)
         case "apply":
             return _apply(options, whole, agreed, at)
         case "view":
             print(json.dumps(terms.view(whole, _one(agreed, options.agreement)), indent=1))
+            return 0
+        case "notice":
+            print(_notice(whole, agreed, options, at), end="")
             return 0
         case _:
             from agent.commands.permissions import try_table
@@ -76,7 +86,8 @@ def run(options: argparse.Namespace) -> int:
             return try_table(options, whole, rights(whole, agreed, at=at), roles(whole, agreed))
 
 
-def _load(folder: Path) -> tuple[Union, tuple[Agreement, ...]]:
+def load_union(folder: Path) -> tuple[Union, tuple[Agreement, ...]]:
+    """The union of a folder and its agreements."""
     whole = union.load(folder / "union.yaml")
     return whole, agreement.load_all(folder / "agreements", whole)
 
@@ -125,6 +136,28 @@ def _reloaded(pid_file: Path | None) -> str:
             f"{pid_file}: {error}", hint="the list is written; reload the broker by hand, and correct --reload"
         ) from error
     return "the broker reads it now"
+
+
+def _notice(whole: Union, agreed: tuple[Agreement, ...], options: argparse.Namespace, at: float) -> str:
+    known = [comune.id for comune in whole.comuni]
+    if options.comune not in known:
+        raise UserError(f"no comune '{options.comune}'", hint=f"one of: {', '.join(known)}")
+    return notice.html(whole, options.comune, agreed, [_node(path) for path in options.config], at=at)
+
+
+def _node(path: Path) -> notice.Node:
+    """What a node's configuration says of it, under the digest by which its messages name it."""
+    from agent.config import load
+
+    config = load(path)
+    return notice.Node(
+        f"{config.node.comune}/{config.node.id}",
+        cameras=len(config.cameras),
+        masks=sum(len(camera.view.masks) for camera in config.cameras),
+        sensors=tuple(sorted({str(type(sensor).__struct_config__.tag) for sensor in config.sensors})),
+        digest=hashlib.sha256(path.read_bytes()).hexdigest()[:12],
+        sound=config.sound,
+    )
 
 
 def _one(agreed: tuple[Agreement, ...], name: str) -> Agreement:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ def run(options: argparse.Namespace) -> int:
         for one in played:
             _tell(one, town, live_at, clock)
         _catch_up(town, played, clock)
+        _write_public(town, bench)
         _open_console(crew, town, bench, port, options.port)
         _live(town, played, clock, live_at, seconds=options.seconds, crew=crew)
     except KeyboardInterrupt:
@@ -135,6 +137,13 @@ def _open_console(crew: Crew, town: Town, bench: Bench, port: int, page: int) ->
     reach = ["--broker", f"{HOST}:{port}", "--keys", str(bench.folder), "--name", ROOM]
     log = ["--db", str(_database(town)), "--log", str(town.folder / "access.jsonl"), "--port", str(page)]
     crew.add("console", [*command, *reach, *log])
+
+
+def _write_public(town: Town, bench: Bench) -> None:
+    """The citizens' site, by the command that its publisher would call."""
+    command = [sys.executable, "-m", "agent", "public", str(town.folder), "--db", str(_database(town))]
+    where = ["--keys", str(bench.ring), "--out", str(town.folder / "public")]
+    subprocess.run([*command, *where, "--secret", str(town.folder / "public.secret")], check=True)
 
 
 def _connected(bench: Bench, name: str, port: int, clock: Clock) -> Transport:

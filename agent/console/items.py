@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from agent.contract.envelope import Envelope
+from agent.contract.italian import ITALIAN
 from agent.contract.sentences import sentence
 from agent.contract.types import AuditData, EventData, HeadData, StateData
 from agent.subscriber.describe import describe
@@ -30,6 +31,7 @@ def event_item(envelope: Envelope, mark: str) -> Item:
         "rule": data.rule,
         "duration_s": data.duration_s,
         "sentence": sentence(data),
+        "sentence_it": sentence(data, ITALIAN),
         "reasons": msgspec.to_builtins((data.reason, *data.also)),
         "quality": msgspec.to_builtins(data.quality),
     }

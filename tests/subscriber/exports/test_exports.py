@@ -139,7 +139,7 @@ def attribute(listed: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.slow
 def test_ten_thousand_envelopes_are_valid_entities(ring, models):
     """Counts, events of every type and health: each member is one of its model, of the right type."""
-    envelopes = story(ring, days=75, events_a_day=20)
+    envelopes = story(ring, days=80, events_a_day=20)
     envelopes += sealed(ring, Health(NOON, (("cpu_temp_c", 51.0), ("disk_free_pct", 40.0))))
     assert len(envelopes) >= 10_000
     made = [entity for envelope in envelopes for entity in ngsi.entities(envelope)]

@@ -1,0 +1,164 @@
+"""`piazza public`: a static site for citizens, made from a store: counts, what changed, who received what.
+
+Pages and files need nothing else and can lie on any web server. The numbers are protected before they
+are written; `--epsilon` and `--k` stand on the page with what they cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.clock import SystemClock
+from agent.commands.patto import load_union
+from agent.contract.envelope import Envelope, open_envelope
+from agent.contract.jws import KeyRing
+from agent.contract.topics import Class
+from agent.contract.types import AuditData, StatData
+from agent.errors import Refused, StoreError, UserError
+from agent.files import write_atomic
+from agent.governance import counts, site
+from agent.governance.agreement import Agreement
+from agent.governance.counts import Interval, Protection
+from agent.governance.rights import Verb, allowed, rights
+from agent.governance.site import Change, Story
+from agent.governance.union import Union
+from agent.provision.keys import load_ring, write_secret
+
+MONTH_S = 30 * 86_400.0
+TOLD = {"config-applied", "mask-changed", "mode-changed", "model-applied"}
+"""Acts of a node that its neighbours are told of."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder with union.yaml and agreements/")
+    parser.add_argument("--db", type=Path, default=Path("events.sqlite"), help="the store's database (events.sqlite)")
+    parser.add_argument("--keys", type=Path, default=Path("ring.json"), help="the key ring (ring.json)")
+    parser.add_argument("--out", type=Path, default=Path("public"), help="the folder of the site (public)")
+    parser.add_argument("--days", type=float, default=7.0, help="how far back counts go (7)")
+    parser.add_argument("--k", type=int, default=10, help="hours with fewer passages are withheld (10)")
+    parser.add_argument("--epsilon", type=float, default=1.0, help="noise for one passage; 0 for none (1)")
+    parser.add_argument("--secret", type=Path, default=Path("public.secret"), help="what the noise is drawn from")
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.k < 1 or options.epsilon < 0 or options.days <= 0:
+        raise UserError(
+            "--k is at least 1, --epsilon at least 0, --days more than 0", hint="such as --k 10 --epsilon 1"
+        )
+    at = SystemClock().now()
+    whole, agreed = load_union(options.folder)
+    ring = load_ring(options.keys)
+    protection = Protection(options.k, options.epsilon, _secret(options.secret))
+    envelopes = list(_envelopes(options.db, ring, since=at - max(MONTH_S, options.days * 86_400)))
+    intervals = _intervals(envelopes, since=at - options.days * 86_400)
+    found = counts.hours(intervals, protection)
+    story = Story(whole, found, protection, _changes(envelopes), _received(whole, agreed, envelopes, at), at)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, text in (("index.html", site.html(story)), ("counts.json", _json(story)), ("counts.csv", _csv(story))):
+        write_atomic(options.out / name, text.encode())
+    withheld = sum(hour.count is None for hour in found)
+    print(
+        f"{options.out}: {len(found)} hours of {len({hour.node for hour in found})} nodes, {withheld} withheld; "
+        f"noise changes a count by {protection.mean_error:.2f} on average"
+    )
+    return 0
+
+
+def _secret(path: Path) -> bytes:
+    """Made at the first call: with another secret the noise of hours that are already public would change."""
+    if not path.exists():
+        write_secret(path, os.urandom(32).hex())
+    try:
+        return bytes.fromhex(path.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {error}", hint="give the file that an earlier call made, or a new name") from error
+
+
+def _envelopes(path: Path, ring: KeyRing, *, since: float) -> Iterator[Envelope]:
+    """What a public site is made of, verified once more."""
+    try:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        rows = db.execute("SELECT token FROM envelope WHERE klass IN ('stat', 'audit', 'evt') AND at >= ?", (since,))
+        for (token,) in rows:
+            try:
+                yield open_envelope(token, ring)
+            except Refused:
+                continue
+        db.close()
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}", hint="give the database that `piazza store --db` writes") from error
+
+
+def _intervals(envelopes: Sequence[Envelope], *, since: float) -> Iterator[Interval]:
+    """Passages at every place: who entered a zone, and who crossed a line in either direction."""
+    for envelope in envelopes:
+        data = envelope.data
+        if not isinstance(data, StatData) or envelope.at < since:
+            continue
+        for name, value in data.values.items():
+            place, _, measure = name.partition("/")
+            if measure in ("person/entered", "person/in", "person/out"):
+                yield Interval(str(envelope.topic.name), place, envelope.at, value, data.coverage)
+
+
+def _changes(envelopes: Sequence[Envelope]) -> list[Change]:
+    found = [
+        Change(envelope.at, str(envelope.topic.name), envelope.data.action, envelope.data.digest[:12])
+        for envelope in envelopes
+        if isinstance(envelope.data, AuditData) and envelope.data.action in TOLD
+    ]
+    return sorted(found, key=lambda change: -change.at)
+
+
+def _received(whole: Union, agreed: Sequence[Agreement], envelopes: Sequence[Envelope], at: float) -> Counter[str]:
+    """Partner -> how many events of the last month its agreement let it see."""
+    granted = rights(whole, agreed, at=at)
+    partners = {whole.full_name(one.partner.id): one.partner.name for one in agreed if one.holds(at)}
+    received: Counter[str] = Counter(dict.fromkeys(partners.values(), 0))
+    for envelope in envelopes:
+        if envelope.klass is Class.EVT and at - envelope.at <= MONTH_S:
+            for party, name in partners.items():
+                received[name] += allowed(granted, party, Verb.READ, envelope.topic)
+    return received
+
+
+def _json(story: Story) -> str:
+    told = [
+        {
+            "node": hour.node,
+            "place": hour.place,
+            "since": _time(hour.since),
+            "count": hour.count,
+            "coverage": hour.coverage,
+        }
+        for hour in story.hours
+    ]
+    protection = {
+        "k": story.protection.k,
+        "epsilon": story.protection.epsilon,
+        "mean_error": story.protection.mean_error,
+    }
+    return json.dumps({"protection": protection, "hours": told}, indent=1) + "\n"
+
+
+def _csv(story: Story) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("node", "place", "since", "count", "coverage"))
+    for hour in story.hours:
+        count = f"<{story.protection.k}" if hour.count is None else hour.count
+        writer.writerow((hour.node, hour.place, _time(hour.since), count, hour.coverage))
+    return out.getvalue()
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -1,0 +1,166 @@
+"""What citizens see: protected counts, the notice from agreements and running configurations, who received what."""
+
+from __future__ import annotations
+
+import json
+import statistics
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import cli
+from agent.governance import notice
+from agent.governance.counts import HOUR_S, Hour, Interval, Protection, hours, noise, protected
+from agent.provision.keys import save_ring
+from tests.console.rooms import place
+from tests.governance.unions import JUNE, POLICE, folder, loaded, police
+
+SECRET = bytes(range(32))
+PLAIN = Protection(10, 0.0, SECRET)
+NOISY = Protection(10, 0.5, SECRET)
+
+
+def quarters(*counted: float, coverage: float = 1.0) -> list[Interval]:
+    return [
+        Interval("u/c/n", "gate", HOUR_S * 100 + 900.0 * (n + 1), count, coverage) for n, count in enumerate(counted)
+    ]
+
+
+def test_four_quarters_make_an_hour():
+    assert hours(quarters(5, 6, 7, 8), PLAIN) == [Hour("u/c/n", "gate", HOUR_S * 100, 26, 1.0)]
+
+
+def test_a_quarter_that_ends_with_the_hour_belongs_to_it():
+    assert [hour.since for hour in hours(quarters(20, 20, 20, 20, 20), PLAIN)] == [HOUR_S * 100, HOUR_S * 101]
+
+
+def test_an_hour_that_was_half_seen_says_so():
+    assert hours(quarters(30, 30), PLAIN)[0].coverage == 0.5
+
+
+def test_small_counts_are_withheld():
+    assert [hour.count for hour in hours(quarters(3, 3, 3, 0), PLAIN)] == [None]
+
+
+@given(st.integers(0, 500), st.integers(1, 50))
+def test_no_number_below_the_threshold_is_ever_told(count, k):
+    told = protected(count, Protection(k, 1.0, SECRET), name="an hour")
+    assert told is None or told >= k
+
+
+def test_publishing_an_hour_again_tells_the_same():
+    """Else the noise could be averaged away."""
+    assert {protected(50, NOISY, name="an hour") for _ in range(20)} == {protected(50, NOISY, name="an hour")}
+
+
+def test_another_secret_gives_other_noise():
+    drawn = [noise(Protection(1, 0.5, bytes([n]) * 32), name="an hour") for n in range(50)]
+    assert len(set(drawn)) > 3
+
+
+@pytest.mark.parametrize("epsilon", [0.2, 0.5, 1.0, 2.0])
+def test_the_noise_has_the_stated_error_and_no_drift(epsilon):
+    guard = Protection(1, epsilon, SECRET)
+    drawn = [noise(guard, name=str(n)) for n in range(20_000)]
+    assert abs(statistics.fmean(drawn)) < 4 * guard.mean_error / 100
+    assert statistics.fmean(map(abs, drawn)) == pytest.approx(guard.mean_error, rel=0.05)
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 1.0])
+def test_one_passage_changes_the_odds_by_at_most_epsilon(epsilon):
+    """The definition of differential privacy, on the shares of 200,000 drawn numbers."""
+    import math
+    from collections import Counter
+
+    guard = Protection(1, epsilon, SECRET)
+    shares = Counter(noise(guard, name=str(n)) for n in range(200_000))
+    for value in range(-3, 4):
+        if min(shares[value], shares[value + 1]) > 2_000:
+            assert abs(math.log(shares[value] / shares[value + 1])) < epsilon + 0.1
+
+
+# The notice
+
+
+def test_a_notice_says_who_receives_what_until_when(tmp_path):
+    whole, agreed = loaded(folder(tmp_path, POLICE))
+    node = notice.Node("faenza/n-1", cameras=1, masks=2, sensors=("pir",), digest="0123456789ab")
+    page = notice.html(whole, "faenza", agreed, [node], at=JUNE)
+    for said in ("sicurezza pubblica", "attraversamenti, manomissioni", "2026-12-31", "0123456789ab", "2 zone oscurate",
+                 "privacy@romagna.example", "at most", "public security"):  # fmt: skip
+        assert said in page
+
+
+def test_an_agreement_that_has_ended_is_not_on_the_notice(tmp_path):
+    whole, agreed = loaded(folder(tmp_path, POLICE))
+    page = notice.html(whole, "faenza", agreed, [], at=agreed[0].ends_at)
+    assert "Commissariato" not in page
+    assert "nessuno fuori" in page
+    assert "Commissariato" not in notice.html(whole, "riolo", agreed, [], at=JUNE)
+
+
+def test_a_notice_cannot_be_made_to_carry_markup(tmp_path):
+    partner = POLICE["partner"] | {"name": "<script>alert(1)</script>"}
+    whole, agreed = loaded(folder(tmp_path, police(partner=partner)))
+    assert "<script>" not in notice.html(whole, "faenza", agreed, [], at=JUNE)
+
+
+# The commands
+
+
+@pytest.fixture
+def union(tmp_path, monkeypatch):
+    """A simulated union with a day behind it, as files."""
+    made = place(tmp_path / "union")
+    save_ring(tmp_path / "ring.json", made.ring)
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def public(*options):
+    return cli.main(["public", "union", "--db", "union/events.sqlite", "--days", "100000", *options])
+
+
+def test_the_site_has_its_numbers_thrice_and_tells_how_they_are_protected(union, capsys, tmp_path):
+    assert public() == 0
+    assert "withheld" in capsys.readouterr().out
+    told = json.loads((tmp_path / "public/counts.json").read_text())
+    assert told["protection"]["k"] == 10
+    assert min(hour["count"] for hour in told["hours"] if hour["count"] is not None) >= 10
+    lines = (tmp_path / "public/counts.csv").read_text().splitlines()
+    assert len(lines) == len(told["hours"]) + 1
+    page = (tmp_path / "public/index.html").read_text()
+    assert "ε = 1" in page
+    assert "Polizia di Stato" in page
+    assert "http" not in page
+
+
+def test_the_secret_is_made_once_and_only_its_owner_reads_it(union, tmp_path):
+    public()
+    first = (tmp_path / "public/counts.csv").read_text()
+    assert (tmp_path / "public.secret").stat().st_mode & 0o077 == 0
+    public()
+    assert (tmp_path / "public/counts.csv").read_text() == first
+
+
+@pytest.mark.parametrize("options", [["--k", "0"], ["--epsilon", "-1"], ["--days", "0"], ["--db", "nowhere"]])
+def test_what_cannot_be_is_refused(union, options):
+    assert public(*options) in (1, 2)
+
+
+def test_notice_reads_what_a_node_runs(union, tmp_path, capsys):
+    config = {
+        "version": 1,
+        "node": {"union": "romagna-faentina", "comune": "faenza", "id": "n-0001"},
+        "uplink": {"broker": {"host": "localhost"}},
+        "cameras": [{"id": "cam", "input": {"driver": "video", "source": "x.avi"}, "view": {"masks": []}}],
+    }
+    (tmp_path / "node.yaml").write_text(yaml.safe_dump(config))
+    assert (
+        cli.main(["patto", "notice", "union", "faenza", "--config", "node.yaml", "--at", "2026-06-02T12:00:00Z"]) == 0
+    )
+    page = capsys.readouterr().out
+    assert "faenza/n-0001: 1 telecamere, 0 zone oscurate" in page
+    assert cli.main(["patto", "notice", "union", "imola"]) == 2
