@@ -28,6 +28,7 @@ from agent.anomaly.kinds import RULES
 from agent.anomaly.lane import Lane
 from agent.anomaly.series import Series
 from agent.anomaly.settings import AbsenceRule, CombinedRule, Rule
+from agent.anomaly.tuning import bounded, tuned
 from agent.anomaly.week import Week
 from agent.errors import ConfigError, Refused
 from agent.records import Event, Observation, Phase
@@ -73,6 +74,8 @@ class Engine:
         self._now: float | None = None
         self._learned: dict[str, Any] = {}
         self._fusion: Fusion | None = None
+        self._declared = {rule.id: rule for rule in rules}
+        self._factors: dict[str, float] = {}
 
     def update(self, observation: Observation) -> list[Event]:
         """What one observation makes worth telling."""
@@ -111,6 +114,22 @@ class Engine:
         """Ids of all rules."""
         return frozenset(rule.id for rule in self._rules)
 
+    def factor(self, rule: str) -> float:
+        """What verdicts have made of how unusual it must be for a rule, beside what is configured."""
+        return self._factors.get(rule, 1.0)
+
+    def tune(self, rule: str, factor: float) -> bool:
+        """Judge by `factor` times what is configured from now on; whether the rule has anything learned to move."""
+        declared = self._declared.get(rule)
+        changed = None if declared is None else tuned(declared, factor)
+        if changed is None:
+            return False
+        self._factors[rule] = factor
+        self._rules = [changed if one.id == rule else one for one in self._rules]
+        for lane in self._lanes.values():
+            lane.tune(changed)
+        return True
+
     def forget(self, rule: str, at: float) -> list[Event]:
         """Learn a rule anew, all of them where `rule` is empty; what is open is closed, as if the node began now."""
         events = self.close_all(at, "command")
@@ -133,7 +152,7 @@ class Engine:
     def state(self) -> dict[str, Any]:
         """What was learned, as plain values that JSON can hold; for `restore` after a restart."""
         learned = {name: judge.state() for lane in self._lanes.values() for name, judge in lane.learners()}
-        return {"version": VERSION, "learned": {**self._learned, **learned}}
+        return {"version": VERSION, "learned": {**self._learned, **learned}, "factors": dict(self._factors)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what an earlier run learned, before the first observation.
@@ -146,6 +165,8 @@ class Engine:
         for known in learned.values():
             _memory(known).restore(known)
         self._learned.update(learned)
+        for rule, factor in _factors(state):
+            self.tune(rule, factor)
 
     def _begin(self, at: float) -> float:
         """The present; at the first call time begins, and with it the wait for what is expected."""
@@ -180,6 +201,14 @@ def _memory(known: Mapping[str, Any]) -> Week | Series | Baseline:
     if "week" in known:
         return Week()
     return Series() if "series" in known else Baseline()
+
+
+def _factors(state: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """What verdicts have moved, as `state` kept it."""
+    try:
+        return [(str(rule), bounded(factor)) for rule, factor in state.get("factors", {}).items()]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Refused("bad-state", f"no factors: {error!r}", hint="remove the file and learn anew") from error
 
 
 def _check(rules: Sequence[Rule]) -> None:

@@ -18,7 +18,7 @@ from agent.anomaly.life import Life
 from agent.anomaly.series_rule import Strange
 from agent.anomaly.settings import Rule
 from agent.anomaly.unusual import Unusual
-from agent.anomaly.verdict import NEVER
+from agent.anomaly.verdict import NEVER, Tunable
 from agent.anomaly.watch import Ear, Waking, Watch
 from agent.anomaly.week_rule import Weekly
 from agent.records import Event
@@ -136,6 +136,13 @@ class Lane:
         for actor in self._agenda.actors:
             if isinstance(actor, Watch) and isinstance(actor.judge, Learner):
                 yield f"{actor.life.rule.id} {self.source} {actor.life.quantity}", actor.judge
+
+    def tune(self, rule: Rule) -> None:
+        """Judge by a rule of the same id that differs in how unusual it must be."""
+        self.rules = [rule if one.id == rule.id else one for one in self.rules]
+        for actor in self._agenda.actors:
+            if isinstance(actor, Watch) and actor.life.rule.id == rule.id and isinstance(actor.judge, Tunable):
+                actor.judge.tune(rule)
 
     def _cover(self, share: float, at: float) -> None:
         """What a camera saw counts for every hour of the week that is kept of it."""

@@ -63,6 +63,11 @@ class Strange:
         """Take up what was learned before."""
         self._series.restore(state)
 
+    def tune(self, rule: Any) -> None:
+        """Judge by another threshold."""
+        self.rule = rule
+        self._series.strictness = rule.strictness
+
     def _at(self, at: float) -> Window:
         """The window that `at` is in, after the one before it was judged."""
         if self._window is None:

@@ -73,6 +73,11 @@ class Unusual:
         """Take up what was learned before."""
         self._baseline.restore(state)
 
+    def tune(self, rule: Any) -> None:
+        """Judge by another threshold."""
+        self.rule = rule
+        self._baseline.deviations = rule.deviations
+
     def _at(self, at: float) -> Window:
         """The window that `at` is in, after the one before it was judged."""
         if self._window is None:

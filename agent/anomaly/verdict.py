@@ -7,7 +7,7 @@ reading with its instant, and is woken at the instant it asked for.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from agent.records import Reason
 
@@ -49,4 +49,13 @@ class Judge(Protocol):
 
     def forget(self, at: float, /) -> None:
         """Nothing of before is known to be so any more: the source was silent until `at`."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A judge whose rule says how unusual something must be."""
+
+    def tune(self, rule: Any, /) -> None:
+        """Judge by a rule that differs in that alone."""
         ...

@@ -101,6 +101,11 @@ class Weekly:
         """Take up what was learned before."""
         self._week.restore(state)
 
+    def tune(self, rule: Any) -> None:
+        """Judge by another threshold."""
+        self.rule = rule
+        self._week.deviations = rule.deviations
+
     def _at(self, at: float) -> Hour:
         """The hour that `at` is in, after the one before it was judged."""
         if self._hour is not None and at >= self._hour.until:

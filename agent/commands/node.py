@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.anomaly.feedback import Feedback
 from agent.anomaly.lost import LostCameras
 from agent.clock import CLOCK, SystemClock
 from agent.commands import floor
@@ -54,7 +55,7 @@ class Node:
     _ready: bool = False
 
     def __post_init__(self) -> None:
-        self.orders = Orders(self.spool, self.decider, self.stop)
+        self.orders = Orders(self.spool, self.decider, self.stop, Feedback(self.decider.engine))
 
     def run(self) -> None:
         """Until the end of a finite source or `stop`; a camera that fails is told and raised."""

@@ -56,7 +56,7 @@ Test = Literal[
 Verdict = Literal["received", "useful", "false", "unclear"]
 Action = Literal[
     "boot", "dropped", "refused", "config-applied", "mask-changed", "mode-changed", "model-applied", "letter-refused",
-    "command", "clock-stepped", "config-rolled-back", "config-refused",
+    "command", "clock-stepped", "threshold-moved", "config-rolled-back", "config-refused",
 ]  # fmt: skip
 """What an audit record may tell; `refused` is a record of ours that the exit door kept back."""
 

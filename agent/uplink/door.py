@@ -209,8 +209,10 @@ REFUSALS = frozenset(
 """`why` of everything that is refused, at the door or from outside."""
 
 
-OUTCOMES = frozenset({"done", "refused", "failed", "gone", "presence", *MODES, *get_args(Verdict)})
-"""What may have become of a command or a verdict."""
+OUTCOMES = frozenset(
+    {"done", "refused", "failed", "gone", "presence", "stricter", "looser", *MODES, *get_args(Verdict)}
+)
+"""What may have become of a command or a verdict, and of what learns from it."""
 
 
 def correlation(name: NodeName, event_id: str) -> str:
