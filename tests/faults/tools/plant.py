@@ -82,12 +82,12 @@ class Plant:
             self.clock.sleep(0.005)
 
     def start_link(self) -> None:
-        self._start("link", _link, (str(self.town.config),))
+        self.start("link", _link, (str(self.town.config),))
 
     def start_store(self) -> None:
         place = self.town
         files = (str(place.database), str(place.bench.ring), str(place.bench.signing_key(str(STORE))))
-        self._start("store", _store, (place.broker.address(str(STORE)), *files))
+        self.start("store", _store, (place.broker.address(str(STORE)), *files))
 
     def kill(self, name: str) -> None:
         """End a process as a power cut would."""
@@ -116,7 +116,8 @@ class Plant:
             self.kill(name)
         self._observer.close()
 
-    def _start(self, name: str, work: Callable[..., None], values: tuple[object, ...]) -> None:
+    def start(self, name: str, work: Callable[..., None], values: tuple[object, ...]) -> None:
+        """Any other process, to be killed by its name."""
         process = _SERVER.Process(target=work, args=values)
         process.start()
         self._processes[name] = process
