@@ -4,7 +4,9 @@
 
 Each stream is made by a real chain of 5 to 40 envelopes and heads; one attack is done to it and the
 file is judged as `piazza verify` judges it. An attack counts as named when the report says exactly
-the words and numbers that belong to it, and an untouched stream when it says nothing.
+the words and numbers that belong to it, and an untouched stream when it says nothing. `piazza audit` judges
+each stream too and must find fault with the same ones; and where node and store keep silent about a tail, with heads and
+receipts that fit what is left, what a witness saw must show exactly that tail.
 """
 
 from __future__ import annotations
@@ -16,13 +18,16 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.contract.audit import Report, judge
-from agent.contract.jws import GENESIS, Signer, b64, digest, unb64
+from agent.contract.checkpoint import Checkpoint, cosign, origin
+from agent.contract.jws import GENESIS, Key, KeyRing, Signer, b64, digest, unb64
 from agent.contract.topics import Class
 from agent.contract.types import HeadData
-from tests.contract.makers import Chain, event
+from agent.subscriber.audit import Evidence, read_all
+from agent.subscriber.audit_chain import judge as judge_chain
+from tests.contract.makers import AT, NODE, STORE, Chain, event, signer
 from tests.faults import row
 
-BAD = ("not_named", "false_alarms")
+BAD = ("not_named", "false_alarms", "audits_differ", "silenced_not_shown")
 Said = dict[str, Any]
 
 
@@ -160,6 +165,7 @@ def run(*, count: int, seed: int) -> Counter[str]:
     """`count` streams, the attacks in turn."""
     randomness = random.Random(seed)
     counts: Counter[str] = Counter(streams=count, attacks=len(ATTACKS) - 1, named=0, not_named=0, false_alarms=0)
+    counts.update(audits_differ=0, silenced=0, silenced_not_shown=0)
     for number in range(count):
         attack = ATTACKS[number % len(ATTACKS)]
         stream = _stream(randomness)
@@ -167,7 +173,32 @@ def run(*, count: int, seed: int) -> Counter[str]:
         report = judge([line.encode() for line in lines], stream.chain.ring, from_first=True)
         named = _said(report, reasons="refused" not in expected or expected["refused"][0][1] is not None) == expected
         counts["named" if named else "false_alarms" if attack is left_alone else "not_named"] += 1
+        counts["audits_differ"] += audited(lines, stream.chain.ring) != report.whole
+        if attack is truncated:
+            counts["silenced"] += 1
+            counts["silenced_not_shown"] += not shown_by_a_witness(stream)
     return counts
+
+
+def audited(lines: list[str], ring: KeyRing) -> bool:
+    """Whether an audit finds the lines whole."""
+    evidence = Evidence()
+    evidence.take(read_all([line.encode() for line in lines], ring))
+    return not evidence.refused and not any(judge_chain(one, from_first=True).wrong for one in evidence.joined())
+
+
+def shown_by_a_witness(stream: Stream) -> bool:
+    """A tail is left out, and a head for what is left signed anew; the head that a witness saw names the tail."""
+    kept, last = stream.any_number(but_last=1), len(stream.tokens)
+    ring = stream.chain.ring
+    ring.add(Key(signer("witness").kid, signer("witness").public, "witness", str(STORE)))
+    seen = Checkpoint(f"{origin(NODE, stream.chain.signer.kid)}/head", last, bytes.fromhex(_digest_of(stream, last)))
+    lie = stream.chain.make(Class.HEAD, HeadData(seq=kept, digest=_digest_of(stream, kept)), kind="node")
+    evidence = Evidence()
+    evidence.take(read_all([line.encode() for line in (*stream.tokens[:kept], lie)], ring))
+    evidence.take_note(f"{seen}\n{cosign(seen, signer('witness'), str(STORE), at=AT)}", ring)
+    (verdict,) = (judge_chain(one, from_first=True) for one in evidence.joined())
+    return verdict.wrong == {"truncated": ((kept + 1, last),)}
 
 
 def _stream(randomness: random.Random) -> Stream:
