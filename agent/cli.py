@@ -50,6 +50,7 @@ VERBS = {
     "fleet": "simulate hundreds of nodes, to try a broker and its stores",
     "export": "verified envelopes in the words of other systems",
     "public": "a static site for citizens: protected counts, what changed, who received what",
+    "broker": "a broker for a union: keys, access list, settings, renewal, revocation",
     "demo": "the whole path on one machine",
 }
 

@@ -119,13 +119,13 @@ def _apply(options: argparse.Namespace, whole: Union, agreed: tuple[Agreement, .
         print(f"{options.write}: unchanged")
     else:
         write_atomic(options.write, text.encode("ascii"), mode=0o600)
-        print(f"{options.write}: written; {_reloaded(options.reload)}")
+        print(f"{options.write}: written; {reloaded(options.reload)}")
     changes = agreement.next_change(agreed, at)
     print(f"next change: {instant(changes)}" if changes is not None else "next change: never")
     return 0
 
 
-def _reloaded(pid_file: Path | None) -> str:
+def reloaded(pid_file: Path | None) -> str:
     """Have the broker read its access list anew; what to do where we were not told how."""
     if pid_file is None:
         return "now have the broker read it: systemctl reload mosquitto"

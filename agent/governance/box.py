@@ -50,17 +50,12 @@ class Box:
         return self.folder / "acl"
 
     @property
-    def revoked(self) -> Path:
-        """The authority's list of certificates that no longer count."""
-        return self.folder / "revoked.pem"
-
-    @property
     def state(self) -> Path:
         return self.folder / "state"
 
 
 def settings(
-    box: Box, *, port: int, ca: Path, certificate: Path, key: Path, host: str = "", revoked: bool = False
+    box: Box, *, port: int, ca: Path, certificate: Path, key: Path, host: str = "", revoked: Path | None = None
 ) -> str:
     """The text of `mosquitto.conf`; with no `host` it listens on every address of the machine."""
     return _SETTINGS.format(
@@ -69,7 +64,7 @@ def settings(
         ca=ca.resolve(),
         certificate=certificate.resolve(),
         key=key.resolve(),
-        revoked=f"crlfile {box.revoked.resolve()}\n" if revoked else "",
+        revoked=f"crlfile {revoked.resolve()}\n" if revoked else "",
         acl=box.access.resolve(),
         folder=box.state.resolve(),
     )

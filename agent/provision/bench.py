@@ -57,25 +57,25 @@ class Bench:
         save_ring(bench.ring, KeyRing())
         return bench
 
-    def add_signer(self, role: str, name: str, *, at: float) -> Key:
+    def add_signer(self, role: str, name: str, *, at: float, days: int = DAYS) -> Key:
         """A party that connects and signs: `name` is union/comune/id; its key joins the ring."""
-        (key,) = self.add_signers(role, [name], at=at)
+        (key,) = self.add_signers(role, [name], at=at, days=days)
         return key
 
-    def add_signers(self, role: str, names: Sequence[str], *, at: float) -> list[Key]:
+    def add_signers(self, role: str, names: Sequence[str], *, at: float, days: int = DAYS) -> list[Key]:
         """Several parties of one role; the ring is written once."""
         ring, keys = load_ring(self.ring), []
         for name in names:
             _check_name(name)
-            self.add_reader(name, at=at)
+            self.add_reader(name, at=at, days=days)
             keys.append(new_signing_key(self.signing_key(name), role=role, subject=name))
             ring.add(keys[-1])
         save_ring(self.ring, ring)
         return keys
 
-    def add_reader(self, name: str, *, at: float) -> None:
+    def add_reader(self, name: str, *, at: float, days: int = DAYS) -> None:
         """A party that only connects, such as a watcher."""
-        Authority(self.folder / "ca").client(self.tls(name), name, at=at, days=DAYS)
+        Authority(self.folder / "ca").client(self.tls(name), name, at=at, days=days)
 
     def _party(self, name: str) -> Path:
         return self.folder / "parties" / common_name(name)

@@ -92,6 +92,18 @@ class Authority:
         names = x509.SubjectAlternativeName([_host(host) for host in hosts])
         return self._signed(_asked(request), hosts[0], _BROKER, at=at, days=days, names=names)
 
+    def again(self, files: TlsFiles, *, at: float, days: int) -> str:
+        """A certificate, in PEM, for the same key, name and use as the one in `files`."""
+        old = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+        (common,) = old.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        usage = old.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        try:
+            names = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            names = None
+        public = _own_key(files.key).public_key()
+        return self._signed(public, str(common.value), usage, at=at, days=days, names=names)
+
     def revocations(self, serials: Sequence[int], *, at: float, days: int) -> str:
         """The list, in PEM, of certificates that a broker must no longer let in."""
         begins = datetime.fromtimestamp(at, UTC)

@@ -23,6 +23,7 @@ from agent.provision.ca import Authority, common_name, serial_of
 from agent.provision.enrol import Answer, Petition, Word
 from agent.provision.identity import Ticket, token_digest
 from agent.provision.keys import load_ring, save_ring
+from agent.provision.revoked import Revoked
 
 DAYS = 365
 TRIES = 20
@@ -151,8 +152,7 @@ class Desk:
     def _retire(self, authority: Authority, at: float) -> None:
         """What the broker must no longer let in (`crlfile` of mosquitto)."""
         serials = [serial_of(entry.before[0]) for entry in self.entries() if entry.takes_over]
-        text = authority.revocations(serials, at=at, days=DAYS)
-        write_atomic(self.bench.folder / "ca" / "crl.pem", text.encode("ascii"))
+        Revoked(authority).add(serials, at=at)
 
     def _kid(self, name: str) -> str:
         return next((key.kid for key in load_ring(self.bench.ring) if (key.role, key.subject) == ("node", name)), "")

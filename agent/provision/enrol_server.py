@@ -1,16 +1,17 @@
 """The desk on the network: HTTPS with one path, one question and one answer.
 
-It speaks TLS 1.3 with the broker's certificate, takes nothing longer than a petition and answers one at a time, so
-the desk's files need no lock.
+It speaks TLS 1.3 with the broker's certificate and takes nothing longer than a petition. Who is slow has a thread of
+his own and holds nobody up; the desk is asked by one at a time, so its files need no lock.
 """
 
 from __future__ import annotations
 
 import logging
 import ssl
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
 
@@ -26,12 +27,14 @@ STATUS = {Word.GRANTED: HTTPStatus.OK, Word.WAIT: HTTPStatus.ACCEPTED, Word.REFU
 Take = Callable[[Petition], Answer]
 
 
-class EnrolServer(HTTPServer):
+class EnrolServer(ThreadingHTTPServer):
     """Listens at once; `serve_forever` answers."""
+
+    daemon_threads = True
 
     def __init__(self, address: tuple[str, int], files: TlsFiles, take: Take) -> None:
         """KeyFileError where the certificate cannot be used."""
-        self.take = take
+        self._take, self._turn = take, threading.Lock()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         try:
@@ -40,6 +43,11 @@ class EnrolServer(HTTPServer):
             raise KeyFileError(f"{files.certificate}: {error}", hint="make it with: piazza keys init") from error
         super().__init__(address, _Asked)
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def take(self, petition: Petition) -> Answer:
+        """What the desk says; it is asked by one at a time."""
+        with self._turn:
+            return self._take(petition)
 
 
 class _Asked(BaseHTTPRequestHandler):

@@ -1,0 +1,131 @@
+"""A broker in a box: a real mosquitto starts on what was made, lets in who belongs, and keeps out who was revoked."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+
+import pytest
+
+from agent import cli
+from agent.clock import SystemClock
+from agent.commands.loopback import free_port, wait_until_open
+from agent.provision.bench import Bench
+from agent.provision.ca import Authority, belongs, ends_at, serial_of
+from agent.provision.revoked import Revoked
+from agent.transport import Address, Connected, Disconnected
+from agent.transport.mqtt import MqttTransport
+from tests.governance.unions import folder, police
+
+ROOM, STORE = "romagna/centre/room", "romagna/centre/store-1"
+
+
+@pytest.fixture
+def box(tmp_path):
+    """What `piazza broker init` leaves, and the port that it is for."""
+    port = free_port()
+    source = folder(tmp_path / "union", police(since="2020-01-01", until="2099-12-31"))
+    made = tmp_path / "box"
+    command = ["broker", "init", str(made), "--union", str(source), "--host", "localhost", "--port", str(port)]
+    assert cli.main(command) == 0
+    return made, port
+
+
+def certificate(box, name):
+    return Bench(box / "keys").tls(name).certificate.read_text()
+
+
+def test_leaves_are_good_for_90_days_and_partners_no_longer_than_their_agreement(tmp_path):
+    at = SystemClock().now()
+    from datetime import UTC, datetime, timedelta
+
+    soon = datetime.fromtimestamp(at, UTC).date() + timedelta(days=10)
+    source = folder(tmp_path / "union", police(since="2020-01-01", until=str(soon)))
+    assert cli.main(["broker", "init", str(tmp_path / "box"), "--union", str(source), "--host", "localhost"]) == 0
+    days = {
+        name: (ends_at(certificate(tmp_path / "box", name)) - at) / 86_400 for name in (ROOM, "romagna/centre/police")
+    }
+    assert 89 < days[ROOM] < 91
+    assert 10 < days["romagna/centre/police"] < 12.5
+
+
+def test_a_partner_whose_agreement_is_over_gets_no_certificate(tmp_path):
+    source = folder(tmp_path / "union", police(since="2020-01-01", until="2020-12-31"))
+    assert cli.main(["broker", "init", str(tmp_path / "box"), "--union", str(source), "--host", "localhost"]) == 0
+    assert not Bench(tmp_path / "box/keys").tls("romagna/centre/police").certificate.exists()
+
+
+def test_nothing_that_is_there_is_replaced(box, capsys, tmp_path):
+    command = ["broker", "init", str(box[0]), "--union", str(tmp_path / "union"), "--host", "localhost"]
+    assert cli.main(command) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_list_names_what_is_revoked(box, capsys):
+    assert cli.main(["broker", "list", str(box[0])]) == 0
+    assert cli.main(["broker", "revoke", str(box[0]), ROOM]) == 0
+    assert cli.main(["broker", "list", str(box[0])]) == 1
+    assert "revoked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["list", "nowhere"], ["revoke", "nowhere", "a/b/c"]])
+def test_a_folder_that_is_none_is_told(command):
+    assert cli.main(["broker", *command]) == 2
+
+
+def test_who_is_not_there_cannot_be_revoked(box, capsys):
+    assert cli.main(["broker", "revoke", str(box[0]), "romagna/centre/nobody"]) == 2
+    assert "romagna/centre/store-1" in capsys.readouterr().err
+
+
+def test_renewing_keeps_the_key_and_the_revocations(box, capsys):
+    """Certificates that end within a month are made anew; those that were revoked are not."""
+    bench = Bench(box[0] / "keys")
+    for name in (ROOM, STORE):
+        files = bench.tls(name)
+        authority = Authority(bench.folder / "ca")
+        files.certificate.write_text(authority.again(files, at=SystemClock().now(), days=5))
+    cli.main(["broker", "revoke", str(box[0]), ROOM])
+    numbers = Revoked(Authority(bench.folder / "ca")).numbers()
+    assert cli.main(["broker", "renew", str(box[0])]) == 0
+    assert "1 renewed" in capsys.readouterr().out
+    renewed = certificate(box[0], STORE)
+    assert belongs(renewed, bench.tls(STORE).key)
+    assert (ends_at(renewed) - SystemClock().now()) / 86_400 > 80
+    assert serial_of(certificate(box[0], ROOM)) in numbers == Revoked(Authority(bench.folder / "ca")).numbers()
+
+
+@pytest.mark.slow
+@pytest.mark.broker
+def test_mosquitto_runs_on_it_and_keeps_out_who_was_revoked(program, box, tmp_path):
+    made, port = box
+    cli.main(["broker", "revoke", str(made), ROOM])
+    settings = made / "mosquitto/mosquitto.conf"
+    settings.write_text(f"{settings.read_text()}user {made.owner()}\n")
+    log = tmp_path / "log"
+    with log.open("wb") as said:
+        broker = subprocess.Popen([program("mosquitto"), "-c", str(settings)], stdout=said, stderr=said)
+    try:
+        wait_until_open(port, SystemClock(), log=log)
+        assert isinstance(answer(made, port, STORE), Connected)
+        refused = answer(made, port, ROOM)
+    finally:
+        broker.terminate()
+        broker.wait()
+    assert isinstance(refused, Disconnected)
+
+
+def answer(made, port, name):
+    """What the broker says to a party first."""
+    bench = Bench(made / "keys")
+    files = bench.tls(name)
+    address = Address("localhost", port, str(bench.ca), str(files.certificate), str(files.key))
+    transport = MqttTransport(address, clock=SystemClock(), randomness=random.Random(0), session_s=0)
+    transport.open()
+    try:
+        for _ in range(200):
+            for news in transport.poll(0.1):
+                return news
+    finally:
+        transport.close()
+    raise AssertionError("no answer")
