@@ -20,7 +20,6 @@ from agent.commands import party
 from agent.contract.command import MODES
 from agent.contract.envelope import Envelope
 from agent.contract.jws import KeyRing
-from agent.contract.speaker import Speaker, Word
 from agent.contract.times import instant
 from agent.contract.topics import ITSELF, Class, NodeName, pattern
 from agent.contract.types import AckData, CommandData, ResultData
@@ -28,6 +27,7 @@ from agent.errors import BrokerRefused, Refused, UserError
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
 from agent.subscriber.reader import opened
+from agent.subscriber.speaker import Speaker, Word
 from agent.transport import Connected, Disconnected, Message, Subscribed, Transport
 from agent.transport.mqtt import MqttTransport
 

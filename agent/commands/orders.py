@@ -25,7 +25,7 @@ REMEMBERED = 1000
 """Events that a verdict can still be about."""
 
 
-class Feedback(Protocol):
+class Learner(Protocol):
     """What learns from verdicts."""
 
     def learn(self, event: Event, verdict: str, at: float) -> list[Record]: ...
@@ -66,7 +66,7 @@ class Orders:
     spool: Spool
     decider: Decider
     stop: Callable[[], None]
-    feedback: Feedback | None = None
+    feedback: Learner | None = None
     pause: Pause = field(default_factory=Pause)
     _open: dict[str, Event] = field(default_factory=dict)
     _events: OrderedDict[str, Event] = field(default_factory=OrderedDict)

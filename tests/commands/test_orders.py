@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agent.anomaly.engine import Engine, ids
-from agent.anomaly.settings import LimitRule
+from agent.anomaly.feedback import Feedback
+from agent.anomaly.settings import BaselineRule, LimitRule
 from agent.anomaly.tally import Tally
 from agent.commands.orders import PAUSE_S, Orders
 from agent.contract.times import instant
@@ -174,6 +175,17 @@ def test_a_verdict_reaches_what_learns_from_it_under_the_events_own_rule(town: T
     town.say("one", "false")
     assert learner.heard == [("stays", "false")]
     assert town.node.audits()[-1] == ("command", "ack", "false")
+
+
+def test_a_verdict_moves_the_threshold_of_a_rule_that_learned_it(town: Town):
+    engine = Engine([BaselineRule(id="stays", quantity="gate/person/count")], new_id=ids("boot"))
+    town.orders.feedback = Feedback(engine)
+    town.orders.told([event(id="one")])
+    (moved,) = town.say("one", "false")
+    assert moved == Audit(town.node.clock.now(), "threshold-moved", subject="stays", outcome="stricter")
+    town.node.spool.put(moved)
+    town.node.spool.flush()
+    assert town.node.audits()[-1] == ("threshold-moved", "stays", "stricter")
 
 
 def test_a_verdict_on_an_event_that_nobody_remembers_is_answered_so(town: Town):
