@@ -19,7 +19,7 @@ from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.commands.link import load, open_link
-from agent.contract.topics import CHAINED, pattern
+from agent.contract.topics import CHAINED, Class, Topic, pattern
 from agent.provision.keys import load_ring, load_signer
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.reader import Mark, Reader
@@ -53,7 +53,8 @@ class Plant:
         self._observer = MqttTransport(
             place.broker.address(WATCHER), clock=self.clock, randomness=random.Random(0), session_s=3600
         )
-        for klass in CHAINED:
+        self.gave_receipts: set[str] = set()
+        for klass in (*CHAINED, Class.RCPT):
             self._observer.subscribe(pattern(klass=klass))
         self._observer.open()
 
@@ -69,7 +70,9 @@ class Plant:
         """Let sense read its letters and the observer what has come."""
         self.spool.tick(self.clock.now())
         for happening in self._observer.poll(0.0):
-            if isinstance(happening, Message):
+            if isinstance(happening, Message) and Topic.parse(happening.topic).klass is Class.RCPT:
+                self.gave_receipts.add(Topic.parse(happening.topic).type)
+            elif isinstance(happening, Message):
                 mark = self._reader.read(happening).mark
                 self.repeated += mark is Mark.DUPLICATE
                 self.altered += mark in (Mark.ALARM, Mark.UNVERIFIED)
@@ -125,16 +128,22 @@ class Plant:
 
 @contextmanager
 def plant(
-    *, through: Callable[[int], int] | None = None, resend_s: float = RESEND_S, broker: str = ""
+    *,
+    through: Callable[[int], int] | None = None,
+    resend_s: float = RESEND_S,
+    broker: str = "",
+    prepare: Callable[[Town], None] = lambda _: None,
 ) -> Iterator[Plant]:
     """A plant with its broker running and neither link nor store.
 
-    `through` gives link another port than the broker's; `broker` is more of mosquitto's settings.
+    `through` gives link another port than the broker's; `broker` is more of mosquitto's settings; `prepare`
+    is called before the node begins.
     """
     logging.disable(logging.ERROR)  # faults are what this is about
     with tempfile.TemporaryDirectory(dir=row.MEMORY) as folder, town(Path(folder), more=broker) as place:
         place.uplink = {"window": WINDOW, "resend_s": resend_s}
         place.port = through(place.broker.port) if through else None
+        prepare(place)
         made = Plant(place)
         try:
             yield made
