@@ -1,0 +1,80 @@
+"""`piazza accept`: what a commissioning leaves. `close` puts the drawn document in place and signs the report.
+
+`close` runs when the page has ended, without a network; the page itself can neither sign nor change the document.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from agent.aim.report import Report, changes, digest, html, signed, verified
+from agent.commands.aim import RUN
+from agent.config import load
+from agent.errors import UserError
+from agent.files import write_atomic
+from agent.provision.enrol_node import Place
+from agent.provision.keys import load_ring, load_signer
+
+KEPT = "etc/piazza/acceptance"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    close = acts.add_parser("close", help="put the drawn document in place and sign the report")
+    close.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="a folder instead of this machine")
+    compare = acts.add_parser("compare", help="what changed from one acceptance to the next")
+    compare.add_argument("before", type=Path)
+    compare.add_argument("now", type=Path)
+    compare.add_argument("--ring", type=Path, required=True, metavar="FILE", help="ring.json of who may sign")
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.act == "compare":
+        ring = load_ring(options.ring)
+        before, now = (verified(_text(path), ring) for path in (options.before, options.now))
+        told = list(changes(before, now))
+        print("\n".join(told) if told else "nothing changed")
+        return 1 if told else 0
+    print(closed(options.root))
+    return 0
+
+
+def closed(root: Path) -> str:
+    """What was done, in a sentence; nothing where nothing was finished."""
+    folder, place = root / RUN, Place(root / "etc/piazza")
+    found = folder / "report.json"
+    if not found.exists():
+        return "commissioning was not finished: nothing is changed"
+    report = msgspec.json.decode(found.read_bytes(), type=Report)
+    _install(folder / "node.yaml", place.root / "node.yaml", report)
+    kept = root / KEPT
+    kept.mkdir(mode=0o755, exist_ok=True)
+    when = datetime.fromtimestamp(report.at, UTC)
+    path = kept / f"{when:%Y%m%d-%H%M%S}.jws"
+    write_atomic(path, signed(report, load_signer(place.signing)).encode("ascii"))
+    write_atomic(path.with_suffix(".html"), html(report, f"{when:%Y-%m-%d %H:%M} UTC").encode())
+    found.unlink()
+    return f"{path}: {'accepted' if report.accepted else 'not accepted'}"
+
+
+def _install(proposal: Path, document: Path, report: Report) -> None:
+    """The document that was drawn, if it is good and the one that the report speaks of."""
+    if not proposal.exists():
+        return
+    content = proposal.read_bytes()
+    load(proposal)
+    if digest(content) != report.config:
+        raise UserError("the drawn document is not the one of the report", hint="open commissioning again")
+    write_atomic(document, content)
+    proposal.unlink()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {error}", hint="give two files DATE.jws of /etc/piazza/acceptance") from error

@@ -1,0 +1,88 @@
+"""`piazza aim`: commissioning on a phone. `open` says that somebody stands here, `serve` is the page.
+
+The page is open for half an hour, to who has the label, and needs no internet.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import msgspec
+
+from agent import logs
+from agent.aim.desk import AimDesk
+from agent.aim.server import AimServer
+from agent.clock import SystemClock
+from agent.commands.facts import Machine
+from agent.commissioning import Commissioning
+from agent.config import Config, load
+from agent.errors import KeyFileError, UserError
+from agent.notify import Notify
+from agent.provision.ca import TlsFiles
+from agent.provision.enrol_node import Place
+from agent.provision.identity import AIM_PORT, Lock
+from agent.sensors.settings import ButtonSettings, DoorSettings, PirSettings, TamperSettings
+
+RUN = "run/piazza-sense"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    opened = acts.add_parser("open", help="begin: only for who stands in front of the node")
+    serve = acts.add_parser("serve", help="the page, until it is finished or half an hour has passed")
+    serve.add_argument("--listen", default="", metavar="ADDRESS", help="default: all addresses of this machine")
+    serve.add_argument("--port", type=int, default=AIM_PORT, help=f"default: {AIM_PORT}")
+    for act in (opened, serve):
+        act.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="a folder instead of this machine")
+
+
+def run(options: argparse.Namespace) -> int:
+    folder = options.root / RUN
+    if options.act == "open":
+        _open(folder)
+        print(f"open for half an hour: https://THIS-NODE.local:{AIM_PORT}, with the code of the label")
+        return 0
+    logs.start()
+    clock = SystemClock()
+    if not Commissioning(folder).is_open(clock.now()):
+        raise UserError("nobody stands here: commissioning is not open", hint="piazza aim open, at the node itself")
+    place = Place(options.root / "etc/piazza")
+    files = TlsFiles(place.certificate("aim"), place.key("aim"))
+    with AimServer((options.listen, options.port), files, desk(options.root, place, clock)) as server:
+        Notify.of_service().ready("open for commissioning")
+        server.run()
+    Commissioning(folder).close()
+    return 0
+
+
+def desk(root: Path, place: Place, clock: SystemClock) -> AimDesk:
+    """The desk of this node; KeyFileError where its card brought no lock for the label's code."""
+    config = load(place.root / "node.yaml")
+    lock = place.root / "aim.json"
+    try:
+        opened = msgspec.json.decode(lock.read_bytes(), type=Lock)
+    except (OSError, msgspec.DecodeError) as error:
+        raise KeyFileError(f"{lock}: {error}", hint="make a card for this node: piazza image") from error
+    return AimDesk(
+        facts=Machine(root).facts,
+        lock=opened,
+        clock=clock,
+        document=place.root / "node.yaml",
+        folder=root / RUN,
+        contacts=contacts(config),
+        zones=tuple(zone.id for camera in config.cameras for zone in camera.view.zones),
+    )
+
+
+def contacts(config: Config) -> tuple[str, ...]:
+    """The sensors that somebody can move: doors, lids, buttons, detectors of motion."""
+    kinds = (DoorSettings, TamperSettings, ButtonSettings, PirSettings)
+    return tuple(sensor.id for sensor in config.sensors if isinstance(sensor, kinds))
+
+
+def _open(folder: Path) -> None:
+    try:
+        Commissioning(folder).open()
+    except OSError as error:
+        raise UserError(f"{folder}: {error}", hint="run as root, and see that piazza-sense runs") from error
