@@ -19,25 +19,29 @@ class Axis:
     vv: float
 
     @classmethod
-    def start(cls, at: float, *, noise: float, speed_noise: float) -> Axis:
+    def start(cls, at: float, *, noise: float, speed_noise: float = 0.0) -> Axis:
         """Seen once: `noise` and `speed_noise` are the standard deviations of what is not known yet."""
         return cls(at, 0.0, noise**2, 0.0, speed_noise**2)
 
-    def ahead(self, seconds: float) -> float:
-        """Where it will be."""
-        return self.at + self.speed * seconds
+    def copy(self) -> Axis:
+        """The same state, to be led elsewhere."""
+        return Axis(self.at, self.speed, self.pp, self.pv, self.vv)
 
-    def predict(self, seconds: float, *, jerk: float) -> None:
-        """Let time pass; `jerk` is the standard deviation of the velocity's change in one second."""
-        power = jerk**2
+    def predict(self, seconds: float, *, jerk: float = 0.0, drift: float = 0.0) -> None:
+        """Let time pass.
+
+        In one second the velocity changes by `jerk` and the position, beside its velocity, by `drift`
+        (standard deviations).
+        """
+        power = jerk * jerk
         self.at += self.speed * seconds
-        self.pp += seconds * (2.0 * self.pv + seconds * self.vv) + power * seconds**3 / 3.0
-        self.pv += seconds * self.vv + power * seconds**2 / 2.0
+        self.pp += seconds * (2.0 * self.pv + seconds * (self.vv + power * seconds / 3.0) + drift * drift)
+        self.pv += seconds * (self.vv + power * seconds / 2.0)
         self.vv += power * seconds
 
     def correct(self, measured: float, *, noise: float) -> None:
         """Take in one measurement with standard deviation `noise`."""
-        total = self.pp + noise**2
+        total = self.pp + noise * noise
         gain, gain_speed = self.pp / total, self.pv / total
         off = measured - self.at
         self.at += gain * off

@@ -69,15 +69,16 @@ class MotionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
 class TrackerSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     """The tracker's thresholds; the defaults are the ones of the published figures.
 
-    A score from `high` may continue any track, from `low` only one that was seen a moment ago, and
-    from `begin` begins one, which counts from its `confirm`-th detection on. A track unseen for
-    `fresh_s` is lost and found again only where its motion leads; after `coast_s` it is forgotten.
+    Scores are on the scale of the detectors that ship. One from `high` may continue any track, from `low`
+    only one that was seen a moment ago, and from `begin` begins one, which counts from its `confirm`-th
+    detection on. A track unseen for `fresh_s` is lost and found again only where its motion leads; after
+    `coast_s` it is forgotten.
     """
 
     high: Fraction = 0.5
     low: Fraction = 0.3
-    begin: Fraction = 0.6
-    iou: Fraction = 0.3
+    begin: Fraction = 0.5
+    iou: Fraction = 0.5
     confirm: Annotated[int, Meta(ge=1, le=10)] = 2
     fresh_s: Annotated[float, Meta(gt=0.0, le=10.0)] = 0.5
     coast_s: Annotated[float, Meta(gt=0.0, le=60.0)] = 4.0

@@ -1,8 +1,9 @@
 """Who is who from frame to frame: tracking by detection on motion alone, causal and deterministic.
 
-In the line of ByteTrack (Zhang et al. 2022: detections of low score may continue a track but not
-begin one) and OC-SORT (Cao et al. 2023: after a gap the filter is led over the path that was really
-taken). No appearance is compared, so nothing about a person's looks is ever computed or kept.
+In the line of SORT (Bewley et al. 2016: Kalman filters and one assignment a frame) and ByteTrack (Zhang et al.
+2022: detections of low score may continue a track but not begin one). What is added: costs are
+likelihoods, a box of an unexpected size is trusted less, and who has met somebody is looked at again when they
+part. No appearance is compared, so nothing about a person's looks is ever computed or kept.
 
 The invariants: numbers begin at 1 and are given once; a track is told of from its `confirm`-th
 detection on; the same detections give the same tracks.
@@ -10,16 +11,24 @@ detection on; the same detections give the same tracks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from agent.pixels import Detection, Detections, Tracks
+from agent.pixels import Box, Detection, Detections, Tracks
 from agent.vision.assignment import Pair, assign
+from agent.vision.encounters import PART, Encounters, together
+from agent.vision.geometry import covered
 from agent.vision.settings import TrackerSettings
 from agent.vision.trace import Trace
 
+Cost = Callable[[Trace, Detection], float | None]
+
 PEDESTRIAN = frozenset({"person"})
 """A person is never taken for a vehicle; the other labels may be readings of one thing."""
+COVERED = 0.6
+"""Where so much of a box lies on known things nothing new begins: it is a second box of one of them."""
+LEAVING_S = 0.3
+"""How long one who walked out of the picture, or was seen only once, is waited for."""
 
 
 @dataclass(slots=True)
@@ -29,6 +38,7 @@ class Tracker:
     camera: str
     settings: TrackerSettings
     _traces: list[Trace] = field(default_factory=list)
+    _encounters: Encounters = field(default_factory=Encounters)
     _numbers: int = 0
     _at: float | None = None
     _step_s: float = 0.0
@@ -36,7 +46,7 @@ class Tracker:
     @property
     def is_curious(self) -> bool:
         """Something was seen that is not confirmed yet: the next frame is worth a look, moving or not."""
-        return any(trace.hits < self.settings.confirm for trace in self._traces)
+        return any(not self._is_sure(trace) for trace in self._traces)
 
     def rest(self, at: float) -> Tracks:
         """Nothing moved in the picture until `at`, so everything is where it was."""
@@ -48,19 +58,16 @@ class Tracker:
         self._pass_time(detections.at)
         strong = [one for one in detections.items if one.score >= self.settings.high]
         weak = [one for one in detections.items if self.settings.low <= one.score < self.settings.high]
-        fresh = [trace for trace in self._traces if trace.coasting_s <= self._fresh_s]
-        lost = [trace for trace in self._traces if trace.coasting_s > self._fresh_s]
-        unseen, rest = self._match(fresh, strong, near=True)
-        self._match([trace for trace in unseen if trace.hits >= self.settings.confirm], weak, near=True)
-        _, new = self._match(lost, rest, near=False)
+        sure = [trace for trace in self._traces if self._is_sure(trace)]
+        unsure = [trace for trace in self._traces if not self._is_sure(trace)]
+        unseen, rest = self._match(sure, strong)
+        missed, _ = self._match([trace for trace in unseen if not self._is_lost(trace)], weak)
+        rest = self._leap(missed, rest, sure)
+        _, new = self._match(unsure, rest)
         self._begin(new, detections.at)
         self._traces = [trace for trace in self._traces if self._lasts(trace)]
-        return self._tracks(detections.at)
-
-    @property
-    def _fresh_s(self) -> float:
-        """At a low frame rate one missed frame is not a loss."""
-        return max(self.settings.fresh_s, min(1.5 * self._step_s, self.settings.coast_s))
+        exchanged = self._encounters.update([trace for trace in self._traces if self._is_sure(trace)], detections.at)
+        return self._tracks(detections.at, exchanged)
 
     def _pass_time(self, at: float) -> None:
         self._step_s = 0.0 if self._at is None else max(0.0, at - self._at)
@@ -70,15 +77,15 @@ class Tracker:
         self._traces = [trace for trace in self._traces if self._lasts(trace)]
 
     def _match(
-        self, traces: Sequence[Trace], items: Sequence[Detection], *, near: bool
+        self, traces: Sequence[Trace], items: Sequence[Detection], cost: Cost | None = None
     ) -> tuple[list[Trace], list[Detection]]:
         """Continue traces by detections; those of either that found no partner."""
         costs: dict[Pair, float] = {}
         for row, trace in enumerate(traces):
             for column, item in enumerate(items):
-                cost = self._cost(trace, item, near=near)
-                if cost is not None:
-                    costs[row, column] = cost
+                dear = (cost or self._surprise)(trace, item) if _of_a_kind(trace.label, item.label) else None
+                if dear is not None:
+                    costs[row, column] = dear
         pairs = assign(costs)
         for row, column in pairs:
             traces[row].take(items[column])
@@ -88,22 +95,54 @@ class Tracker:
             [item for column, item in enumerate(items) if column not in columns],
         )
 
-    def _cost(self, trace: Trace, item: Detection, *, near: bool) -> float | None:
-        """How unlike they are; None when they cannot be the same."""
-        if (trace.label in PEDESTRIAN) != (item.label in PEDESTRIAN):
-            return None
-        return trace.unlike(item.box, least_iou=self.settings.iou) if near else trace.surprise(item.box)
+    def _surprise(self, trace: Trace, item: Detection) -> float | None:
+        return trace.surprise(item.box, lost=self._is_lost(trace), least_iou=self.settings.iou)
+
+    def _leap(self, missed: Sequence[Trace], items: Sequence[Detection], known: Sequence[Trace]) -> list[Detection]:
+        """Who was hidden by nobody and is not there must have run: to a sight with nobody else near it."""
+        runners = [trace for trace in missed if _is_alone(trace.box, known, but=[trace])]
+        alone = [item for item in items if _is_alone(item.box, known, but=runners)]
+        _, left = self._match(runners, alone, lambda trace, item: trace.leap(item.box))
+        return [item for item in items if item not in alone or item in left]
 
     def _begin(self, items: Iterable[Detection], at: float) -> None:
         for item in items:
-            if item.score >= self.settings.begin:
+            if item.score >= self.settings.begin and self._covered(item) <= COVERED:
                 self._numbers += 1
                 self._traces.append(Trace.begin(self._numbers, item, at))
 
+    def _covered(self, item: Detection) -> float:
+        """How much of a detection lies on things that were seen a moment ago; what two of them cover counts twice."""
+        known = (
+            trace
+            for trace in self._traces
+            if self._is_sure(trace) and not self._is_lost(trace) and _of_a_kind(trace.label, item.label)
+        )
+        return sum(covered(item.box, trace.box) for trace in known)
+
+    def _is_sure(self, trace: Trace) -> bool:
+        return trace.hits >= self.settings.confirm
+
+    def _is_lost(self, trace: Trace) -> bool:
+        """At a low frame rate one missed frame is not a loss."""
+        fresh_s = max(self.settings.fresh_s, min(1.5 * self._step_s, self.settings.coast_s))
+        return trace.coasting_s > fresh_s
+
     def _lasts(self, trace: Trace) -> bool:
-        limit = self.settings.coast_s if trace.hits >= self.settings.confirm else self._fresh_s
+        limit = self.settings.coast_s
+        if trace.leaves or not self._is_sure(trace):
+            limit = min(limit, max(LEAVING_S, 1.5 * self._step_s))
         return trace.coasting_s <= limit and trace.in_frame
 
-    def _tracks(self, at: float) -> Tracks:
-        told = (trace.track() for trace in self._traces if trace.hits >= self.settings.confirm)
-        return Tracks(self.camera, at, tuple(told))
+    def _tracks(self, at: float, exchanged: tuple[Pair, ...] = ()) -> Tracks:
+        told = (trace.track() for trace in self._traces if self._is_sure(trace))
+        return Tracks(self.camera, at, tuple(told), exchanged)
+
+
+def _is_alone(box: Box, known: Iterable[Trace], *, but: Collection[Trace]) -> bool:
+    """Whether a box touches none of the known things, but for some."""
+    return not any(together(box, trace.box) > PART for trace in known if trace not in but)
+
+
+def _of_a_kind(label: str, other: str) -> bool:
+    return (label in PEDESTRIAN) == (other in PEDESTRIAN)
