@@ -60,9 +60,10 @@ def decider(config: Config, *, boot: str) -> Decider:
     return Decider(engine, Tally(), Vitals(hosts))
 
 
-def detector(settings: VisionSettings, *, timer: Callable[[], float]) -> Detector:
-    """The detector that all cameras share."""
-    found: Detector = _driver(DETECTORS[settings.detector]).from_settings(settings, timer=timer)
+def detector(settings: VisionSettings, *, timer: Callable[[], float], models: Path | None = None) -> Detector:
+    """The detector that all cameras share; its model from the folder `models` or from where they usually lie."""
+    given = {"models": models} if models else {}
+    found: Detector = _driver(DETECTORS[settings.detector]).from_settings(settings, timer=timer, **given)
     return found
 
 

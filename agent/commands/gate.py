@@ -15,7 +15,7 @@ from agent.files import write_atomic
 from agent.ota import report
 from agent.ota.ledger import Attempt
 from agent.ota.releases import CONFIG
-from agent.ota.report import ALIVE, Alive
+from agent.ota.report import ALIVE, Alive, Compared
 from agent.ota.update import Verdict
 from agent.uplink import numbers
 
@@ -24,6 +24,11 @@ FRESH_S = 15.0
 
 STEADY_S = 15.0
 """How long sense must have run without a fall: one that dies after its first frame is not well."""
+
+COMPARED_FRAMES = 20
+LEAST_AGREEMENT = 0.5
+MOST_SLOWER = 2.0
+"""When a new model is too unlike the old one, or too slow, to be kept without a person's word."""
 
 SHORT = 12
 """Digits of a configuration's digest that sense tells."""
@@ -55,8 +60,19 @@ class AliveGate:
             return Verdict(None, "no-inference")
         if self._was_connected() and not alive.connected:
             return Verdict(None, "uplink-worse")
+        if alive.shadow and (verdict := _compared(alive.shadow)):
+            return verdict
         return Verdict(True if alive.at - alive.since >= STEADY_S else None, "silence")
 
     def _was_connected(self) -> bool:
         before = self.folder / "before"
         return before.is_file() and before.read_bytes() == b"connected\n"
+
+
+def _compared(shadow: Compared) -> Verdict | None:
+    """Why a new model is not kept, or not yet; None where nothing speaks against it."""
+    if shadow.frames < COMPARED_FRAMES:
+        return Verdict(None, "no-comparison")
+    if shadow.agreement < LEAST_AGREEMENT:
+        return Verdict(False, "disagrees")
+    return Verdict(False, "slower") if shadow.slower > MOST_SLOWER else None

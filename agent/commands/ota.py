@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_keys(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     making = acts.add_parser("keys", help="make a key, or say whose keys an authority knows")
     making.add_argument("what", choices=["new", "show"])
-    making.add_argument("path", type=Path, metavar="FILE|DIR", help="new: the private key's file; show: the authority")
+    making.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="new: files for private keys; show: an authority"
+    )
 
 
 def _add_authority(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -75,7 +77,7 @@ def _add_signing(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     asking.add_argument("file", type=Path)
     sign = acts.add_parser("sign", help="sign a request, on a machine that need not have a network")
     sign.add_argument("file", type=Path)
-    sign.add_argument("--key", type=Path, required=True, help="your private key")
+    sign.add_argument("--key", type=Path, nargs="+", required=True, help="your private key, or keys")
     take = acts.add_parser("import", help="take signatures in; what is wholly signed becomes valid")
     take.add_argument("folder", type=Path, metavar="DIR")
     take.add_argument("files", type=Path, nargs="+", metavar="FILE")
@@ -89,16 +91,16 @@ def run(options: argparse.Namespace) -> int:
         return _sign(options)
     if options.act == "publish":
         return ota_publish.run(options, clock)
-    for line in _ACTS[options.act](options, clock.now()):
+    for line in list(_ACTS[options.act](options, clock.now())):  # done before it is told: a reader may go away
         print(line)
     return 0
 
 
 def _keys(options: argparse.Namespace, _at: float) -> Iterator[str]:
     if options.what == "new":
-        yield f"{keys.make(options.path)}"
+        yield from (str(keys.make(path)) for path in options.paths)
         return
-    for keyid, name in sorted(Authority(options.path).names.items(), key=lambda one: one[1]):
+    for keyid, name in sorted(Authority(options.paths[0]).names.items(), key=lambda one: one[1]):
         yield f"{name:24} {keyid}"
 
 
@@ -210,10 +212,11 @@ def _running(folder: Path | None, name: NodeName) -> bytes | None:
 
 
 def _sign(options: argparse.Namespace) -> int:
-    asked, signed = request.sign(request.load(options.file), keys.pen(options.key))
-    request.save(options.file, asked)
-    for line in signed:
-        print(f"signed: {line}")
+    for path in options.key:
+        asked, signed = request.sign(request.load(options.file), keys.pen(path))
+        request.save(options.file, asked)
+        for line in signed:
+            print(f"{keys.name(path.with_suffix(keys.PUBLIC))} signed: {line}")
     return 0
 
 

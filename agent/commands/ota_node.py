@@ -71,6 +71,7 @@ def run(options: argparse.Namespace, clock: SystemClock) -> int:
     if options.act == "status":
         return _status(options.folder)
     logs.start()
+    logging.getLogger("tuf").setLevel(logging.WARNING)  # it tells of every key that has not signed
     config = load(options.config)
     state = Path(config.state_dir)
     folder = state / "ota"

@@ -7,6 +7,7 @@ that its configuration has become another file, ends, and is started again.
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,19 @@ from pathlib import Path
 import msgspec
 
 from agent.clock import CLOCK
-from agent.contract.types import StateData, UpdateData
+from agent.commands import assembly
+from agent.config import load
+from agent.contract.types import ShadowData, StateData, UpdateData
+from agent.errors import PiazzaError
 from agent.inference import manifest
 from agent.ota import report
 from agent.ota.ledger import State
-from agent.ota.report import ALIVE, REPORT, Alive, Report
+from agent.ota.releases import CONFIG
+from agent.ota.report import ALIVE, REPORT, Alive, Compared, Report
 from agent.records import Audit, Observation
 from agent.uplink import numbers
+from agent.vision import NO_MODEL, Detector
+from agent.vision.shadow import Shadow
 
 ALIVE_S = 5.0
 INFERENCE = "camera/inference_ms"
@@ -31,11 +38,30 @@ ACTIONS = {
 }
 
 
-def use_models_beside(config: Path) -> None:
-    """Run the models that came with a release, where it brought a manifest of its own."""
-    beside = config.resolve().parent
+def use_models_beside(config: Path) -> Path:
+    """Run the models that came with a release, where it brought a manifest of its own; where the others lie."""
+    shipped, beside = manifest.folder(), config.resolve().parent
     if (beside / manifest.FILE).is_file():
         os.environ["PIAZZA_MODELS"] = str(beside)
+    return shipped
+
+
+def shadow(sight: Detector, folder: Path, shipped: Path, *, timer: Callable[[], float]) -> Shadow | None:
+    """The detector with the one before it at its side, while a release with another model is on trial.
+
+    An old model that cannot be opened any more leaves nothing to compare with.
+    """
+    told = report.read(folder / "ota" / REPORT, Report)
+    before = folder / "ota" / "releases" / told.before if told and told.state is State.TRIAL else None
+    if before is None or sight.digest == NO_MODEL:
+        return None
+    try:
+        settings = load(before / CONFIG).vision
+        models = before if (before / manifest.FILE).is_file() else shipped
+        old = assembly.detector(settings, timer=timer, models=models)
+    except PiazzaError:
+        return None
+    return None if old.digest == sight.digest else Shadow(sight, old, timer=timer)
 
 
 @dataclass(slots=True)
@@ -47,6 +73,7 @@ class Renewal:
     cfg: str
     since: float
     sources: frozenset[str] = frozenset()
+    shadow: Shadow | None = None
     _report: Report | None = None
     _stamp: int = 0
     _alive_at: float = 0.0
@@ -64,7 +91,11 @@ class Renewal:
         if found is None or not found.seq:
             return state
         why = found.why if found.why in report.outcomes() else ""
-        return msgspec.structs.replace(state, update=UpdateData(seq=found.seq, phase=found.state.value, why=why))
+        compared = self._compared()
+        shadow = ShadowData(**msgspec.structs.asdict(compared)) if compared else None
+        return msgspec.structs.replace(
+            state, update=UpdateData(seq=found.seq, phase=found.state.value, why=why, shadow=shadow)
+        )
 
     def see(self, observation: Observation) -> None:
         """Note a sign of life of a camera."""
@@ -79,6 +110,7 @@ class Renewal:
         if (stamp := self._changed()) != self._stamp:
             self._stamp, before = stamp, self._report
             self._report = report.read(self.folder / "ota" / REPORT, Report)
+            self._end_shadow()
             news = [self._audit(self._report, at)] if self._report and self._report != before else []
         if self._report and self._report.state is State.TRIAL and not 0.0 <= at - self._alive_at < ALIVE_S:
             self._alive_at = at
@@ -93,7 +125,20 @@ class Renewal:
     def _write_alive(self, at: float) -> None:
         connected = dict(numbers.vitals(self.folder / "inbox", at=at)).get("link_connected", 0.0) > 0.0
         frames, inferred = tuple(sorted(self._frames)), tuple(sorted(self._inferred))
-        report.write(self.folder, ALIVE, Alive(at, self.since, self.cfg, frames, inferred, connected))
+        report.write(self.folder, ALIVE, Alive(at, self.since, self.cfg, frames, inferred, connected, self._compared()))
+
+    def _compared(self) -> Compared | None:
+        """Numbers of the comparison so far, rounded to what they are for."""
+        if self.shadow is None:
+            return None
+        found = self.shadow.comparison
+        rss_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return Compared(found.frames, round(found.agreement, 2), round(min(found.slower, 100.0), 2), rss_mb)
+
+    def _end_shadow(self) -> None:
+        """After the trial the old model has nothing more to say."""
+        if self.shadow and self._report and self._report.state is not State.TRIAL:
+            self.shadow.end()
 
     def _changed(self) -> int:
         try:

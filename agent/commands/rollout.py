@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from agent.anomaly.calendar import Wall
-from agent.clock import Clock, SystemClock, local_offset
+from agent.clock import Clock, SimulatedClock, SystemClock, local_offset
 from agent.commands import ota_publish, party
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing
@@ -32,7 +33,6 @@ from agent.transport import Message, Transport
 
 SHORT = 12
 LOOK_S = 1.0
-ACTS = ("plan", "start", "resume", "watch", "pause", "abort")
 
 
 class Inventory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         running.add_argument("file", type=Path)
         running.add_argument("--html", type=Path, metavar="FILE", help="a page that shows how it stands")
         party.add_broker_arguments(running)
+    rehearse = acts.add_parser("rehearse", help="try it on simulated nodes first; nothing real changes")
+    rehearse.add_argument("authority", type=Path, metavar="DIR")
+    rehearse.add_argument("file", type=Path)
+    rehearse.add_argument("--bad", action="append", default=[], metavar="NODE", help="it does not work on this one")
+    rehearse.add_argument("--html", type=Path, metavar="FILE", help="a page that shows how it ended")
     watch = acts.add_parser("watch", help="show how it stands until it has ended")
     watch.add_argument("file", type=Path)
     watch.add_argument("--once", action="store_true", help="only now")
@@ -78,6 +83,8 @@ def run(options: argparse.Namespace) -> int:
             return _plan(options)
         case "watch":
             return _watch(options, clock)
+        case "rehearse":
+            return _rehearse(options, clock)
         case "pause" | "abort":
             load(options.file)
             _wish(options.file).write_text(options.act, encoding="ascii")
@@ -131,6 +138,24 @@ def _plan(options: argparse.Namespace) -> int:
         soak = f", then {progress.rules.soak_s:g} s of quiet" if number - 1 in progress.soaks else ""
         print(f"wave {number}: {len(wave)} nodes{soak}")
     return 0
+
+
+def _rehearse(options: argparse.Namespace, real: Clock) -> int:
+    """The same engine on a copy of the plan, in a folder that is thrown away."""
+    from agent.commands.rehearsal import Rehearsal
+
+    clock, authority, progress = SimulatedClock(real.now()), Authority(options.authority), load(options.file)
+    with tempfile.TemporaryDirectory() as place:
+        rehearsal = Rehearsal(authority, Path(place) / "nodes", clock, options.bad)
+        rehearsal.put_up(progress)
+        copy = Path(place) / "rollout.json"
+        save(copy, msgspec.structs.replace(progress, stage=Stage.PLANNED, wave=-1, standing={}, why=""))
+        transport = rehearsal.broker.transport("maintainer", session_s=0)
+        engine = Engine(authority, copy, transport, ring=rehearsal.ring, clock=clock, html=options.html)
+        ended = engine.run(rehearsal.turn)
+    hours = (clock.now() - real.now()) / 3600.0
+    print(f"rehearsed: {ended.stage} after {hours:.1f} h, {len(ended.touched)} of {len(ended.members)} nodes touched")
+    return 0 if ended.stage is Stage.DONE else 3
 
 
 def save(path: Path, progress: Progress) -> None:

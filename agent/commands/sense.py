@@ -25,7 +25,7 @@ from agent.camera import Camera
 from agent.clock import SystemClock
 from agent.commands import assembly, floor
 from agent.commands.node import OUTBOX, Node, Numbers
-from agent.commands.renewal import Renewal, use_models_beside
+from agent.commands.renewal import Renewal, shadow, use_models_beside
 from agent.commands.renewed import RENEWED, Renewed
 from agent.config import Config, load, sources
 from agent.contract.types import StateData
@@ -57,10 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     logs.start()
     renewed = Renewed(options.config)
-    use_models_beside(options.config)
+    shipped = use_models_beside(options.config)
     config = load(options.config)
     with ExitStack() as stack:
-        node = _node(config, assembly.digest(options.config.read_bytes()), stack, renewed)
+        node = _node(config, assembly.digest(options.config.read_bytes()), stack, renewed, shipped=shipped)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: node.stop())
         node.run()
@@ -68,13 +68,14 @@ def run(options: argparse.Namespace) -> int:
     return RENEWED if renewed() else 0
 
 
-def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool]) -> Node:
+def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool], *, shipped: Path) -> Node:
     """Everything opened, the birth said, what an earlier run left open closed."""
     clock, boot = SystemClock(), BOOT_ID.read_text(encoding="ascii")[:8]
     sight = assembly.detector(config.vision, timer=clock.monotonic) if config.cameras else None
     digests = Digests(cfg[: assembly.SHORT], assembly.model_digest(sight)[: assembly.SHORT])
     folder = Path(config.state_dir)
     folder.mkdir(parents=True, exist_ok=True)
+    beside = shadow(sight, folder, shipped, timer=clock.monotonic) if sight else None
     stack.callback(Life(folder).close)
     clock.not_before(floor.read(folder))
     spool = _spool(config, clock, boot=boot, digests=digests)
@@ -82,7 +83,7 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
     cameras = {section.id: assembly.camera(section, clock=clock) for section in config.cameras}
     for camera in cameras.values():
         stack.callback(camera.close)
-    renewal = Renewal(folder, renewed, digests.cfg, clock.now(), frozenset(sources(config)))
+    renewal = Renewal(folder, renewed, digests.cfg, clock.now(), frozenset(sources(config)), beside)
     state = _state(digests, config, renewal, clock, networked=any(camera.networked for camera in cameras.values()))
     learned = folder / "learned.json"
     runtime = _runtime_folder()
@@ -94,7 +95,7 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
         decider=decider,
         lost=_left_open(spool, decider, clock.now(), boot=boot),
         pulse=Pulse.of(Notify.of_service(), [*cameras, OUTBOX]),
-        merge=LiveMerge(_watched(config, cameras, sight, runtime), _read(config, clock, stack)),
+        merge=LiveMerge(_watched(config, cameras, beside or sight, runtime), _read(config, clock, stack)),
         learned=learned,
         numbers=Numbers(runtime / "numbers.json") if runtime else None,
         renewal=renewal,

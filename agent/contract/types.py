@@ -131,12 +131,22 @@ class AuditData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     ranges: Ranges = ()
 
 
+class ShadowData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A new model beside the one before it, on the same frames: what both found, and at what cost."""
+
+    frames: Annotated[int, Meta(ge=0, le=100_000)]
+    agreement: Annotated[Fraction, Meta(description="share of all things found that both found")]
+    slower: Annotated[float, Meta(ge=0.0, le=100.0, description="time of the new model over that of the old")]
+    rss_mb: Annotated[int, Meta(ge=0, le=100_000)]
+
+
 class UpdateData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """How far the newest update of a node has come; `why` is one word for how it ended."""
 
     seq: Annotated[int, Meta(ge=1, le=MAX_SEQ)]
     phase: Literal["fetching", "verified", "staged", "trial", "idle", "committed", "rolled-back", "refused"]
     why: Name = ""
+    shadow: ShadowData | None = None
 
 
 class StateData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

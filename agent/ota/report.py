@@ -25,11 +25,24 @@ MAX_BYTES = 16_384
 OFFERS = frozenset({"expired", "version", "threshold", "mismatch", "too-long", "absent", "malformed", "too-big", "seq"})
 """Why an offer is not believed."""
 
-REFUSALS = frozenset({"absent", "too-long", "mismatch", "config", "node", "consent", "running", "disk", "shadow"})
+REFUSALS = frozenset({"absent", "too-long", "mismatch", "config", "node", "consent", "running", "disk"})
 """Why an order that is believed is not carried out, besides the option that would loosen a floor."""
 
 ENDS = frozenset(
-    {"by-hand", "interrupted", "boots", "silence", "gate", "no-process", "no-frames", "no-inference", "uplink-worse"}
+    {
+        "by-hand",
+        "interrupted",
+        "boots",
+        "silence",
+        "gate",
+        "no-process",
+        "no-frames",
+        "no-inference",
+        "uplink-worse",
+        "no-comparison",
+        "disagrees",
+        "slower",
+    }
 )
 """Why a trial ended."""
 
@@ -42,6 +55,16 @@ class Report(msgspec.Struct, frozen=True):
     config: str
     why: str = ""
     subject: str = ""
+    before: str = ""
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """The new model beside the old one, in numbers."""
+
+    frames: int
+    agreement: float
+    slower: float
+    rss_mb: int
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -53,11 +76,12 @@ class Alive(msgspec.Struct, frozen=True):
     frames: tuple[str, ...] = ()
     inferred: tuple[str, ...] = ()
     connected: bool = False
+    shadow: Compared | None = None
 
 
 def of(attempt: Attempt) -> Report:
     """What is told of an attempt."""
-    return Report(attempt.state, attempt.seq, attempt.config, attempt.why, attempt.subject)
+    return Report(attempt.state, attempt.seq, attempt.config, attempt.why, attempt.subject, attempt.before)
 
 
 def write(folder: Path, name: str, content: Report | Alive) -> None:
