@@ -21,7 +21,7 @@ from agent.clock import Clock, SystemClock
 from agent.commands import party
 from agent.contract.topics import NodeName
 from agent.errors import UserError
-from agent.fleet.carrier import Carrier
+from agent.fleet.carrier import RESEND_S, Carrier
 from agent.fleet.simulation import Fleet, Report, names
 from agent.fleet.wire import Wire
 from agent.provision.bench import Bench
@@ -90,11 +90,11 @@ def simulate(options: argparse.Namespace, who: list[NodeName], *, say: Callable[
         return fleet.live(seed=options.seed, since=SINCE, hours=options.hours, say=say)
 
 
-def carrier(keys: Path, name: NodeName, *, seed: int) -> Carrier:
+def carrier(keys: Path, name: NodeName, *, seed: int, resend_s: float = RESEND_S) -> Carrier:
     path = Bench(keys).signing_key(str(name))
     if not path.exists():
         raise UserError(f"{keys}: no key of {name}", hint=f"make them with: piazza fleet keys --keys {keys}")
-    return Carrier(name, load_signer(path), since=SINCE, seed=seed)
+    return Carrier(name, load_signer(path), since=SINCE, seed=seed, resend_s=resend_s)
 
 
 def _wires(options: argparse.Namespace, carriers: list[Carrier], clock: Clock) -> Iterator[Wire]:

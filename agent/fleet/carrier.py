@@ -22,13 +22,13 @@ from agent.uplink.outbox import Row
 from agent.uplink.window import Window
 
 WINDOW = 20
-RESEND_S = 10.0
+RESEND_S = 30.0
 
 
 class Carrier:
     """Owned by one thread; instants are of the real clock."""
 
-    def __init__(self, name: NodeName, signer: Signer, *, since: float, seed: int) -> None:
+    def __init__(self, name: NodeName, signer: Signer, *, since: float, seed: int, resend_s: float = RESEND_S) -> None:
         self.name = name
         self.tail = Tail()
         self.clock = SimulatedClock(since)
@@ -39,7 +39,7 @@ class Carrier:
         self._sealer = Sealer(name, signer, WORDS, clock=self.clock, boot=boot, trust=lambda: ClockQuality.NTP)
         self._kid = signer.kid
         self._rows: dict[int, Row] = {}
-        self._window = Window(size=WINDOW, resend_s=RESEND_S, randomness=random.Random(f"{seed} {name}"))  # noqa: S311
+        self._window = Window(size=WINDOW, resend_s=resend_s, randomness=random.Random(f"{seed} {name}"))  # noqa: S311
         self._highest = 0
 
     @property

@@ -45,6 +45,8 @@ NODES = 4
 HOURS = 6.0
 KEEPALIVE_S = 5
 PATIENCE_S = 60.0
+RESEND_S = 5.0
+"""Short, so that the row fits into minutes; a node waits half a minute."""
 STORE = NodeName(UNION, "centre", "store-1")
 WATCHER = NodeName(UNION, "centre", "watcher")
 BRIDGE = NodeName(UNION, "comune-1", "bridge")
@@ -118,7 +120,7 @@ class Place:
     def opened(cls, folder: Path, deployed: Deployment) -> Iterator[Place]:
         keys = deployed.parties.bench.folder
         with Proxy(deployed.node_ports()[0]) as for_nodes, Proxy(deployed.store_ports()[0]) as for_store:
-            carriers = [carrier(keys, name, seed=1) for name in deployed.parties.nodes]
+            carriers = [carrier(keys, name, seed=1, resend_s=RESEND_S) for name in deployed.parties.nodes]
             yield cls(folder, deployed, for_nodes, for_store, SystemClock(), carriers)
 
     @property
