@@ -56,7 +56,7 @@ class Device:
         self._lock = Lock()
         self._broken = self._closed = False
         coming = sounding(name, "alsa")
-        self._keep(next(coming))
+        self._keep(next(coming, np.zeros(0, np.float32)))
         Thread(target=self._listen, args=(coming,), daemon=True).start()
 
     def take(self, _at: float) -> Samples | None:

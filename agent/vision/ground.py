@@ -62,7 +62,7 @@ Mask = NDArray[np.bool_]
 class Patch:
     """Something that stands out and stands still, in fractions of the frame.
 
-    `taken` says that the place had edges here before and has none now: something is missing.
+    `taken` says that the place differed from its surroundings before more than it does now: something is missing.
     """
 
     box: Box
@@ -71,7 +71,7 @@ class Patch:
 
 @dataclass(slots=True)
 class Ground:
-    """The backgrounds of one view; `hidden`, bool, is what no one may look at, of the small picture's shape."""
+    """The backgrounds of one view, float32 (height, WIDTH, 3), and what of them is known."""
 
     _slow: Colour = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
     _quick: Colour = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))

@@ -23,7 +23,7 @@ LOST_S = 1.5
 EVERY_S = 0.5
 """Time between two looks."""
 GAP_S = 5.0
-"""After such a silence nobody knows who brought what."""
+"""What happened in a longer silence teaches the backgrounds nothing."""
 BESIDE_S = 8.0
 """Who was beside a thing at most this long before it was seen may have brought it: they hid it until then."""
 OWNERS = 2
@@ -94,6 +94,8 @@ class Left:
         if not any(zone.things for zone in self.view.zones):
             return
         elapsed = frame.at - self._at
+        if elapsed < 0.0:  # a clock that was set back: how long something has been there is not known
+            self._things.clear()
         if not 0.0 <= elapsed < EVERY_S:
             self._look(frame, tracks, elapsed_s=elapsed if 0.0 <= elapsed <= GAP_S else 0.0)
         if not 0.0 <= frame.at - self._reported < self.report_s:

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.pixels import Box, Frame, Track, Tracks
+from agent.records import Observation
 from agent.vision.left import Left
 from agent.vision.settings import View, Zone
 
@@ -152,3 +153,15 @@ def test_a_switched_light_makes_the_place_be_learned_anew():
         return ground() if t < COMES else ground(2), ()
 
     assert max(told(scene)) == 0.0
+
+
+def test_a_clock_that_is_set_back_leaves_no_thing_with_a_negative_age():
+    left = Left(View(masks=(), zones=(Zone("hall", WHOLE, things=True),)), report_s=1.0)
+    before: list[Observation] = []
+    for step in range(40):
+        picture = put(ground(), BAG) if step >= 12 else ground()
+        at = 1000.0 + step * STEP_S
+        before += left.observe(Frame("cam", at, picture), Tracks("cam", at, ()))
+    after = list(left.observe(Frame("cam", 500.0, put(ground(), BAG)), Tracks("cam", 500.0, ())))
+    assert max(one.value for one in before) > 5.0
+    assert [one.value for one in after] == [0.0, 0.0]
