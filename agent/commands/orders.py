@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from agent.contract.command import MOST_NUMBERS
 from agent.contract.envelope import Envelope
 from agent.contract.types import AckData, CommandData
 from agent.pipeline import Decider
@@ -20,6 +21,9 @@ from agent.uplink.spool import Spool
 
 PAUSE_S = 8 * 3600.0
 """The longest that nobody is told of events without somebody asking again: a day's work."""
+
+BETWEEN_S = 10.0
+"""Two ranges are handed over again no sooner one after the other."""
 
 REMEMBERED = 1000
 """Events that a verdict can still be about."""
@@ -71,6 +75,7 @@ class Orders:
     _open: dict[str, Event] = field(default_factory=dict)
     _events: OrderedDict[str, Event] = field(default_factory=OrderedDict)
     """The newest events by the name that a subscriber knows them by."""
+    _resent_at: float = -BETWEEN_S
 
     def told(self, records: Iterable[Record]) -> list[Record]:
         """What of the rules' records is to be told now."""
@@ -95,8 +100,7 @@ class Orders:
                 self.spool.answer(asked, "done")
                 return [*self.decider.vitals.report(at)]
             case "resend":
-                gone = self.spool.resend(command.first or 1, command.last or 1)
-                self.spool.answer(asked, "failed" if gone else "done", why="gone" if gone else "", ranges=gone)
+                self._resend(asked, command.first or 1, command.last or 1, at)
             case "mode":
                 return self._mode(asked, command.target, at)
             case "relearn":
@@ -107,6 +111,14 @@ class Orders:
             case "commission":
                 self.spool.answer(asked, "refused", why="presence")
         return []
+
+    def _resend(self, asked: Envelope, first: int, last: int, at: float) -> None:
+        if last - first >= MOST_NUMBERS or 0 <= at - self._resent_at < BETWEEN_S:
+            self.spool.answer(asked, "refused", why="rate")
+            return
+        self._resent_at = at
+        gone = self.spool.resend(first, last)
+        self.spool.answer(asked, "failed" if gone else "done", why="gone" if gone else "", ranges=gone)
 
     def _mode(self, asked: Envelope, mode: str, at: float) -> list[Record]:
         self.spool.answer(asked, "done", why=mode)

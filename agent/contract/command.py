@@ -24,6 +24,9 @@ LONGEST_S = 3600.0
 ID_DIGITS = 16
 """A shorter id could not be named in an answer."""
 
+MOST_NUMBERS = 1000
+"""Numbers that one `resend` may ask for."""
+
 MOST = 4096
 """Commands and verdicts that are remembered at a time; more of them are refused."""
 

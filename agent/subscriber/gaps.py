@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from agent.clock import Clock
 from agent.contract.chain import Range, Span
-from agent.contract.command import Memory
+from agent.contract.command import MOST_NUMBERS, Memory
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing, Signer
 from agent.contract.topics import Class, NodeName, Topic, pattern
@@ -25,9 +25,6 @@ from agent.subscriber.speaker import Speaker
 from agent.transport import Message
 
 log = logging.getLogger(__name__)
-
-MOST = 1000
-"""Numbers that one command may ask for."""
 
 MOST_HOURLY = 10_000
 """Numbers that one asker gets in an hour."""
@@ -89,7 +86,7 @@ class Answers:
     def _range(self, asked: Envelope, command: CommandData, at: float) -> Iterator[tuple[str, bytes]]:
         first, last = command.first or 1, command.last or 1
         count = last - first + 1
-        if count > MOST or not self._rate.take(asked.key.kid, count, at=at):
+        if count > MOST_NUMBERS or not self._rate.take(asked.key.kid, count, at=at):
             yield self._result(asked, outcome="refused", why="rate")
             return
         topic = str(Topic(asked.topic.name, Class.RES, self._name.node))
@@ -178,5 +175,5 @@ def is_command(topic: str) -> bool:
 
 def _pieces(one: Range) -> Iterator[Range]:
     first, last = one
-    for begin in range(first, last + 1, MOST):
-        yield begin, min(begin + MOST - 1, last)
+    for begin in range(first, last + 1, MOST_NUMBERS):
+        yield begin, min(begin + MOST_NUMBERS - 1, last)

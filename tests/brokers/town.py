@@ -30,6 +30,7 @@ from tests.brokers.roles import rights
 
 NODE = NodeName("romagna", "brisighella", "n-0017")
 STORE = NodeName("romagna", "centre", "store-1")
+OPERATOR = NodeName("romagna", "brisighella", "operator")
 WATCHER = "romagna/centre/watcher"
 WORDS = Vocabulary(rules=frozenset({"stays"}), sources=frozenset({"gate-cam"}), zones=frozenset({"gate"}))
 QUICK_MB = 4000
@@ -160,8 +161,11 @@ def town(folder: Path, *, more: str = "", **options: Any) -> Iterator[Town]:
     bench = Bench.make(folder / "keys", at=at)
     bench.add_signer("node", str(NODE), at=at)
     bench.add_signer("store", str(STORE), at=at)
+    bench.add_signer("operator", str(OPERATOR), at=at)
     bench.add_reader(WATCHER, at=at)
-    broker = Mosquitto(folder / "broker", bench, rights(NODE, store=str(STORE), watcher=WATCHER), more)
+    broker = Mosquitto(
+        folder / "broker", bench, rights(NODE, store=str(STORE), watcher=WATCHER, operator=str(OPERATOR)), more
+    )
     broker.start()
     made = Town(folder, broker, bench, **options)
     try:

@@ -12,7 +12,7 @@ from agent.anomaly.engine import Engine, ids
 from agent.anomaly.feedback import Feedback
 from agent.anomaly.settings import BaselineRule, LimitRule
 from agent.anomaly.tally import Tally
-from agent.commands.orders import PAUSE_S, Orders
+from agent.commands.orders import BETWEEN_S, PAUSE_S, Orders
 from agent.contract.times import instant
 from agent.contract.topics import Class
 from agent.contract.types import AckData, CommandData, ResultData
@@ -152,6 +152,11 @@ def test_what_still_waits_is_handed_over_again_and_what_is_gone_is_named(town: T
     town.node.outbox.received(cum=2)
     town.ask("resend", first=1, last=4)
     assert (town.result().outcome, town.result().why, town.result().ranges) == ("failed", "gone", ((1, 2),))
+    town.ask("resend", first=3, last=4)
+    assert (town.result().outcome, town.result().why) == ("refused", "rate")
+    town.node.clock.sleep(BETWEEN_S)
+    town.ask("resend", first=1, last=5000)
+    assert (town.result().outcome, town.result().why) == ("refused", "rate")
     town.ask("resend", first=3, last=4)
     assert town.result().outcome == "done"
     asked = [one for one in town.node.reader.statements() if one.topic == "resend"]

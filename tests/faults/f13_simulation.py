@@ -188,10 +188,10 @@ class World:
             if chance() < 0.0005:
                 self.counts["clock_steps"] += 1
                 node.clock.offset_s = self.randomness.choice((0.0, -86_400.0, 3600.0, -BEGIN, 2 * 365 * 86_400.0))
-        if chance() < 0.004:
+        if chance() < 0.02:
             self.counts["broker_crashes"] += 1
             self.broker.crash(forget=chance() < 0.5)
-        if chance() < 0.003:
+        if chance() < 0.02:
             self.counts["store_crashes"] += 1
             self.broker.cut("store")
             self.store.close()
@@ -218,7 +218,8 @@ class World:
 def run(*, count: int, seed: int, nodes: int = NODES, hours: float = HOURS) -> Counter[str]:
     """`count` simulations, the first of them twice."""
     counts: Counter[str] = Counter(simulations=count, nodes=nodes, hours=int(hours), lost=0, invented=0)
-    counts.update(equivocations=0, different_traces=0)
+    counts.update(equivocations=0, different_traces=0, crashes=0, network_cuts=0, clock_steps=0)
+    counts.update(broker_crashes=0, store_crashes=0)
     logging.disable(logging.CRITICAL)  # bad weather is what this is about
     try:
         for number in range(count):

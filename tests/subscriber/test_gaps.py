@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from agent.clock import SimulatedClock
+from agent.contract.command import MOST_NUMBERS
 from agent.contract.envelope import open_envelope
-from agent.contract.speaker import Speaker
 from agent.contract.times import instant
 from agent.contract.topics import Class, NodeName, pattern
 from agent.contract.types import CommandData, ResultData
-from agent.subscriber.gaps import MOST, MOST_HOURLY, Answers, Gaps
+from agent.subscriber.gaps import MOST_HOURLY, Answers, Gaps
 from agent.subscriber.holding import Item
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.reader import Mark, Reader
 from agent.subscriber.receipts import Receipts
+from agent.subscriber.speaker import Speaker
 from agent.subscriber.store import Store
 from agent.transport import Message
 from agent.transport.memory import MemoryBroker
@@ -110,9 +111,9 @@ def test_other_commands_are_not_for_a_store(place: Place):
 
 
 def test_too_much_in_one_command_or_in_an_hour_is_refused_until_the_hour_has_passed(place: Place):
-    assert place.answered(place.command(1, MOST + 1))[1].why == "rate"
-    for _ in range(MOST_HOURLY // MOST):
-        assert place.answered(place.command(1, MOST))[1].why == "gone"
+    assert place.answered(place.command(1, MOST_NUMBERS + 1))[1].why == "rate"
+    for _ in range(MOST_HOURLY // MOST_NUMBERS):
+        assert place.answered(place.command(1, MOST_NUMBERS))[1].why == "gone"
     assert place.answered(place.command(1, 1))[1].why == "rate"
     place.clock.sleep(3601)
     assert place.answered(place.command(1, 1))[1].outcome == "done"
