@@ -14,7 +14,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo union test check bench faults deb models fmt lock clean lint types quick debian
+.PHONY: help demo union test check bench faults deb vm models fmt lock clean lint types quick debian
 help: ## this list
 	@echo "Piazza: a node that watches a public space and tells what is unusual, never who."
 	@echo
@@ -67,6 +67,9 @@ deb: debian .venv/.dev ## the Debian packages in dist/, for amd64 and arm64 (REL
 	@tools/deb
 	@lintian --fail-on error,warning dist/*.deb
 
+vm: debian .venv/.dev .venv/.checkout ## from a flashed card to a verified event: a container booted with dist/*.deb (root; minutes)
+	@echo "vm: first boot, enrolment, firewall, a pulled plug; needs make deb, and root"
+	@$(PYTEST) -q -s tests/vm/first_boot.py
 models: ## build the models again from their source packages, in an environment of its own
 	@echo "models: see models/build/README.md; needs about 4 GB of disk and half an hour"
 	@models/build/run

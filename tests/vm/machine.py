@@ -6,7 +6,9 @@ units, firewall, enrolment and the way to the broker are the real ones. Its kern
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +123,7 @@ class Machine:
     def power_off(self) -> None:
         """Pull the plug: nothing in there has time for anything."""
         if self.process:
-            self.process.kill()
+            os.kill(int(self._init()), signal.SIGKILL)  # and the kernel ends all the rest of its processes
             self.process.wait()
             self.process = None
 
