@@ -20,7 +20,7 @@ const time = at => element("time", { dateTime: moment(at).toISOString(), textCon
 const place = item => item.node.split("/").slice(1).join("/");
 const severity = name => word(name === "alarm" ? "alarm_severity" : name);
 const sentence = item => [item.type ? word(item.type) : "", item[`sentence_${language()}`] ?? item.sentence].filter(Boolean).join(" · ");
-const figure = value => value === undefined || value === null ? "–" : Number(value).toLocaleString(language(), { maximumFractionDigits: 2 });
+const figure = (value, digits = 2) => value === undefined || value === null ? "–" : Number(value).toLocaleString(language(), { maximumFractionDigits: digits });
 
 async function ask(path, options) {
   const answer = await fetch(path, options);
@@ -171,7 +171,7 @@ async function drawWeek() {
 
 function heat(cell, most) {
   if (!cell) return element("td", {});
-  const made = element("td", { textContent: figure(cell.mean), title: `${cell.quarters}` });
+  const made = element("td", { textContent: figure(cell.mean, 0), title: `${cell.quarters}` });
   made.style.background = `color-mix(in srgb, var(--accent) ${Math.round(cell.mean / most * 45)}%, var(--paper))`;
   return made;
 }
