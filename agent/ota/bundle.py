@@ -19,13 +19,27 @@ from agent.contract.topics import Class, NodeName, Topic
 from agent.errors import Refused
 from agent.uplink.updates import ALL, BUNDLE, MAX_BYTES
 
-__all__ = ["BUNDLE", "MAX_BYTES", "Bundle", "chunk_name", "cut", "digest", "read", "topic", "write"]
+__all__ = [
+    "BUNDLE",
+    "MAX_BYTES",
+    "MAX_RELEASE_BYTES",
+    "Bundle",
+    "chunk_name",
+    "cut",
+    "digest",
+    "read",
+    "topic",
+    "write",
+]
 
 CHUNK_BYTES = 131_072
 """Of the chunks that we make: on a thin line less is lost when it breaks."""
 
 MAX_CHUNKS = 256
 """Of one file."""
+
+MAX_RELEASE_BYTES = 12_000_000
+"""Of all files of one node's order together: the update process holds them in memory, of which it has 80 MiB."""
 
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 

@@ -13,11 +13,9 @@ from agent.errors import UserError
 from agent.ota import metadata
 from agent.ota.approval import Consent
 from agent.ota.authority import CONSENT, DAY_S, ONLINE, TOP, Authority, committee, consent, delegation
+from agent.ota.bundle import MAX_RELEASE_BYTES
 from agent.ota.metadata import Committee, Delegation, Target
 from agent.ota.offer import Order
-
-MAX_FILE_BYTES = 32_000_000
-"""The largest file that an update may bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +105,9 @@ def _offers(authority: Authority, role: str, *, drafts: bool = True) -> dict[str
 
 def _ordered(authority: Authority, node: Release) -> dict[str, Target]:
     """Targets of one node: its configuration under the next number, and its files by their content."""
+    size = len(node.config) + sum(map(len, node.files.values()))
+    if size > MAX_RELEASE_BYTES:
+        raise UserError(f"{node.name}: {size} bytes, at most {MAX_RELEASE_BYTES}", hint="take a smaller model")
     files = [_target(authority, f"{node.name.comune}/{{}}/{name}", content) for name, content in node.files.items()]
     path = config_path(node.name)
     before = _offers(authority, node.name.comune, drafts=False).get(path)
@@ -122,8 +123,6 @@ def _agreed(authority: Authority, node: Release) -> Target:
 
 
 def _target(authority: Authority, path: str, content: bytes, custom: Mapping[str, object] | None = None) -> Target:
-    if len(content) > MAX_FILE_BYTES:
-        raise UserError(f"{path}: {len(content)} bytes, at most {MAX_FILE_BYTES}", hint="take a smaller model")
     digest = authority.put_target(content)
     return Target(path.format(digest[:16]), len(content), digest, custom or {})
 

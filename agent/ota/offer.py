@@ -84,12 +84,15 @@ class Offers:
             return None  # done, refused or under way
         if order.seq <= floors.seq:
             raise Refused("seq", f"order {order.seq}, this node has staged {floors.seq}")
+        files = (_wanted(config, offered), *(self._file(trust, path, offered) for path in order.files))
+        if sum(part.length for part in files) > bundle.MAX_RELEASE_BYTES:
+            raise Refused("too-long", f"an order of more than {bundle.MAX_RELEASE_BYTES} bytes")
         return Attempt(
             state=State.FETCHING,
             seq=order.seq,
             config=config.sha256,
             bundle=bundle.digest(content),
-            files=(_wanted(config, offered), *(self._file(trust, path, offered) for path in order.files)),
+            files=files,
             consent=_wanted(consent, offered) if consent else None,
         )
 

@@ -501,6 +501,13 @@ def _(scene: Scene) -> None:
     scene.order(scene.target(FIRST, seq=9, files=[model.path]), model)
 
 
+@attack("more than a node can hold", "offer-too-long")
+def _(scene: Scene) -> None:
+    model = scene.target(b"model", "brisighella/0123/model.tflite")
+    huge = Target(model.path, 10**9, model.sha256)
+    scene.order(scene.target(FIRST, seq=9, files=[model.path]), huge)
+
+
 @attack("an order without a number", "offer-malformed")
 def _(scene: Scene) -> None:
     scene.order(scene.target(FIRST))

@@ -79,6 +79,15 @@ def test_a_release_that_loosens_is_refused_with_the_line(desk):
     assert "cameras[gate].view.masks: 4.00% of the picture would no longer be hidden" in said
 
 
+def test_with_the_second_key_a_floor_may_be_loosened(desk, enrolled):
+    running(desk)
+    desk(f"{order(desk, NARROWER)} --consent")
+    assert "waits: brisighella.consent for 1 of second" in desk("request @/union @/ask.json")
+    desk.sign("rosa", "bruno", "second")
+    desk("publish @/union --usb @/stick")
+    assert "order 1: verified" in desk(f"check --config {enrolled} --usb @/stick")
+
+
 def test_a_release_is_refused_as_a_whole_when_one_configuration_is_wrong(desk):
     running(desk)
     (desk.folder / "wrong.yaml").write_text("version: 1\nnode: {union: romagna}\n")

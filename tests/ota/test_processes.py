@@ -9,9 +9,10 @@ from base64 import urlsafe_b64decode
 import pytest
 
 from tests.commands.places import wait
+from tests.conftest import CHECKOUT
 from tests.ota.place import NARROWER, WIDER, whole
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -79,3 +80,22 @@ def test_a_configuration_with_which_the_camera_gives_nothing_goes_back(made):
     assert "order 1: rolled-back" in applied.stdout
     wait(lambda: state(made).get("cfg") == digest and state(made).get("status") == "up")
     assert wait(lambda: told(made, "config-rolled-back"))
+
+
+def test_a_new_model_is_compared_with_the_old_one_on_live_frames_before_it_is_kept(tmp_path):
+    vision = {"detector": "tflite", "model": "nanodet-g-416", "report_s": 0.5}
+    models = CHECKOUT / "models"
+    files = {name: (models / name).read_bytes() for name in ("manifest.yaml", "nanodet_g_320x320_int8.tflite")}
+    with whole(tmp_path / "node", vision=vision) as one:
+        one.place.start("run", "--config", str(one.folder / "node.yaml"))
+        wait(lambda: state(one).get("status") == "up" and told(one, "boot"), at_most_s=60.0)
+        before = state(one)["model"]
+        one.order(one.config(vision=vision | {"model": "nanodet-g-320"}), files=files)
+        assert one.publish().returncode == 0
+        applied = one.apply("--trial", "90")
+        assert applied.stdout == "order 1: committed\n", applied.stderr + one.place.log("run")
+        wait(lambda: state(one).get("update", {}).get("phase") == "committed")
+        compared = state(one)["update"]["shadow"]
+        assert compared["frames"] >= 20
+        assert compared["slower"] < 1.5
+        assert state(one)["model"] != before
