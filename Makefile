@@ -70,6 +70,7 @@ deb: debian .venv/.dev ## the Debian packages in dist/, for amd64 and arm64 (REL
 vm: debian .venv/.dev .venv/.checkout ## from a flashed card to a verified event: a container booted with dist/*.deb (root; minutes)
 	@echo "vm: first boot, enrolment, firewall, a pulled plug; needs make deb, and root"
 	@$(PYTEST) -q -s tests/vm/first_boot.py
+
 models: ## build the models again from their source packages, in an environment of its own
 	@echo "models: see models/build/README.md; needs about 4 GB of disk and half an hour"
 	@models/build/run
