@@ -1,12 +1,13 @@
 """How well the tracker keeps people apart, with one set of parameters for every sequence of a detector.
 
-    python bench/tracking.py --data FOLDER [--json]
+    python bench/tracking.py --data FOLDER [--choose] [--json]
 
 The ten MOT15 sequences of the folder, with the Faster R-CNN boxes that SORT (Bewley et al. 2016) was
 published with; where there is a video, with our own detector too. What is scored is what the tracker said
 at each frame, without a look ahead and without filling gaps afterwards: confirmed tracks that were seen in
 that frame (`coasting_s` 0), as SORT counts its own. The defaults are for our own detector; Faster R-CNN scores
-nearly everything above 0.9, so with its boxes `begin` is 0.95, chosen on the eight sequences without an aim. Truth: rows with conf 1. MOTA, IDF1 and switches at IoU
+nearly everything above 0.9, so with its boxes `begin` is 0.95: `--choose` prints what other values give on the eight
+sequences that no aim is about, and on those two. Truth: rows with conf 1. MOTA, IDF1 and switches at IoU
 0.5 by py-motmetrics, HOTA by TrackEval. `ms` is CPU time of the tracker per frame, median over the
 frames; `crowd_ms` the same with fifty people in view. Frame rates are those of seqinfo.ini; `thinned` gives every
 second to sixth frame only, because a Pi does not see thirty a second.
@@ -23,7 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from configparser import ConfigParser
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 import av
@@ -51,6 +52,7 @@ VIDEOS = {"PETS09-S2L1": "vtest.avi", "TUD-Stadtmitte": "TUD-Stadtmitte.mp4"}
 THINNED = {"PETS09-S2L1": 2, "TUD-Stadtmitte": 5, "ADL-Rundle-6": 6, "Venice-2": 6}
 GIVEN = TrackerSettings(begin=0.95)
 OWN = TrackerSettings()
+BEGINS = (0.5, 0.9, 0.95, 0.98)
 LEAST_IOU = 0.5
 CROWD = 50
 Boxes = NDArray[np.float64]
@@ -78,9 +80,13 @@ class Scene:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with mot15_*")
+    parser.add_argument("--choose", action="store_true", help="only compare values of `begin`")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     known = [sequence(path.parent) for path in sorted(options.data.glob("mot15_*/**/seqinfo.ini"))]
+    if options.choose:
+        show({f"begin {begin}": chosen(known, TrackerSettings(begin=begin)) for begin in BEGINS}, as_json=options.json)
+        return
     figures: dict[str, Any] = {one.name: measured(one, GIVEN) for one in known}
     for one in known:
         if one.name in THINNED:
@@ -156,14 +162,29 @@ def frames(path: Path, fps: float) -> Iterator[Frame]:
 # Scores
 
 
-def measured(one: Scene, settings: TrackerSettings) -> dict[str, Any]:
-    """The tracker's scores on one sequence, and SORT's where they are known."""
+def chosen(known: Sequence[Scene], settings: TrackerSettings) -> dict[str, dict[str, float]]:
+    """MOTA and IDF1 of the sequences that have an aim, and their means over the others."""
+    scores = {one.name: clear(one.truth, followed(one, settings)[0]) for one in known}
+    brief = {name: {key: score[key] for key in ("mota", "idf1")} for name, score in scores.items()}
+    rest = [score for name, score in brief.items() if name not in VIDEOS]
+    means = {key: round(mean(score[key] for score in rest), 1) for key in ("mota", "idf1")}
+    return {**{name: brief[name] for name in VIDEOS}, f"mean of {len(rest)} others": means}
+
+
+def followed(one: Scene, settings: TrackerSettings) -> tuple[list[Labelled], list[float]]:
+    """What the tracker tells of each frame, and the milliseconds that it took."""
     tracker, told, spent = Tracker(one.name, settings), [], []
     for found in one.detections:
         began = time.process_time()
         tracks = tracker.update(found)
         spent.append(1000 * (time.process_time() - began))
         told.append(in_view(tracks))
+    return told, spent
+
+
+def measured(one: Scene, settings: TrackerSettings) -> dict[str, Any]:
+    """The tracker's scores on one sequence, and SORT's where they are known."""
+    told, spent = followed(one, settings)
     figures: dict[str, Any] = {**clear(one.truth, told), "hota": hota(one.truth, told), "ms": round(median(spent), 3)}
     if one.name in SORT:
         figures |= dict(zip(("sort_mota", "sort_idf1"), SORT[one.name], strict=True))
