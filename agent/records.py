@@ -41,13 +41,15 @@ class Observation:
     """One named number, from one source, at one time: `gate/person/count = 2`.
 
     `source` is the id of a camera or sensor; `quantity` is `zone/label/measure` for what a camera
-    counts and a bare measure with its unit (`temperature_c`) for a sensor.
+    counts and a bare measure with its unit (`temperature_c`) for a sensor. `reasons` say what a score
+    rests on, the weightiest first; plain readings have none.
     """
 
     source: str
     quantity: str
     value: float
     at: float
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

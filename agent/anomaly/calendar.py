@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.anomaly.feasts import THURSDAY, Almanac
-from agent.anomaly.settings import DAYS, Hours
+from agent.anomaly.options import DAYS
+from agent.anomaly.settings import Hours
 
 Local = Callable[[float], float]
 """Seconds to add to UTC to have local time, at an instant."""

@@ -27,7 +27,8 @@ from agent.anomaly.fusion import Fusion
 from agent.anomaly.kinds import RULES
 from agent.anomaly.lane import Lane
 from agent.anomaly.series import Series
-from agent.anomaly.settings import AbsenceRule, CombinedRule, Rule
+from agent.anomaly.settings import AbsenceRule, CombinedRule, Rule, TogetherRule
+from agent.anomaly.together import Together
 from agent.anomaly.tuning import bounded, tuned
 from agent.anomaly.week import Week
 from agent.errors import ConfigError, Refused
@@ -90,7 +91,7 @@ class Engine:
             return []
         if self._fusion is not None:
             self._fusion.take(observation.source, observation.quantity, observation.value, at)
-        return self._told(lane.observe(observation.quantity, observation.value, at))
+        return self._told(lane.observe(observation.quantity, observation.value, at, observation.reasons))
 
     def advance(self, at: float) -> list[Event]:
         """What the passing of time makes worth telling; called at every whole second."""
@@ -126,8 +127,8 @@ class Engine:
             return False
         self._factors[rule] = factor
         self._rules = [changed if one.id == rule else one for one in self._rules]
-        for lane in self._lanes.values():
-            lane.tune(changed)
+        for part in self._parts():
+            part.tune(changed)
         return True
 
     def forget(self, rule: str, at: float) -> list[Event]:
@@ -151,7 +152,7 @@ class Engine:
 
     def state(self) -> dict[str, Any]:
         """What was learned, as plain values that JSON can hold; for `restore` after a restart."""
-        learned = {name: judge.state() for lane in self._lanes.values() for name, judge in lane.learners()}
+        learned = {name: judge.state() for part in self._parts() for name, judge in part.learners()}
         return {"version": VERSION, "learned": {**self._learned, **learned}, "factors": dict(self._factors)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -172,8 +173,8 @@ class Engine:
         """The present; at the first call time begins, and with it the wait for what is expected."""
         if self._now is None:
             self._now = at
-            combined = [rule for rule in self._rules if isinstance(rule, CombinedRule)]
-            self._fusion = Fusion(combined, at, self._wall, self._new_id)
+            joined = [rule for rule in self._rules if isinstance(rule, CombinedRule | TogetherRule)]
+            self._fusion = Fusion(joined, at, self._wall, self._new_id, self._learned)
             for rule in self._rules:
                 if isinstance(rule, AbsenceRule) and rule.source and "*" not in rule.quantity:
                     self._lane(rule.source).expect(rule.quantity)
@@ -196,10 +197,12 @@ class Engine:
         return [replace(event, at=event.at + shift) for event in told] if shift else told
 
 
-def _memory(known: Mapping[str, Any]) -> Week | Series | Baseline:
+def _memory(known: Mapping[str, Any]) -> Week | Series | Together | Baseline:
     """An empty memory of the kind that gave this state."""
     if "week" in known:
         return Week()
+    if "together" in known:
+        return Together(1)
     return Series() if "series" in known else Baseline()
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.anomaly.settings import DAYS, Day, Id
+from agent.anomaly.options import DAYS, Day, Id
 
 FEAST = "feast"
 """Kind of the holidays of a country."""

@@ -8,6 +8,7 @@ from typing import Any
 from agent.anomaly.elapsed import Absence, Stuck
 from agent.anomaly.happening import Button, Crossing, Rate
 from agent.anomaly.level import health, limit, loitering, occupancy, presence, schedule
+from agent.anomaly.normal import Normal
 from agent.anomaly.series_rule import Strange
 from agent.anomaly.settings import (
     AbsenceRule,
@@ -18,6 +19,7 @@ from agent.anomaly.settings import (
     HealthRule,
     LimitRule,
     LoiteringRule,
+    NormalityRule,
     OccupancyRule,
     PresenceRule,
     RateRule,
@@ -25,6 +27,7 @@ from agent.anomaly.settings import (
     ScheduleRule,
     SeriesRule,
     StuckRule,
+    TogetherRule,
     WeekRule,
 )
 from agent.anomaly.unusual import Unusual
@@ -45,9 +48,10 @@ RULES: dict[type[Rule], Callable[[Any, str], Judge]] = {
     OccupancyRule: occupancy,
     ButtonRule: Button,
     HealthRule: health,
+    NormalityRule: Normal,
     StuckRule: Stuck,
 }
 """Settings of a kind -> what makes its judge from (settings, quantity)."""
 
-KINDS: frozenset[type[Rule]] = frozenset({*RULES, CombinedRule})
-"""All kinds; a combined rule has many quantities, so its judge is made elsewhere."""
+KINDS: frozenset[type[Rule]] = frozenset({*RULES, CombinedRule, TogetherRule})
+"""All kinds; what has quantities of several sources gets its judge in `fusion`."""

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.anomaly.budget import Budget, NewId
 from agent.anomaly.calendar import Wall
+from agent.anomaly.fusion import MOST
 from agent.anomaly.kinds import RULES
 from agent.anomaly.life import Life
+from agent.anomaly.normal import Normal
 from agent.anomaly.series_rule import Strange
 from agent.anomaly.settings import Rule
 from agent.anomaly.unusual import Unusual
 from agent.anomaly.verdict import NEVER, Tunable
 from agent.anomaly.watch import Ear, Waking, Watch
 from agent.anomaly.week_rule import Weekly
-from agent.records import Event
+from agent.records import Event, Reason
 
 OBSERVED = "camera/observed"
 """What share of the time since it last said so a camera has seen."""
@@ -99,7 +101,7 @@ class Lane:
         """Whether a newer reading of the same quantity was heard."""
         return at < self._read_at.get(quantity, at)
 
-    def observe(self, quantity: str, value: float, at: float) -> Iterator[Event]:
+    def observe(self, quantity: str, value: float, at: float, reasons: tuple[Reason, ...] = ()) -> Iterator[Event]:
         """A reading; one from before the present of this source counts now.
 
         What is due at the very instant of a reading waits for it, and for all others of that instant: a
@@ -114,7 +116,10 @@ class Lane:
         if quantity == OBSERVED:
             self._cover(value, at)
         for number, watch in self._watching[quantity]:
-            yield from watch.observe(value, at)
+            if isinstance(watch.judge, Normal):
+                yield from _told_with(watch.judge, reasons, watch.observe(value, at))
+            else:
+                yield from watch.observe(value, at)
             self._plan(number, watch)
 
     def advance(self, at: float) -> Iterator[Event]:
@@ -171,6 +176,13 @@ class Lane:
         self._agenda.plan(number)
         if isinstance(actor, Watch):
             self._agenda.plan(self._budgets[actor.life.rule.id][0])
+
+
+def _told_with(judge: Normal, reasons: tuple[Reason, ...], events: Iterator[Event]) -> Iterator[Event]:
+    """Events with all reasons of a score; what closes has those of its worst moment no more."""
+    judge.reasons = reasons
+    for event in events:
+        yield replace(event, also=judge.also[:MOST])
 
 
 def matches(pattern: str, quantity: str) -> bool:

@@ -11,26 +11,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.contract.topics import NAME
+from agent.anomaly.options import DAYS, Day, EventKind, Exactly, Id, Pattern, Seconds, Some, TimeOfDay
 from agent.records import Severity
 
-Id = Annotated[str, Meta(pattern=NAME)]
-Pattern = Annotated[
-    str,
-    Meta(
-        pattern=r"^(?:\*|[a-z0-9_-]{1,32})(?:/(?:\*|[a-z0-9_-]{1,32})){0,2}$",
-        description="a quantity; `*` stands for any one level, as in */person/count",
-    ),
-]
-Exactly = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}(?:/[a-z0-9_-]{1,32}){0,2}$", description="a quantity")]
-EventKind = Literal["anomaly", "crossing", "loitering", "occupancy", "tamper", "sensor", "help-button"]
 Fault = Literal["frozen", "noise", "dark", "bright", "moved", "blocked", "defocus"]
 FAULTS: tuple[Fault, ...] = ("frozen", "noise", "dark", "bright", "moved", "blocked", "defocus")
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-TimeOfDay = Annotated[str, Meta(pattern=r"^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$", description="HH:MM, local time")]
-Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
-Some = Annotated[float, Meta(gt=0.0, le=86400.0)]
 
 
 class Hours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -215,6 +200,36 @@ class CombinedRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="combi
         return (*self.all, *self.any, *self.none)
 
 
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One quantity of one source."""
+
+    source: Id
+    quantity: Exactly
+
+
+class TogetherRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="together"):
+    """Readings `of` several sensors that do not go together as they usually do.
+
+    They are taken together over `every_s` into their means. Silent for the first `warm_up` rows of
+    these; `strictness` is how much farther off than the built-in limit a row must be.
+    """
+
+    event: EventKind = "sensor"
+    quantity: Pattern = "*"
+    of: Annotated[tuple[Member, ...], Meta(min_length=2, max_length=12)]
+    every_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
+    warm_up: Annotated[int, Meta(ge=50, le=2000)] = 400
+    strictness: Annotated[float, Meta(ge=0.5, le=4.0)] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.quantity != "*" or self.source:
+            raise ValueError("a set has its sources and quantities in `of`")
+
+    def conditions(self) -> tuple[Member, ...]:
+        """All of them; the first gives the event its source, zone and label."""
+        return self.of
+
+
 class CrossingRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="crossing"):
     """Every crossing of a line; the direction is the last level: `kerb/person/out`."""
 
@@ -266,6 +281,19 @@ class HealthRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="health"
     moved_by: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.02
 
 
+class NormalityRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="normality"):
+    """Something that does not fit what the camera has learned of its scene.
+
+    `score` is -log10 of the share of usual things that ever are so unusual: 3 is one in a thousand.
+    """
+
+    quantity: Pattern = "scene/unusual"
+    dwell_s: Seconds = 0.2
+    clear_s: Seconds = 5.0
+    score: Annotated[float, Meta(ge=1.0, le=12.0)] = 3.0
+    hysteresis: Annotated[float, Meta(ge=0.0)] = 1.0
+
+
 class StuckRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="stuck"):
     """Readings that do not change by more than `band` for longer than `longer_s`.
 
@@ -294,6 +322,8 @@ RuleSettings = (
     | OccupancyRule
     | ButtonRule
     | HealthRule
+    | NormalityRule
     | StuckRule
     | CombinedRule
+    | TogetherRule
 )

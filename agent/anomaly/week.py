@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from agent.anomaly.baseline import BOUND, MAD, Counts, Typical, Usual, quantile
-from agent.anomaly.settings import DAYS
+from agent.anomaly.options import DAYS
 from agent.errors import Refused
 
 HOURS = 24

@@ -30,6 +30,7 @@ from agent.uplink.door import Vocabulary
 from agent.vision import DETECTORS, NO_MODEL, Detector
 from agent.vision.backdrop import Backdrop
 from agent.vision.eye import Eye
+from agent.vision.memory import SceneFile
 from agent.vision.settings import VisionSettings
 from agent.world import load as load_world
 
@@ -75,12 +76,25 @@ def camera(section: CameraSection, *, clock: Clock, scene: Scene | None = None, 
     return open_camera(section.id, settings, Surroundings(clock, start, scene))
 
 
-def eye(section: CameraSection, settings: VisionSettings, sight: Detector, *, runtime: Path | None = None) -> Eye:
-    """What turns this camera's frames into numbers; `runtime` is where commissioning may draw the empty place."""
+def eye(
+    section: CameraSection,
+    settings: VisionSettings,
+    sight: Detector,
+    *,
+    runtime: Path | None = None,
+    state: Path | None = None,
+) -> Eye:
+    """What turns this camera's frames into numbers.
+
+    `runtime` is where commissioning may draw the empty place, `state` where the scene is kept.
+    """
     backdrop = None
+    memory = SceneFile(state, section.id) if state else None
     if runtime:
         backdrop = Backdrop(Commissioning(runtime).is_open, partial(_draw, runtime / f"backdrop-{section.id}.png"))
-    return Eye(camera=section.id, view=section.view, settings=settings, detector=sight, backdrop=backdrop)
+    return Eye(
+        camera=section.id, view=section.view, settings=settings, detector=sight, backdrop=backdrop, memory=memory
+    )
 
 
 def _draw(path: Path, png: bytes) -> None:

@@ -160,7 +160,7 @@ def _watched(
             section.id,
             cameras[section.id],
             section.view.masks,
-            assembly.eye(section, config.vision, sight, runtime=runtime),
+            assembly.eye(section, config.vision, sight, runtime=runtime, state=Path(config.state_dir)),
         )
         for section in config.cameras
         if sight is not None

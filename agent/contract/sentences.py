@@ -68,6 +68,7 @@ _TEMPLATES = {
     "rate": "{seen}, at most {expected} within the window",
     "baseline": "{seen}, usually {limit}{learned}",
     "normality": "{unusual}{learned}",
+    "together": "{seen} does not go with the rest, usually {limit}{learned}",
     "spike": "{seen} for a moment, usually {limit}{learned}",
     "shift": "{seen} all at once, usually {limit}{learned}",
     "drift": "{seen} and slowly farther away, usually {limit}{learned}",

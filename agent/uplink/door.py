@@ -53,6 +53,8 @@ _WORDS = frozenset({*CHAINED, Class.RCPT, Class.CMD, Class.ACK, "letter", ITSELF
 """What an audit record may be about besides the node's own ids."""
 
 _VALUE_BYTES = 16
+_ENCODER = msgspec.json.Encoder()
+_DECODERS: dict[type, Any] = {kind: msgspec.json.Decoder(kind) for kind in (EventData, StatData, AuditData)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ class Door:
     def _judge(self, quantity: str) -> int:
         *places, measure = quantity.split("/")
         own = self.vocabulary
-        allowed: tuple[frozenset[str], ...] = (own.zones | own.sources | {"camera"}, _LABELS | {"all"})
+        allowed: tuple[frozenset[str], ...] = (own.zones | own.sources | {"camera", "scene"}, _LABELS | {"all"})
         if len(places) > len(allowed):
             raise Refused("not-declared", "a quantity of too many levels")
         for place, names in zip(places, allowed, strict=False):
@@ -242,6 +244,7 @@ def _plain(kind: Callable[..., T], **members: Any) -> T:
 def _made(kind: type[T], **members: Any) -> T:
     """A payload part held to every limit of its type, which plain construction does not check."""
     try:
-        return msgspec.json.decode(msgspec.json.encode(kind(**members)), type=kind)
+        made: T = _DECODERS[kind].decode(_ENCODER.encode(kind(**members)))
     except msgspec.ValidationError as error:
         raise Refused("not-declared", f"{kind.__name__} outside the limits of the contract") from error
+    return made

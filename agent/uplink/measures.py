@@ -32,6 +32,10 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
         **dict.fromkeys(_COUNTS, 1),  # a mean over an interval has a fraction
         **dict.fromkeys(("stay_s", "stayed_s", "fallen_s", "stopped_s", "left_s", "removed_s", "uptime_s"), 0),
         "speed": 1,
+        **dict.fromkeys(("unusual", "unusual_size", "unusual_place", "unusual_way", "unusual_stay"), 1),
+        **dict.fromkeys(("likeness", "progress"), 2),
+        **dict.fromkeys(("size", "place_pct", "way_pct"), 1),
+        "stage": 0,
         "speed_class": 0,
         "fps": 1,
         "inference_ms": 0,

@@ -17,6 +17,8 @@ class Detector(Protocol):
 
     invoke_s: float
     accelerated: bool | None
+    classes: tuple[str, ...]
+    """The names behind `Detection.scores`."""
     digest: str
 
     def detect(self, frame: Frame) -> Detections: ...

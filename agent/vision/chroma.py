@@ -36,6 +36,7 @@ class ChromaDetector:
     def __init__(self, *, labels: tuple[str, ...], timer: Callable[[], float]) -> None:
         self.invoke_s = 0.0
         self.accelerated: bool | None = None
+        self.classes = LABELS
         self.digest = NO_MODEL
         self._wanted = tuple(number for number, label in enumerate(LABELS) if label in labels)
         self._table = _nearest_labels()

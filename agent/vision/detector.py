@@ -43,7 +43,7 @@ class TfliteDetector:
         self.accelerated: bool | None = interpreter.accelerated
         self.digest = model.sha256
         self._interpreter = interpreter
-        self._classes = tuple(classes)
+        self.classes = self._classes = tuple(classes)
         self._floor = score_floor
         _, decoding = finder(model)
         self._overlap = decoding.overlap
@@ -67,7 +67,7 @@ class TfliteDetector:
             interpreter,
             classes=known.labels[model.labels],
             labels=settings.labels,
-            score_floor=min(settings.score, settings.tracker.low),
+            score_floor=settings.floor,
         )
 
     def detect(self, frame: Frame) -> Detections:

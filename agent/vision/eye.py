@@ -15,6 +15,7 @@ from agent.vision.backdrop import Backdrop
 from agent.vision.health import Health
 from agent.vision.left import Left
 from agent.vision.motion import Motion
+from agent.vision.normality import Memory, Normality
 from agent.vision.settings import View, VisionSettings
 from agent.vision.tracker import Tracker
 from agent.vision.zones import Zones
@@ -66,7 +67,10 @@ class Attention:
 
 
 class Eye:
-    """The eye of one camera; `detector` is shared with the others, `backdrop` is for commissioning."""
+    """The eye of one camera.
+
+    `detector` is shared with the others, `backdrop` is for commissioning, `memory` keeps its scene.
+    """
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Eye:
         settings: VisionSettings,
         detector: Detector,
         backdrop: Backdrop | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._camera = camera
         self._detector = detector
@@ -87,6 +92,10 @@ class Eye:
         self._attention = Attention()
         self._backdrop = backdrop
         self._report_s = settings.report_s
+        self._every, self._skipped = settings.every, settings.every
+        self._normality: Normality | None = None
+        if settings.normality.enabled:
+            self._normality = Normality(camera, settings.normality, classes=detector.classes, memory=memory)
 
     def observe(self, frame: Frame) -> list[Observation]:
         """What this frame says; the frame itself stays here."""
@@ -94,7 +103,12 @@ class Eye:
         self._zones.aspect = width / height
         wake = self._motion.update(frame) or self._tracker.is_curious
         self._attention.see(frame.at, motion=self._motion.share)
-        tracks = self._tracker.update(self._detect(frame)) if wake else self._tracker.rest(frame.at)
+        if wake and self._skipped < self._every - 1:
+            self._skipped += 1
+            return [*self._own(frame.at), *self._health.update(frame), *self._unusual(frame, None)]
+        self._skipped = 0
+        found = self._detect(frame) if wake else None
+        tracks = self._tracker.update(found) if found else self._tracker.rest(frame.at)
         if self._backdrop:
             self._backdrop.see(frame, tracks)
         return [
@@ -102,7 +116,15 @@ class Eye:
             *self._health.update(frame),
             *self._zones.observe(tracks),
             *self._left.observe(frame, tracks),
+            *(self._unusual(frame, found) if wake else self._at_rest(frame.at)),
         ]
+
+    def _unusual(self, frame: Frame, found: Detections | None) -> list[Observation]:
+        """What does not fit among what moves; `found` is None where the detector did not look."""
+        return self._normality.observe(frame, found) if self._normality else []
+
+    def _at_rest(self, at: float) -> list[Observation]:
+        return self._normality.rest(at) if self._normality else []
 
     def _detect(self, frame: Frame) -> Detections:
         found = self._detector.detect(frame)

@@ -16,6 +16,7 @@ Picture = NDArray[np.uint8]
 Polygon = Sequence[tuple[float, float]]
 
 _SUBPIXEL_BITS = 4
+_REFINEMENTS = 5
 _BORDER_PX = 2
 """Room around the picture while polygons are drawn: OpenCV is exact only away from its edges."""
 
@@ -118,3 +119,30 @@ def as_png(picture: Picture) -> bytes:
     if not done:
         raise ValueError("the picture could not be encoded")
     return encoded.tobytes()
+
+
+class DenseFlow:
+    """Where each pixel went since the picture before, by DIS (Kroeger et al., ECCV 2016).
+
+    The finest scale is half the picture and a few rounds of refinement follow: people of 30 pixels
+    need both. Pictures are uint8 (height, width), of one size.
+    """
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._dis.setFinestScale(1)
+        self._dis.setVariationalRefinementIterations(_REFINEMENTS)
+
+    def between(self, before: Picture, now: Picture) -> NDArray[np.float32]:
+        """Pixels (x, y) by which what is at a pixel of `before` has moved, float32 (height, width, 2)."""
+        flow = self._dis.calc(before, now, None)  # type: ignore[call-overload]
+        return np.asarray(flow, np.float32)
+
+
+def grey_at_most(picture: Picture, *, width: int) -> Picture:
+    """A grey picture, `width` wide or as it is where it is smaller, uint8 (height, width)."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    if picture.shape[1] <= width:
+        return np.ascontiguousarray(grey)
+    height = max(1, round(width * picture.shape[0] / picture.shape[1]))
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA))

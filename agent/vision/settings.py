@@ -96,8 +96,25 @@ class HealthSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     accept_s: Annotated[float, Meta(ge=60.0, le=86400.0)] = 1800.0
 
 
+class NormalitySettings(_Settings, frozen=True, forbid_unknown_fields=True):
+    """What is usual in a scene, learned on the node: off until it is asked for.
+
+    The detector's findings count from `score` on. Learning takes `learn_s` of watching and `learn_tracks`
+    things that passed, whichever is later.
+    """
+
+    enabled: bool = False
+    score: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.15
+    learn_s: Annotated[float, Meta(ge=10.0, le=2_592_000.0)] = 14_400.0
+    learn_tracks: Annotated[int, Meta(ge=80, le=100_000)] = 400
+    report_s: Annotated[float, Meta(gt=0.0, le=3600.0)] = 10.0
+
+
 class VisionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
-    """Detector and tracker of all cameras of a node."""
+    """Detector and tracker of all cameras of a node.
+
+    The detector sees `every` n-th of the frames with movement: each, every second, ...
+    """
 
     detector: Literal["tflite", "chroma"] = "tflite"
     model: str = "nanodet-g-416"
@@ -108,3 +125,11 @@ class VisionSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     motion: MotionSettings = MotionSettings()
     tracker: TrackerSettings = TrackerSettings()
     health: HealthSettings = HealthSettings()
+    normality: NormalitySettings = NormalitySettings()
+    every: Annotated[int, Meta(ge=1, le=10)] = 1
+
+    @property
+    def floor(self) -> float:
+        """The least score that anybody asks for."""
+        least = min(self.score, self.tracker.low)
+        return min(least, self.normality.score) if self.normality.enabled else least

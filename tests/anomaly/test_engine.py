@@ -27,6 +27,11 @@ EVERYTHING = """
    deviations: 2, stale_s: 30}
 - {kind: week, id: hourly, quantity: kerb/person/in, side: both, stale_s: 30}
 - {kind: series, id: strange, quantity: temperature_c, every_s: 1, warm_up: 50}
+- kind: together
+  id: set
+  of: [{source: a, quantity: gate/person/count}, {source: a, quantity: temperature_c}]
+  every_s: 1
+  warm_up: 50
 - kind: combined
   id: both
   all: [{source: a, quantity: gate/person/count, at_least: 2}]
@@ -40,6 +45,7 @@ EVERYTHING = """
 - {kind: occupancy, id: full, quantity: gate/person/count, more_than: 3, per_hour: 2, update_s: 2}
 - {kind: button, id: help, quantity: temperature_c, clear_s: 2, update_s: 0, per_hour: 3}
 - {kind: health, id: eye, dwell_s: 2, clear_s: 1}
+- {kind: normality, id: unusual, quantity: yard/person/count, score: 2, update_s: 2}
 - {kind: stuck, id: stuck, quantity: temperature_c, longer_s: 4, during: [{from: "00:00", to: "00:03"}]}
 """
 OBSERVATIONS = st.lists(

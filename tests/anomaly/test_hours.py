@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.anomaly.calendar import Wall
-from agent.anomaly.settings import DAYS, Hours
+from agent.anomaly.options import DAYS
+from agent.anomaly.settings import Hours
 from agent.clock import local_offset
 from tests.anomaly.playing import MONDAY, lines, play, series
 

@@ -14,7 +14,7 @@ from agent.anomaly.kinds import KINDS
 from agent.anomaly.settings import Rule, RuleSettings
 from agent.contract.sentences import sentence
 from agent.documents import convert, parse
-from agent.records import Observation
+from agent.records import Observation, Reason
 from tests.anomaly.playing import Reading, series
 from tests.pages import CHECKOUT
 
@@ -39,12 +39,28 @@ SITUATIONS: dict[str, list[Observation]] = {
     "at-the-wrong-hour": series(
         "gate/person/in", [(600.0 * n, 90 if n == 3 * 1008 + 60 else (n % 6 == 0) * 20) for n in range(3 * 1008 + 66)]
     ),
-    "air-strange": series("temperature_c", [(60.0 * n, 20 + n % 3 / 2 + 9 * (n == 118)) for n in range(121)], source="air"),
+    "air-strange": series(
+        "temperature_c", [(60.0 * n, 20 + n % 3 / 2 + 9 * (n == 118)) for n in range(121)], source="air"
+    ),
     "wrong-way": series("exit/person/in", [(10, 1)]),
     "lingering": series("gate/person/stay_s", [(float(n), n) for n in range(130)]),
     "full": series("square/all/occupancy", steady(31, until=60)),
     "eye": series("camera/moved_by", [(0, 0.12), (2, 0.12)]),
+    "unusual": [
+        Observation(
+            "gate-cam",
+            "scene/unusual",
+            4.0,
+            at,
+            (Reason("scene/speed", "normality", 2.4, expected=0.84, evidence=340.0, evidence_unit="tracks"),),
+        )
+        for at in (0.0, 0.2, 0.4)
+    ],
     "help": series("pressed", [(0, 0), (3, 1)], source="help"),
+    "air-together": [
+        *series("temperature_c", [(60.0 * n, 20 + n % 7) for n in range(160)], source="air"),
+        *series("humidity_pct", [(60.0 * n, 60 - 2 * (n % 7) + n % 2 - 9 * (n > 130)) for n in range(160)], source="air"),
+    ],
     "unseen": [
         *series("yard/person/count", steady(0, until=60, every_s=1)),
         *series("motion", [(0, 0), (30, 1)], source="yard-pir"),

@@ -1,0 +1,154 @@
+"""One scene as it is watched: what is followed, how unusual each of it is, and what is learned from it.
+
+Speed and likeness are added up per thing before the largest is taken; what else can be said of a thing has a
+score of its own. A thing is learned from when it has gone, by its largest values, so each counts once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.pixels import Detections, Frame
+from agent.vision.attributes import Sight, Trail, sights, upright
+from agent.vision.flow import Flow
+from agent.vision.learned import ATTRIBUTES, STRAYS, SUMS, Learned
+from agent.vision.things import Things
+
+JOINT = {"speed": 1.0, "likeness": 0.5}
+"""What is added up, and by how much it counts. What a detector takes a small thing for errs for as long as
+the thing looks so, while speed errs from frame to frame and is smoothed: so likeness counts half."""
+_TOTAL = sum(JOINT.values())
+ALONE = ("size", "place", "way", "stay")
+"""What has a score of its own: none of it tells a cart from a walker, but each tells what no speed does."""
+LONGEST_S = 600.0
+"""A thing that is seen for longer is taken for a new one, so that what stays for ever is learned too."""
+_SAMPLE_S = 0.5
+"""A thing is a sample of how things look this often."""
+_LASTING = 5
+"""Sights from which a thing counts: a flicker of the detector is nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """How unusual one thing is at one instant.
+
+    `score` is -log10 of the share of usual things that ever are so unusual in speed and likeness
+    together; `evidence` is the same for each attribute by itself, and `values` are what was seen of it.
+    """
+
+    score: float
+    evidence: Mapping[str, float]
+    values: Mapping[str, float]
+    sight: Sight
+
+
+class Scene:
+    """What is followed, and what was learned; `person` is the number of that class, `least` the least score."""
+
+    def __init__(self, learned: Learned, *, person: int, least: float) -> None:
+        self.learned = learned
+        self._person, self._least = person, least
+        self._strayed = learned.joint.total > 0
+        self._flow, self._things = Flow(), Things.none(learned.classes)
+        self._trails: dict[int, Trail] = {}
+        self._measured: dict[int, float] = {}
+
+    def restart(self) -> None:
+        """Another recording begins: what was followed is gone, what was learned stays."""
+        self._flow, self._things = Flow(), Things.none(self.learned.classes, begun=self._things.begun)
+        self._trails.clear()
+        self._measured.clear()
+
+    def forget(self) -> None:
+        """Know nothing."""
+        self.learned, self._strayed = Learned(self.learned.classes), False
+        self.restart()
+
+    def update(self, frame: Frame, detections: Detections | None, *, progress: float, learns: bool) -> list[Rated]:
+        """Everything that a frame shows; `learns` says whether the scene is learned from it."""
+        aspect = frame.pixels.shape[1] / frame.pixels.shape[0]
+        moved = self._follow(frame, detections, aspect=aspect)
+        if learns:
+            self._learn_ruler(frame.at)
+        found = sights(self._things, moved, self.learned, aspect=aspect)
+        rated = [self._rated(sight, frame.at, aspect=aspect) for sight in found]
+        if learns:
+            self._learn_looks(found, frame.at)
+        self._end(frame.at, progress=progress, learns=learns)
+        return rated
+
+    def _follow(self, frame: Frame, detections: Detections | None, *, aspect: float) -> NDArray[np.float32]:
+        """Bring everything to this instant; the flow in each box."""
+        self._flow.update(frame)
+        steps = self._flow.within(self._things.boxes)[:, 1:] * np.float32(self._flow.seconds)
+        self._things.carry(np.asarray(steps / np.array([aspect, 1.0]), np.float32))
+        if detections is not None:
+            self._things.look(detections.items, least=self._least)
+        moved = self._flow.within(np.clip(self._things.boxes, 0.0, 1.0))
+        return moved if self._flow.seconds else np.full_like(moved, np.nan)
+
+    def _learn_ruler(self, at: float) -> None:
+        for number, foot, height in upright(self._things, person=self._person):
+            if at - self._measured.get(number, -math.inf) >= _SAMPLE_S:
+                self.learned.perspective.see(foot, height, fresh=number not in self._measured)
+                self._measured[number] = at
+
+    def _rated(self, sight: Sight, at: float, *, aspect: float) -> Rated:
+        trail = self._trails.get(sight.number)
+        if trail is None:
+            trail = self._trails[sight.number] = Trail.begin(sight, at)
+        trail.follow(sight, at, aspect=aspect)
+        values = dict(zip(ATTRIBUTES, trail.values.tolist(), strict=True))
+        evidence = {name: self._score(name, value) for name, value in values.items()}
+        together = _together(evidence, values)
+        trail.joint = max(trail.joint, together)
+        return Rated(self.learned.joint.score(together), evidence, values, sight)
+
+    def _score(self, name: str, value: float) -> float:
+        return 0.0 if math.isnan(value) else self.learned.tails[name].score(value)
+
+    def _learn_looks(self, found: list[Sight], at: float) -> None:
+        for sight in found:
+            trail = self._trails[sight.number]
+            if at - trail.sampled_at < _SAMPLE_S or math.isnan(sight.speed):
+                continue
+            trail.sampled_at = at
+            self.learned.looks.gather(sight.number, sight.looks)
+            if not trail.cells:
+                self.learned.places.begin()
+            self.learned.places.visit(sight.cell, sight.speed, trail.cells)
+
+    def _end(self, at: float, *, progress: float, learns: bool) -> None:
+        """Learn from what has gone; what stays very long begins anew."""
+        here = set(self._things.numbers.tolist())
+        self._measured = {number: seen for number, seen in self._measured.items() if number in here}
+        for number, trail in list(self._trails.items()):
+            if number not in here or at - trail.since > LONGEST_S:
+                del self._trails[number]
+                if learns and trail.sights >= _LASTING:
+                    self._learn_from(trail, progress)
+
+    def _learn_from(self, trail: Trail, progress: float) -> None:
+        learned = self.learned
+        learned.tracks += 1
+        if progress < STRAYS:
+            return
+        if not self._strayed:  # the first that is held against the prototypes: let there be some
+            self._strayed = learned.looks.fold()
+        for name, largest in zip(ATTRIBUTES, trail.largest, strict=True):
+            learned.tails[name].add(float(largest))
+        if progress >= SUMS:
+            if progress >= 1.0:
+                learned.judge(learned.joint.score(trail.joint))
+            learned.joint.add(trail.joint)
+
+
+def _together(evidence: Mapping[str, float], values: Mapping[str, float]) -> float:
+    """Evidence added up per thing; where the speed cannot be told yet, likeness stands for both."""
+    known = [name for name in JOINT if not math.isnan(values[name])]
+    return sum(JOINT[name] * evidence[name] for name in known) * _TOTAL / sum(JOINT[name] for name in known)

@@ -1,0 +1,493 @@
+"""How well a scene's own normality tells what does not fit, by the protocol of this project.
+
+    python bench/scene_anomaly.py --data SCENE [--json] [--model NAME] [--every N]
+
+SCENE holds train/*.{mp4,avi}, test/*.{mp4,avi} and gt_frame*.npz with one array per clip, `test_` and its
+name; keys without a video are ignored. A folder of such folders is searched for them. The headline is the
+micro AUC: one ROC over all frames of all test clips together, no normalisation of any clip, no frame seen
+before its time. Beside it stand the number as papers give it (each clip's scores stretched to 0 to 1,
+smoothed with a Gaussian that looks ahead), the macro AUC over clips that have both classes, and what a
+threshold does that was fixed from the training video alone.
+
+Everything is fitted to train/ in one pass, as a node would learn it, with the settings that ship; only
+the time that learning takes is set to the length of the training video. `left_one_out` chooses smoothing
+and weights for each test clip by the AUC of the other ones. `normal` is every training clip, judged by what
+was learned from the others. Peers in the same run: dense flow per cell, and background subtraction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import mean, median
+from typing import Any, NamedTuple
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.clock import SystemClock
+from agent.pixels import Detections, Frame
+from agent.vision.calibration import Tail
+from agent.vision.detector import TfliteDetector
+from agent.vision.learned import GRAINS
+from agent.vision.normality import Normality
+from agent.vision.settings import NormalitySettings, VisionSettings
+from bench.machine import show
+
+FPS = 10.0
+"""Of a video that does not say."""
+APART_S = 600.0
+"""Between two clips, so that nobody takes them for one."""
+RAISED = 3.0
+"""An alarm: so unusual is one usual thing in a thousand. The default of the rule."""
+DWELL_S = 0.2
+"""How long a score must hold before it is raised. The default of the rule."""
+CLEAR_S = 5.0
+LEARN_TRACKS = 80
+LEFT_S = 5.0
+"""So much less than the training video must be enough to learn from: the last tracks have ended then."""
+PARTS = 4
+LOOK_AHEAD_S = 1.0
+"""Standard deviation of the Gaussian of the number as papers give it."""
+Scores = NDArray[np.float64]
+Truth = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One video of a scene."""
+
+    name: str
+    path: Path
+
+    def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Seconds from its beginning, and the picture in RGB."""
+        with av.open(str(self.path)) as container:
+            rate = float(container.streams.video[0].average_rate or FPS)
+            for number, picture in enumerate(container.decode(video=0)):
+                yield number / rate, np.ascontiguousarray(picture.to_ndarray(format="rgb24"))
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A scene in the layout of the protocol."""
+
+    folder: Path
+    train: Sequence[Clip]
+    test: Sequence[Clip]
+    truth: Mapping[str, Truth]
+
+
+@dataclass(slots=True)
+class Run:
+    """What a method said of every frame: clip -> scores, with the seconds between frames of each clip."""
+
+    scores: dict[str, Scores] = field(default_factory=dict)
+    step_s: dict[str, float] = field(default_factory=dict)
+    spent_s: float = 0.0
+    frames: int = 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a scene, or a folder with scenes")
+    parser.add_argument("--model", default="nanodet-g-416")
+    parser.add_argument("--every", type=int, default=3, help="the detector looks at every so many frames")
+    parser.add_argument("--quick", action="store_true", help="without the normal video judged by itself")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    found = scenes(options.data)
+    if not found:
+        parser.error(f"{options.data} has no train/, test/ and gt_frame*.npz: see --help for the layout")
+    figures = {one.folder.name: measured(one, options.model, options.every, quick=options.quick) for one in found}
+    show(figures, as_json=options.json)
+
+
+# Scenes
+
+
+def scenes(folder: Path) -> list[Video]:
+    """Every scene in a folder, or the folder itself."""
+    return [scene(one) for one in (folder, *sorted(folder.glob("*"))) if (one / "train").is_dir()]
+
+
+def scene(folder: Path) -> Video:
+    truth: dict[str, Truth] = {}
+    for path in sorted(folder.glob("gt_frame*.npz")):
+        truth |= {key.removeprefix("test_"): value > 0 for key, value in np.load(path).items()}
+    test = [clip for clip in clips(folder / "test") if clip.name in truth]
+    return Video(folder, clips(folder / "train"), test, truth)
+
+
+def clips(folder: Path) -> list[Clip]:
+    paths = (path for path in folder.iterdir() if path.suffix in (".mp4", ".avi"))
+    return [Clip(path.stem, path) for path in sorted(paths)]
+
+
+# Ours
+
+
+class Sighted(NamedTuple):
+    """One thing in one frame: raw speed and distance of looks, for settings that are tried afterwards."""
+
+    frame: int
+    number: int
+    speed: float
+    far: float
+
+
+@dataclass(slots=True)
+class Ours:
+    """The agent's own parts on one core: detector on every n-th frame, normality on each."""
+
+    normality: Normality
+    eyes: Eyes
+    at: float = 0.0
+    run: Run = field(default_factory=Run)
+    sighted: dict[str, list[Sighted]] = field(default_factory=dict)
+
+    @classmethod
+    def learning(cls, eyes: Eyes, learn_s: float) -> Ours:
+        settings = NormalitySettings(learn_s=max(10.0, learn_s), learn_tracks=LEARN_TRACKS)
+        return cls(Normality("bench", settings, classes=eyes.detector.classes), eyes)
+
+    def watch(self, clip: Clip, *, learns: bool) -> Scores:
+        """Score every frame of a clip."""
+        self.at += APART_S
+        self.normality.restart()
+        told, sighted, at, step = [], [], self.at, 1.0 / FPS
+        for number, (second, picture) in enumerate(clip.pictures()):
+            step, at = (second / number if number else step), self.at + second
+            frame = Frame("bench", at, picture)
+            found = self.eyes.look(clip, number, frame)
+            began = time.process_time()
+            rated = self.normality.rate(frame, found, learns=learns)
+            told.append(max((one.score for one in rated), default=0.0))
+            self.run.spent_s += time.process_time() - began
+            sighted += [Sighted(number, one.sight.number, *one.sight.values[:2].tolist()) for one in rated]
+        self.at = at + step
+        self.run.frames += len(told)
+        self.run.scores[clip.name], self.run.step_s[clip.name] = np.array(told), step
+        self.sighted[clip.name] = sighted
+        return self.run.scores[clip.name]
+
+
+@dataclass(slots=True)
+class Eyes:
+    """The detector on every n-th frame; what it found is kept, so that a clip is looked at once."""
+
+    detector: TfliteDetector
+    every: int
+    spent_s: float = 0.0
+    frames: int = 0
+    seen: dict[tuple[Path, int], Detections] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: str, every: int) -> Eyes:
+        settings = VisionSettings(model=model, threads=1, normality=NormalitySettings(enabled=True))
+        return cls(TfliteDetector.from_settings(settings, timer=SystemClock().monotonic), every)
+
+    def look(self, clip: Clip, number: int, frame: Frame) -> Detections | None:
+        key = (clip.path, number)
+        self.frames += key not in self.seen and number % self.every != 0
+        if number % self.every:
+            return None
+        if key not in self.seen:
+            began = time.process_time()
+            self.seen[key] = self.detector.detect(frame)
+            self.spent_s += time.process_time() - began
+            self.frames += 1
+        return replace(self.seen[key], at=frame.at)
+
+
+def measured(video: Video, model: str, every: int, *, quick: bool) -> dict[str, Any]:
+    """Everything about one scene."""
+    before_mb = rss_mb()
+    eyes = Eyes.of(model, every)
+    detector_mb = rss_mb()
+    train_s = sum(length_s(clip) for clip in video.train)
+    ours = Ours.learning(eyes, train_s - LEFT_S)
+    for clip in video.train:
+        ours.watch(clip, learns=True)
+    learned = ours.sighted
+    train, ours.run, ours.sighted = ours.run, Run(), {}
+    for clip in video.test:
+        ours.watch(clip, learns=False)
+    run = ours.run
+    state = ours.normality.scene.learned.state()
+    cost_ms = 1000 * (eyes.spent_s / eyes.frames + (run.spent_s + train.spent_s) / (run.frames + train.frames))
+    figures = {
+        "model": f"{model}, every {every}",
+        "train_s": round(train_s, 1),
+        **areas(video, run),
+        "left_one_out": left_one_out(video, run, learned, ours.sighted),
+        "raised": raised(video, run),
+        "frames_per_s": round(1000 / cost_ms, 1),
+        "ms_detector": round(1000 * eyes.spent_s / eyes.frames, 1),
+        "ms_normality": round(1000 * (run.spent_s + train.spent_s) / (run.frames + train.frames), 1),
+        "rss_mb": {"detector": round(detector_mb - before_mb), "with_normality": round(rss_mb() - before_mb)},
+        "file_kb": round(len(json.dumps(state)) / 1024),
+        "tracks": state["tracks"],
+        "prototypes": len(state["looks"]),
+    }
+    if not quick:
+        print(json.dumps(figures), file=sys.stderr, flush=True)  # what follows takes as long again
+        figures |= {"normal": normal(video, eyes), "peers": {name: peer(video, name) for name in PEERS}}
+    return figures
+
+
+def length_s(clip: Clip) -> float:
+    with av.open(str(clip.path)) as container:
+        stream = container.streams.video[0]
+        return sum(1 for _ in container.demux(stream)) / float(stream.average_rate or FPS)
+
+
+def rss_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def normal(video: Video, eyes: Eyes) -> dict[str, Any]:
+    """False raises on normal video: each fourth of the training clips, judged by what the others taught."""
+    raises, seconds = 0, 0.0
+    for part in range(PARTS):
+        others = [clip for number, clip in enumerate(video.train) if number % PARTS != part]
+        ours = Ours.learning(eyes, sum(length_s(clip) for clip in others) - LEFT_S)
+        for clip in others:
+            ours.watch(clip, learns=True)
+        for clip in video.train[part::PARTS]:
+            scores = ours.watch(clip, learns=False)
+            step = ours.run.step_s[clip.name]
+            raises += len(alarms(scores, step))
+            seconds += len(scores) * step
+    return {"seconds": round(seconds, 1), "raises": raises, "raises_per_hour": round(3600 * raises / seconds, 1)}
+
+
+# Scores
+
+
+def areas(video: Video, run: Run) -> dict[str, float]:
+    """AUC in percent: the headline, the mean over clips with both classes, and as papers give it."""
+    both = [clip for clip in video.test if 0 < truth(video, clip, run).sum() < len(run.scores[clip.name])]
+    stretched = {clip.name: looked_ahead(run.scores[clip.name], run.step_s[clip.name]) for clip in video.test}
+    return {
+        "micro_auc": micro(video, run, run.scores),
+        "macro_auc": round(mean(100 * auc(run.scores[clip.name], truth(video, clip, run)) for clip in both), 2),
+        "literature_style": micro(video, run, stretched),
+    }
+
+
+def micro(video: Video, run: Run, scores: Mapping[str, Scores]) -> float:
+    told = np.concatenate([scores[clip.name] for clip in video.test])
+    return round(100 * auc(told, np.concatenate([truth(video, clip, run) for clip in video.test])), 2)
+
+
+def truth(video: Video, clip: Clip, run: Run) -> Truth:
+    """Of the frames that the video has; a truth that is shorter goes on as it ends."""
+    told, length = video.truth[clip.name], len(run.scores[clip.name])
+    return np.pad(told, (0, max(0, length - len(told))), mode="edge")[:length]
+
+
+def auc(scores: Scores, true: Truth) -> float:
+    """The share of pairs of a true and a false frame in which the true one scores higher, ties half."""
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2)[place]
+    positive = int(true.sum())
+    return float((rank[true].sum() - positive * (positive + 1) / 2) / (positive * (len(true) - positive)))
+
+
+def looked_ahead(scores: Scores, step_s: float) -> Scores:
+    """A clip's scores stretched to 0 to 1 and smoothed with frames that are yet to come."""
+    low, high = float(scores.min()), float(scores.max())
+    sigma = LOOK_AHEAD_S / step_s
+    reach = np.arange(-round(3 * sigma), round(3 * sigma) + 1)
+    kernel = np.exp(-0.5 * (reach / sigma) ** 2)
+    padded = np.pad((scores - low) / max(high - low, 1e-9), len(reach) // 2, mode="edge")
+    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
+
+
+def alarms(scores: Scores, step_s: float) -> list[int]:
+    """Frames at which the rule raises: its score for its dwell; anew only after it was clear."""
+    held, clear, told, is_open = 0.0, 0.0, [], False
+    for number, score in enumerate(scores):
+        held, clear = (held + step_s, 0.0) if score >= RAISED else (0.0, clear + step_s)
+        if not is_open and held > DWELL_S:
+            told.append(number)
+            is_open = True
+        is_open = is_open and clear < CLEAR_S
+    return told
+
+
+def raised(video: Video, run: Run) -> dict[str, Any]:
+    """At the rule's defaults: stretches raised, median delay of the score and of the rule, false-positive frames."""
+    found, delays, later, false_frames, calm_frames = 0, [], [], 0, 0
+    stretches = 0
+    for clip in video.test:
+        scores, true, step = run.scores[clip.name], truth(video, clip, run), run.step_s[clip.name]
+        false_frames += int((scores[~true] >= RAISED).sum())
+        calm_frames += int((~true).sum())
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], true, [False]]).astype(int))).reshape(-1, 2)
+        told = np.array(alarms(scores, step))
+        for begin, end in edges:
+            stretches += 1
+            over = np.flatnonzero(scores[begin:end] >= RAISED)
+            found += bool(len(over))
+            delays += [over[0] * step] if len(over) else []
+            rule = told[(told >= begin) & (told < end)]
+            later += [(rule[0] - begin) * step] if len(rule) else []
+    return {
+        "score": RAISED,
+        "stretches": f"{found} of {stretches}",
+        "median_delay_s": round(median(delays), 2) if delays else None,
+        "false_frames_pct": round(100 * false_frames / max(1, calm_frames), 2),
+        "by_the_rule": f"{len(later)} of {stretches}",
+        "median_delay_of_the_rule_s": round(median(later), 2) if later else None,
+    }
+
+
+# Settings chosen without the clip they are tested on
+
+
+def left_one_out(
+    video: Video, run: Run, train: Mapping[str, Sequence[Sighted]], test: Mapping[str, Sequence[Sighted]]
+) -> dict[str, Any]:
+    """Smoothing and weight of likeness for each test clip by the AUC of the others, among nine settings."""
+    grid = [(smooth_s, weight) for smooth_s in (0.15, 0.3, 0.6) for weight in (0.25, 0.5, 1.0)]
+    tried = {setting: retold(video, run, train, test, setting) for setting in grid}
+    chosen = {}
+    for clip in video.test:
+        others = replace(video, test=[other for other in video.test if other is not clip])
+        best = max(grid, key=lambda setting: micro(others, run, tried[setting]))
+        chosen[clip.name] = tried[best][clip.name]
+    all_micro = [micro(video, run, scores) for scores in tried.values()]
+    return {"micro_auc": micro(video, run, chosen), "worst_setting": min(all_micro), "best_setting": max(all_micro)}
+
+
+def retold(
+    video: Video,
+    run: Run,
+    train: Mapping[str, Sequence[Sighted]],
+    test: Mapping[str, Sequence[Sighted]],
+    setting: tuple[float, float],
+) -> dict[str, Scores]:
+    """What the scores would have been with another smoothing and weight, from the same sights."""
+    smooth_s, weight = setting
+    step = median(run.step_s.values())
+    usual = [trail for clip in list(train)[len(train) // 2 :] for trail in trails(train[clip], smooth_s, step)]
+    tails = [Tail(GRAINS[name]) for name in ("speed", "likeness")]
+    for trail in usual:
+        for tail, largest in zip(tails, np.nanmax(trail[:, 1:], axis=0, initial=0.0), strict=True):
+            tail.add(float(largest))
+    told = {}
+    for clip in video.test:
+        scores = np.zeros(len(run.scores[clip.name]))
+        for trail in trails(test[clip.name], smooth_s, step):
+            for frame, speed, far in trail:
+                evidence = weight * tails[1].score(far)
+                evidence = evidence * (1 + weight) / weight if np.isnan(speed) else evidence + tails[0].score(speed)
+                scores[int(frame)] = max(scores[int(frame)], evidence)
+        told[clip.name] = scores
+    return told
+
+
+def trails(sights: Sequence[Sighted], smooth_s: float, step: float) -> Iterator[NDArray[np.float64]]:
+    """Rows (frame, speed, far) of each thing, smoothed with what came before."""
+    share = 1.0 - np.exp(-step / smooth_s)
+    rows: dict[int, list[Sighted]] = defaultdict(list)
+    for one in sights:
+        rows[one.number].append(one)
+    for each in rows.values():
+        trail = np.array([(one.frame, one.speed, one.far) for one in each])
+        for row in range(1, len(trail)):
+            before, now = trail[row - 1, 1:], trail[row, 1:]
+            trail[row, 1:] = np.where(np.isnan(before), now, before + (now - before) * share)
+        yield trail
+
+
+# Peers
+
+
+def peer(video: Video, name: str) -> dict[str, Any]:
+    """What one would otherwise take, in the same run: AUC, and frames a second."""
+    method = PEERS[name]()
+    for clip in video.train:
+        method.begin()
+        for _, picture in clip.pictures():
+            method.learn(picture)
+    run, began = Run(), 0.0
+    for clip in video.test:
+        method.begin()
+        scores, step = [], 1.0 / FPS
+        for number, (second, picture) in enumerate(clip.pictures()):
+            step = second / number if number else step
+            began = time.process_time()
+            scores.append(method.score(picture))
+            run.spent_s += time.process_time() - began
+        run.scores[clip.name], run.step_s[clip.name] = np.array(scores), step
+        run.frames += len(scores)
+    return {**areas(video, run), "frames_per_s": round(run.frames / run.spent_s, 1)}
+
+
+class FlowPerCell:
+    """The optical-flow floor: speed of each cell over its own 99.5 % of the training video, mean of the top three."""
+
+    def __init__(self) -> None:
+        self._before: NDArray[np.uint8] | None = None
+        self._seen: list[NDArray[np.float32]] = []
+        self._usual: NDArray[np.float32] | None = None
+
+    def begin(self) -> None:
+        self._before = None
+
+    def learn(self, picture: NDArray[np.uint8]) -> None:
+        self._seen.append(self._cells(picture))
+
+    def score(self, picture: NDArray[np.uint8]) -> float:
+        if self._usual is None:
+            self._usual = np.percentile(np.stack(self._seen), 99.5, axis=0).astype(np.float32)
+        ratio = self._cells(picture) / (self._usual + np.float32(0.1))
+        return float(np.sort(ratio.ravel())[-3:].mean())
+
+    def _cells(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        whole = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.resize(whole, (240, 160), interpolation=cv2.INTER_AREA), np.uint8)
+        before, self._before = self._before, grey
+        if before is None:
+            return np.zeros((10, 15), np.float32)
+        flow = cv2.calcOpticalFlowFarneback(before, grey, None, 0.5, 3, 15, 3, 5, 1.2, 0)  # type: ignore[call-overload]
+        speed = np.hypot(flow[..., 0], flow[..., 1])
+        return np.asarray(speed.reshape(10, 16, 15, 16).mean(axis=(1, 3)), np.float32)
+
+
+class LargestBlob:
+    """Background subtraction (MOG2) and the area of the largest patch that is not background."""
+
+    def __init__(self) -> None:
+        self._background = cv2.createBackgroundSubtractorMOG2(detectShadows=False)
+
+    def begin(self) -> None:
+        """The background stays what it is."""
+
+    def learn(self, picture: NDArray[np.uint8]) -> None:
+        self._background.apply(picture)
+
+    def score(self, picture: NDArray[np.uint8]) -> float:
+        plate = cv2.medianBlur(self._background.apply(picture), 5)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(plate)
+        return float(stats[1:, cv2.CC_STAT_AREA].max(initial=0))
+
+
+PEERS: dict[str, type[FlowPerCell | LargestBlob]] = {"flow_per_cell": FlowPerCell, "largest_blob": LargestBlob}
+
+
+if __name__ == "__main__":
+    main()

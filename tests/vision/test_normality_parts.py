@@ -1,0 +1,227 @@
+"""The parts of scene normality: tails, prototypes, the ruler, places, and what is one thing in the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.anomaly.engine import Engine, ids
+from agent.anomaly.settings import NormalityRule
+from agent.pixels import Box, Detection
+from agent.records import Observation, Reason
+from agent.vision.calibration import LEAST, LEVELS, Tail
+from agent.vision.learned import Learned
+from agent.vision.memory import SceneFile
+from agent.vision.perspective import Perspective
+from agent.vision.places import COLUMNS, ROWS, Places, cell
+from agent.vision.prototypes import Codebook
+from agent.vision.things import Things
+
+
+def tail(values: np.ndarray) -> Tail:
+    made = Tail(grain=0.01)
+    for value in values:
+        made.add(float(value))
+    return made
+
+
+def test_a_score_is_the_rate_at_which_usual_things_reach_it():
+    known = tail(np.random.default_rng(1).exponential(1.0, 4000) + 1.0)
+    assert known.score(1.0 + np.log(10.0)) == pytest.approx(1.0, abs=0.1)
+    assert known.score(1.0 + np.log(1000.0)) == pytest.approx(3.0, abs=0.4), "and beyond what was seen it goes on"
+
+
+def test_a_tail_says_nothing_of_few():
+    assert tail(np.ones(LEAST - 1)).score(100.0) == 0.0
+
+
+def test_a_kept_tail_rests_on_enough_things_in_each_of_its_levels():
+    known = tail(np.random.default_rng(2).exponential(1.0, 300))
+    kept = known.state()
+    assert min(kept["reached"]) >= LEAST
+    again = Tail(grain=0.01)
+    again.restore(kept)
+    for value in (0.5, 2.0, 6.0):
+        assert again.score(value) == pytest.approx(known.score(value), rel=0.15)
+
+
+def test_a_value_that_is_always_the_same_makes_no_alarm_of_a_tremble():
+    known = tail(np.full(200, 2.0))
+    assert known.score(2.05) < 1.0
+
+
+def looks(book: Codebook, centre: tuple[float, float], tracks: range) -> None:
+    rng = np.random.default_rng(tracks.start + 1)
+    for track in tracks:
+        book.gather(track, np.array(centre) + rng.normal(0, 0.1, 2))
+
+
+def test_two_kinds_of_usual_things_have_prototypes_of_their_own():
+    book = Codebook(2)
+    looks(book, (0, 0), range(200))
+    looks(book, (5, 5), range(200, 400))
+    assert book.fold()
+    assert book.distance(np.array([[0, 0], [5, 5]], np.float32)).max() < 0.3
+    assert book.distance(np.array([[2.5, 2.5]], np.float32)).min() > 2.0
+    assert book.tracks.min() >= LEAST
+
+
+def test_a_kind_of_nineteen_is_taken_into_the_next():
+    book = Codebook(2)
+    looks(book, (0, 0), range(200))
+    looks(book, (5, 5), range(200, 200 + LEAST - 1))
+    book.fold()
+    assert book.distance(np.array([[5, 5]], np.float32)).min() > 2.0
+    assert min(one["tracks"] for one in book.state()) >= LEAST
+
+
+def test_one_track_that_is_seen_often_is_still_one():
+    book = Codebook(2)
+    looks(book, (0, 0), range(100))
+    for _ in range(60):
+        book.gather(100, np.array([5.0, 5.0], np.float32))
+    book.fold()
+    assert book.distance(np.array([[5, 5]], np.float32)).min() > 1.0
+
+
+def test_what_was_kept_of_looks_comes_back():
+    book, again = Codebook(2), Codebook(2)
+    looks(book, (1, 2), range(50))
+    again.restore(book.state())
+    assert again.distance(np.array([[1, 2]], np.float32)).max() < 0.2
+    assert book._waiting, "and what waits goes on waiting"
+
+
+def test_a_kept_prototype_of_too_few_is_refused():
+    with pytest.raises(ValueError, match="too few"):
+        Codebook(2).restore([{"tracks": LEAST - 1, "weight": 3.0, "mean": [0.0, 0.0]}])
+
+
+def test_people_are_as_tall_as_those_who_stood_there():
+    ruler = Perspective()
+    rng = np.random.default_rng(3)
+    for _ in range(300):
+        foot = 0.4 + 0.5 * rng.random()
+        ruler.see(foot, 0.05 + 0.2 * foot + rng.normal(0, 0.01), fresh=True)
+    assert ruler.at(np.array([0.5, 0.9], np.float32)) == pytest.approx([0.15, 0.23], abs=0.01)
+
+
+def test_who_sits_does_not_shorten_the_ruler():
+    ruler = Perspective()
+    for number in range(300):
+        ruler.see(0.8, 0.1 if number > 100 and number % 3 else 0.25, fresh=True)
+    assert ruler.at(np.array([0.8], np.float32))[0] == pytest.approx(0.25, abs=0.01)
+
+
+def crossed(places: Places, row: float, motion: tuple[float, float]) -> None:
+    places.begin()
+    visited: set = set()
+    for column in range(COLUMNS):
+        places.visit(cell((column + 0.5) / COLUMNS, row, motion), 0.8, visited)
+
+
+def test_a_place_where_nobody_goes_and_a_way_that_nobody_takes_are_rare():
+    places = Places()
+    for _ in range(100):
+        crossed(places, 0.8, (1.0, 0.0))
+    usual_place, usual_way = places.rarity(cell(0.5, 0.8, (1.0, 0.0)))
+    rare_place, _ = places.rarity(cell(0.5, 0.2, (1.0, 0.0)))
+    _, rare_way = places.rarity(cell(0.5, 0.8, (-1.0, 0.0)))
+    assert rare_place > usual_place + 2.0
+    assert rare_way > usual_way + 2.0
+
+
+def test_cells_that_few_have_crossed_are_kept_only_together():
+    places = Places()
+    for number in range(100):
+        crossed(places, 0.8 if number < 90 else 0.2, (1.0, 0.0))
+    kept = places.state()
+    assert all(patch["tracks"] >= LEAST for patch in kept["passed"])
+    again = Places()
+    again.restore(kept)
+    assert again.passed[int(0.8 * ROWS), 3] == 90
+    assert len({round(float(one), 2) for one in again.passed[int(0.2 * ROWS)]}) == 1
+
+
+SCORES = np.array([0.6, 0.1], np.float32)
+
+
+def sight(left: float, score: float = 0.6) -> Detection:
+    return Detection("person", score, Box(left, 0.3, left + 0.1, 0.6), SCORES)
+
+
+def test_a_thing_keeps_its_number_where_the_flow_has_brought_it():
+    things = Things.none(2)
+    things.look((sight(0.2),), least=0.1)
+    things.carry(np.array([[0.2, 0.0]], np.float32))
+    things.look((sight(0.41),), least=0.1)
+    assert things.numbers.tolist() == [0]
+
+
+def test_the_weaker_of_two_sights_of_one_thing_goes():
+    things = Things.none(2)
+    things.look((sight(0.2), sight(0.21, 0.3), sight(0.6)), least=0.1)
+    assert sorted(things.boxes[:, 0].tolist()) == pytest.approx([0.2, 0.6])
+
+
+def test_what_is_not_found_again_is_not_judged():
+    things = Things.none(2)
+    things.look((sight(0.2),), least=0.1)
+    things.look((), least=0.1)
+    assert not len(things.present)
+    things.look((sight(0.2),), least=0.1)
+    assert things.numbers.tolist() == [0], "but its number waits for one look"
+
+
+def test_a_scene_is_kept_in_one_file_and_read_again(tmp_path: Path):
+    file = SceneFile(tmp_path, "gate-cam")
+    learned = Learned(3, seconds=12.0)
+    for number in range(60):
+        learned.looks.gather(number, np.zeros(3, np.float32))
+    learned.tracks = 60
+    file.keep(learned)
+    assert file.load(classes=3).tracks == 60
+    assert file.load(classes=80).tracks == 0, "another detector sees other things"
+    assert [path.name for path in tmp_path.iterdir()] == ["scene-gate-cam.json"]
+
+
+def test_a_spoilt_file_costs_the_learning_and_not_the_node(tmp_path: Path):
+    file = SceneFile(tmp_path, "gate-cam")
+    for content in (b"", b"{", b'{"version": 1, "classes": 3}', b"[]"):
+        file.path.write_bytes(content)
+        assert file.load(classes=3).tracks == 0
+
+
+def test_forgetting_is_asked_for_once(tmp_path: Path):
+    file = SceneFile(tmp_path, "gate-cam")
+    assert not file.forgotten()
+    file.ask()
+    assert file.forgotten()
+    assert not file.forgotten()
+
+
+def test_levels_are_fine_enough_for_a_score():
+    assert (LEVELS[1:] / LEVELS[:-1]).max() < 1.06
+
+
+SPEED = Reason("scene/speed", "normality", 2.4, expected=0.8, evidence=340.0, evidence_unit="tracks")
+LIKENESS = Reason("scene/bicycle/likeness", "normality", 0.6, expected=0.02, evidence=40.0, evidence_unit="tracks")
+
+
+def test_an_event_names_the_attribute_and_what_is_usual():
+    engine = Engine([NormalityRule(id="unusual")], new_id=ids("test"))
+    told = []
+    for at, score in ((0.0, 1.5), (0.2, 4.0), (0.4, 5.0), (0.6, 4.5)):
+        told += engine.update(Observation("cam", "scene/unusual", score, at, (SPEED, LIKENESS)))
+    (event,) = told
+    assert event.reason == SPEED
+    assert event.also == (LIKENESS,)
+
+
+def test_one_flicker_is_no_event():
+    engine = Engine([NormalityRule(id="unusual")], new_id=ids("test"))
+    told = engine.update(Observation("cam", "scene/unusual", 6.0, 0.0, (SPEED,)))
+    told += engine.update(Observation("cam", "scene/unusual", 0.0, 0.1))
+    assert told + engine.advance(1.0) == []
