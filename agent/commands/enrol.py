@@ -14,7 +14,7 @@ from agent.clock import SystemClock
 from agent.notify import Notify
 from agent.provision.bench import Bench
 from agent.provision.enrol_desk import Desk
-from agent.provision.enrol_node import Place, enrol, over_https
+from agent.provision.enrol_node import Place, enrol, home, over_https, renew
 from agent.provision.enrol_server import EnrolServer
 from agent.provision.identity import ENROL_PORT, Ticket
 
@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for act in (serve, listed, approve, forget):
         act.add_argument("--keys", type=Path, required=True, metavar="DIR", help="the folder that `piazza keys` made")
     node = acts.add_parser("node", help="on a node: make keys and ask for certificates until they come")
-    node.add_argument("--etc", type=Path, default=ETC, metavar="DIR", help=f"default: {ETC}")
+    renew = acts.add_parser("renew", help="on a node: ask for certificates that last longer, for the same keys")
+    for act in (node, renew):
+        act.add_argument("--etc", type=Path, default=ETC, metavar="DIR", help=f"default: {ETC}")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
             _serve(options)
         case "node":
             _ask(Place(options.etc))
+        case "renew":
+            _renew(Place(options.etc))
         case "list":
             _list(Desk(Bench(options.keys)))
         case "approve":
@@ -73,8 +77,14 @@ def _ask(place: Place) -> None:
         print(f"{place.ticket}: not there, so this node has enrolled already or was never given a card")
         return
     ticket, notify = Ticket.read(place.ticket.read_bytes()), Notify.of_service()
-    enrol(place, over_https(ticket, place.ca), clock=SystemClock(), say=notify.status)
+    enrol(place, over_https(ticket.server, place.ca), clock=SystemClock(), say=notify.status)
     print(f"{ticket.name}: enrolled; the ticket is wiped")
+
+
+def _renew(place: Place) -> None:
+    logs.start()
+    fresh = renew(place, over_https(home(place).server, place.ca))
+    print("new certificates are in place" if fresh else "the certificates last long enough")
 
 
 def _list(desk: Desk) -> None:

@@ -19,7 +19,7 @@ from agent.contract.topics import NodeName
 from agent.errors import Refused, UserError
 from agent.files import write_atomic
 from agent.provision.bench import Bench
-from agent.provision.ca import Authority, common_name, serial_of
+from agent.provision.ca import Authority, common_name, ends_at, serial_of
 from agent.provision.enrol import Answer, Petition, Word
 from agent.provision.identity import Ticket, token_digest
 from agent.provision.keys import load_ring, save_ring
@@ -29,6 +29,8 @@ DAYS = 365
 TRIES = 20
 """Wrong tokens under one name before its card is worthless."""
 WAIT_S = 10.0
+RENEW_S = 60 * 86_400.0
+"""A certificate that ends sooner is made anew for the same keys."""
 _ASK_ADMIN = "ask who runs the authority; `piazza enrol list` shows what is known"
 
 
@@ -110,6 +112,8 @@ class Desk:
             return Answer(Word.REFUSED, error.message)
 
     def _answer(self, petition: Petition, at: float) -> Answer:
+        if not petition.token:
+            return self._renewed(petition, at)
         entry = self._admitted(petition, at)
         keys = petition.keys()
         if entry.keys and entry.keys != keys:
@@ -120,6 +124,15 @@ class Desk:
             return Answer(Word.WAIT, "a person must approve this node", wait_s=WAIT_S)
         if not entry.link:
             entry = self._enrol(entry, petition, at)
+        return Answer(Word.GRANTED, link=entry.link, page=entry.page, ring=self._ring_text())
+
+    def _renewed(self, petition: Petition, at: float) -> Answer:
+        """Without a token the proof alone counts: certificates for exactly the keys that are enrolled."""
+        entry = self._find(petition.name)
+        if entry is None or not entry.link or entry.keys != petition.keys():
+            raise Refused("keys", "only a node that is enrolled can renew, and only for its own keys")
+        if ends_at(entry.link) - at < RENEW_S:
+            entry = self._certified(entry, petition, at)
         return Answer(Word.GRANTED, link=entry.link, page=entry.page, ring=self._ring_text())
 
     def _admitted(self, petition: Petition, at: float) -> Entry:
@@ -135,24 +148,28 @@ class Desk:
         return entry
 
     def _enrol(self, entry: Entry, petition: Petition, at: float) -> Entry:
-        """Sign, then let the new key in and the old one out, then remember: each step can be done again."""
-        authority, name = Authority(self.bench.folder / "ca"), NodeName.parse(entry.name)
-        link = authority.client_for(petition.link, entry.name, at=at, days=DAYS)
-        page = authority.server_for(petition.page, [f"{name.node}.local", name.node], at=at, days=DAYS)
+        """Let the new key in and the old one out, then sign and remember: each step can be done again."""
         if entry.takes_over:
-            self._retire(authority, at)
+            self._retire(at)
         ring = KeyRing()
         for key in load_ring(self.bench.ring):
             if (key.role, key.subject) != ("node", entry.name):
                 ring.add(key)
         ring.add(petition.key())
         save_ring(self.bench.ring, ring)
+        return self._certified(entry, petition, at)
+
+    def _certified(self, entry: Entry, petition: Petition, at: float) -> Entry:
+        """Sign both certificates and remember them."""
+        authority, name = Authority(self.bench.folder / "ca"), NodeName.parse(entry.name)
+        link = authority.client_for(petition.link, entry.name, at=at, days=DAYS)
+        page = authority.server_for(petition.page, [f"{name.node}.local", name.node], at=at, days=DAYS)
         return self._save(msgspec.structs.replace(entry, link=link, page=page))
 
-    def _retire(self, authority: Authority, at: float) -> None:
+    def _retire(self, at: float) -> None:
         """What the broker must no longer let in (`crlfile` of mosquitto)."""
         serials = [serial_of(entry.before[0]) for entry in self.entries() if entry.takes_over]
-        Revoked(authority).add(serials, at=at)
+        Revoked(Authority(self.bench.folder / "ca")).add(serials, at=at)
 
     def _kid(self, name: str) -> str:
         return next((key.kid for key in load_ring(self.bench.ring) if (key.role, key.subject) == ("node", name)), "")

@@ -41,6 +41,11 @@ class Place:
         return self.root / "enrol.json"
 
     @property
+    def home(self) -> Path:
+        """Where the authority is, kept for renewals."""
+        return self.root / "authority.json"
+
+    @property
     def ca(self) -> Path:
         return self.root / "tls/ca.pem"
 
@@ -60,13 +65,20 @@ class Place:
         return self.root / part / "node.pem"
 
 
-def petition(place: Place, ticket: Ticket) -> Petition:
+class Home(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who we are to which authority, once we are enrolled; `server` is HOST:PORT."""
+
+    name: str
+    server: str
+
+
+def petition(place: Place, ticket: Ticket | Home) -> Petition:
     """What this node asks; its keys are made where they are missing."""
     if not place.signing.exists():
         new_signing_key(place.signing, role="node", subject=ticket.name)
     return Petition.of(
         name=ticket.name,
-        token=ticket.token,
+        token=ticket.token if isinstance(ticket, Ticket) else "",
         link=new_request(_parent(place.key("tls")), ticket.name),
         page=new_request(_parent(place.key("aim")), ticket.name),
         signer=load_signer(place.signing),
@@ -75,7 +87,8 @@ def petition(place: Place, ticket: Ticket) -> Petition:
 
 def enrol(place: Place, send: Send, *, clock: Clock, say: Callable[[str], None]) -> None:
     """Ask until the authority grants or refuses; Refused carries its reason, and the ticket is kept."""
-    asked = petition(place, Ticket.read(place.ticket.read_bytes()))
+    ticket = Ticket.read(place.ticket.read_bytes())
+    asked = petition(place, ticket)
     while True:
         try:
             answer = send(asked)
@@ -84,7 +97,9 @@ def enrol(place: Place, send: Send, *, clock: Clock, say: Callable[[str], None])
             clock.sleep(ABSENT_S)
             continue
         if answer.word is Word.GRANTED:
+            write_atomic(place.home, msgspec.json.encode(Home(ticket.name, ticket.server)))
             install(place, answer)
+            wipe(place.ticket)
             return
         if answer.word is Word.REFUSED:
             raise Refused("enrolment", answer.why, hint="make a new card with: piazza image")
@@ -93,13 +108,36 @@ def enrol(place: Place, send: Send, *, clock: Clock, say: Callable[[str], None])
 
 
 def install(place: Place, answer: Answer) -> None:
-    """Put certificates and ring in place, then wipe the ticket; KeyFileError for certificates of other keys."""
+    """Put certificates and ring in place; KeyFileError for certificates of other keys."""
     for part, text in (("tls", answer.link), ("aim", answer.page)):
         if not belongs(text, place.key(part)):
             raise KeyFileError(f"the certificate for {part} is not for our key", hint="ask who runs the authority")
         write_atomic(place.certificate(part), text.encode("ascii"))
     write_atomic(place.ring, answer.ring.encode("ascii"))
-    wipe(place.ticket)
+
+
+def renew(place: Place, send: Send) -> bool:
+    """Ask for certificates that last longer; whether there was something new.
+
+    Raises:
+        KeyFileError: this node has never enrolled.
+        Refused: the authority knows other keys under our name, or none.
+        BrokerAbsent: it is away; there are weeks left to ask again.
+    """
+    before = place.certificate("tls").read_text(encoding="ascii")
+    answer = send(petition(place, home(place)))
+    if answer.word is not Word.GRANTED:
+        raise Refused("renewal", answer.why, hint="make a new card with: piazza image")
+    install(place, answer)
+    return answer.link != before
+
+
+def home(place: Place) -> Home:
+    """Where this node enrolled; KeyFileError where it never did."""
+    try:
+        return msgspec.json.decode(place.home.read_bytes(), type=Home)
+    except (OSError, msgspec.DecodeError) as error:
+        raise KeyFileError(f"{place.home}: {error}", hint="enrol first: systemctl start piazza-enrol") from error
 
 
 def wipe(path: Path) -> None:
@@ -112,9 +150,9 @@ def wipe(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def over_https(ticket: Ticket, ca: Path) -> Send:
-    """A way to the ticket's server, which must prove to be of the authority that the card names."""
-    where = urlsplit(f"//{ticket.server}")
+def over_https(server: str, ca: Path) -> Send:
+    """A way to HOST:PORT, which must prove to be of the authority that the card names."""
+    where = urlsplit(f"//{server}")
     context = ssl.create_default_context(cafile=str(ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
 
@@ -124,7 +162,7 @@ def over_https(ticket: Ticket, ca: Path) -> Send:
             line.request("POST", PATH, msgspec.json.encode(asked), {"Content-Type": "application/json"})
             return msgspec.json.decode(line.getresponse().read(MAX_BYTES * 16), type=Answer)
         except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
-            raise BrokerAbsent(f"{ticket.server}: {error}", hint="is the network up, and the clock right?") from error
+            raise BrokerAbsent(f"{server}: {error}", hint="is the network up, and the clock right?") from error
         finally:
             line.close()
 

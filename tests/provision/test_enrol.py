@@ -16,10 +16,10 @@ from agent.contract.jws import Signer
 from agent.contract.topics import NodeName
 from agent.errors import BrokerAbsent, KeyFileError, Refused, UserError
 from agent.provision.bench import Bench
-from agent.provision.ca import belongs, new_request, serial_of
+from agent.provision.ca import belongs, ends_at, new_request, serial_of
 from agent.provision.enrol import Answer, Petition, Word
 from agent.provision.enrol_desk import TRIES, Desk
-from agent.provision.enrol_node import Place, enrol, install, over_https, petition
+from agent.provision.enrol_node import Home, Place, enrol, home, install, over_https, petition, renew
 from agent.provision.enrol_server import EnrolServer
 from agent.provision.identity import LASTS_S, Ticket
 from agent.provision.keys import load_ring, load_signer
@@ -267,6 +267,52 @@ def test_an_older_card_of_the_same_name_is_worthless(desk, tmp_path):
     assert refusal(desk, petition(a_node(tmp_path, old), old)) == "this card is not known"
 
 
+# Renewal
+
+DAY_S = 86_400.0
+
+
+def an_enrolled(desk, tmp_path):
+    ticket = a_ticket("authority.example:8884")
+    desk.expect(ticket, approved=True)
+    place = a_node(tmp_path, ticket)
+    enrol(place, lambda asked: desk.take(asked, at=AT), clock=SimulatedClock(AT), say=print)
+    return place
+
+
+def test_a_certificate_is_renewed_for_the_same_keys_before_it_ends(desk, tmp_path):
+    place = an_enrolled(desk, tmp_path)
+    keys = place.key("tls").read_bytes(), place.signing.read_bytes()
+    before = ends_at(place.certificate("tls").read_text())
+    assert renew(place, lambda asked: desk.take(asked, at=AT + 320 * DAY_S))
+    assert ends_at(place.certificate("tls").read_text()) == before + 320 * DAY_S
+    assert (place.key("tls").read_bytes(), place.signing.read_bytes()) == keys
+
+
+def test_a_certificate_that_lasts_long_enough_stays(desk, tmp_path):
+    place = an_enrolled(desk, tmp_path)
+    assert not renew(place, lambda asked: desk.take(asked, at=AT + 100 * DAY_S))
+
+
+def test_a_node_that_was_replaced_can_renew_nothing(desk, tmp_path):
+    old = an_enrolled(desk, tmp_path)
+    desk.expect(a_ticket(), approved=False)
+    with pytest.raises(Refused, match="only a node that is enrolled"):
+        renew(old, lambda asked: desk.take(asked, at=AT + 320 * DAY_S))
+
+
+def test_other_keys_cannot_be_renewed_under_a_name(desk, tmp_path):
+    an_enrolled(desk, tmp_path)
+    stranger = a_node(tmp_path, a_ticket(), called="stranger")
+    asked = petition(stranger, Home(str(NAME), "x:1"))
+    assert "only for its own keys" in refusal(desk, asked, at=AT + 320 * DAY_S)
+
+
+def test_a_node_that_never_enrolled_says_so(tmp_path):
+    with pytest.raises(KeyFileError, match="authority"):
+        home(a_node(tmp_path, a_ticket()))
+
+
 # Over the network
 
 
@@ -290,6 +336,7 @@ def test_a_node_enrols_over_https(server, bench, desk, tmp_path):
     assert main(["enrol", "node", "--etc", str(place.root)]) == 0
     assert belongs(place.certificate("tls").read_text(), place.key("tls"))
     assert main(["enrol", "node", "--etc", str(place.root)]) == 0
+    assert main(["enrol", "renew", "--etc", str(place.root)]) == 0
 
 
 def test_a_server_that_the_card_does_not_name_gets_no_token(server, tmp_path):
@@ -297,7 +344,7 @@ def test_a_server_that_the_card_does_not_name_gets_no_token(server, tmp_path):
     ticket = a_ticket(server)
     asked = petition(a_node(tmp_path, ticket), ticket)
     with pytest.raises(BrokerAbsent, match="CERTIFICATE_VERIFY_FAILED"):
-        over_https(ticket, stranger.ca)(asked)
+        over_https(ticket.server, stranger.ca)(asked)
 
 
 @pytest.mark.parametrize(
