@@ -67,9 +67,25 @@ def asyncapi() -> Document:
         "operations": {f"publish-{klass}": _operation(klass) for klass in _classes()},
         "components": {
             "messages": {klass.value: _message(klass) for klass in _classes()},
-            "schemas": {klass.value: payload_schema(klass) for klass in _classes()},
+            "schemas": {klass.value: _embedded(klass) for klass in _classes()},
         },
     }
+
+
+def _embedded(klass: Class) -> Document:
+    """A payload's schema as a part of the whole document, to whose root its references then point."""
+    alone = payload_schema(klass)
+    inside = {key: value for key, value in alone.items() if key not in ("$schema", "$id")}
+    embedded: Document = _pointing(inside, f"#/components/schemas/{klass}/$defs/")
+    return embedded
+
+
+def _pointing(value: Any, root: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _pointing(part, root) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_pointing(part, root) for part in value]
+    return value.replace("#/$defs/", root) if isinstance(value, str) else value
 
 
 def portable(schema: Document) -> Document:
@@ -85,7 +101,7 @@ def _portable(value: Any) -> Any:
     if isinstance(value, dict):
         return portable(value)
     if isinstance(value, list):
-        return [_portable(item) for item in value if item != ""]
+        return [_portable(item) for item in value if item not in ("", {"enum": [""]})]
     return re.sub(r"\n +", "\n", value.replace(END, "$")) if isinstance(value, str) else value
 
 
