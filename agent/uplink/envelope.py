@@ -81,6 +81,7 @@ class Sealer:
         self.kid = signer.kid
         self._source = source(name)
         self._topics: dict[tuple[Class, str], str] = {}
+        self._encoder = msgspec.json.Encoder()
 
     def drafts(self, record: Record) -> list[Draft]:
         """What is to be put for a record; Refused when the door keeps it back."""
@@ -137,7 +138,7 @@ class Sealer:
         return self._quality
 
     def _payload(self, klass: Class, kind: str, data: Data, **members: Any) -> Payload:
-        told = msgspec.json.encode(data)
+        told = self._encoder.encode(data)
         if len(told) > DATA_BYTES:
             raise Refused("too-big", "more than an envelope holds")
         return Payload(

@@ -22,7 +22,7 @@ from agent.contract.schemas import payload_schema
 from agent.contract.topics import Class, NodeName
 from agent.errors import Refused
 from agent.records import Audit, ClockQuality, Event, Health, Reason, Record, Stat
-from agent.uplink.door import REFUSALS, Door
+from agent.uplink.door import _WORDS, OUTCOMES, REFUSALS, Door
 from agent.uplink.measures import DECIMALS, SIGNIFICANT, rounded
 from tests.contract.makers import AT, NODE
 from tests.uplink.nodes import WORDS, audit, event, health, sealer, stat
@@ -83,7 +83,16 @@ def known_words() -> set[str]:
     return set(re.findall(r"[a-z0-9_.-]+", json.dumps([payload_schema(Class(k)) for k in SCHEMAS] + sorted(DECIMALS))))
 
 
-WORDS_OF_CONTRACT = known_words() | WORDS.rules | WORDS.sources | WORDS.zones | REFUSALS
+WORDS_OF_CONTRACT = (
+    known_words()
+    | WORDS.rules
+    | WORDS.sources
+    | WORDS.zones
+    | REFUSALS
+    | OUTCOMES
+    | _WORDS
+    | {"all", "camera", "scene"}
+)
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
