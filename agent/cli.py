@@ -30,6 +30,7 @@ VERBS = {
     "erase": "let go of what a store has kept long enough, and keep its chains checkable",
     "command": "ask a node or a store for something, signed, and wait for the answer",
     "replay": "run a world on the simulated clock and print its events",
+    "scene": "show what cameras have learned of their scenes",
     "models": "check the models that a node runs",
     "keys": "make keys and certificates for a bench",
     "image": "make a flashed card the card of one node",

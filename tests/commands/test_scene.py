@@ -1,0 +1,77 @@
+"""`piazza scene` shows what was learned, without a picture of anybody, and asks for a new beginning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.cli import main
+from agent.vision.learned import Learned
+from agent.vision.memory import SceneFile
+from agent.vision.places import cell
+
+CONFIG = """
+version: 1
+node: {{union: romagna-faentina, comune: brisighella, id: n-0017}}
+uplink: {{broker: {{host: localhost}}}}
+state_dir: {state}
+cameras:
+  - {{id: gate-cam, input: {{driver: synthetic}}, view: {{masks: []}}}}
+vision: {{detector: chroma, normality: {{enabled: true, learn_s: 100, learn_tracks: 80}}}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "node.yaml"
+    path.write_text(CONFIG.format(state=tmp_path))
+    return path
+
+
+def learn(folder: Path) -> None:
+    learned = Learned(2, seconds=200.0, tracks=60)
+    for number in range(60):
+        learned.looks.gather(number, np.zeros(2, np.float32))
+        learned.places.begin()
+        learned.places.visit(cell(0.5, 0.5, (1.0, 0.0)), 0.8, set())
+        learned.tails["speed"].add(0.8 + number / 100)
+    SceneFile(folder, "gate-cam").keep(learned)
+
+
+def test_a_camera_that_has_learned_nothing_says_so(config: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["scene", "--config", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert "stage: learning" in out
+    assert "progress: 0%" in out
+
+
+def test_what_was_learned_is_shown(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    learn(tmp_path)
+    assert main(["scene", "--config", str(config), "--html", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "progress: 75%" in out
+    assert "60 things" in out
+    assert out.count("█") == 2, "one cell was passed"
+    page = (tmp_path / "scene-gate-cam.html").read_text()
+    assert "body heights a second" in page
+    assert "http" not in page
+    assert "<script" not in page
+
+
+def test_the_empty_place_lies_under_the_map(config: Path, tmp_path: Path):
+    learn(tmp_path)
+    (tmp_path / "backdrop-gate-cam.png").write_bytes(b"empty place")
+    main(["scene", "--config", str(config), "--html", str(tmp_path), "--backdrops", str(tmp_path)])
+    assert "data:image/png;base64,ZW1wdHkgcGxhY2U=" in (tmp_path / "scene-gate-cam.html").read_text()
+
+
+def test_a_new_beginning_is_asked_for(config: Path, tmp_path: Path):
+    assert main(["scene", "--config", str(config), "--reset", "gate-cam"]) == 0
+    assert SceneFile(tmp_path, "gate-cam").forgotten()
+
+
+def test_a_camera_that_is_none_is_the_users_fault(config: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["scene", "--config", str(config), "--reset", "nobody"]) == 2
+    assert "no camera is called nobody" in capsys.readouterr().err
