@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from agent.clock import Clock, SystemClock
 from agent.commands.facts import Machine
+from agent.files import write_atomic
 from agent.provision.checks import ESSENTIAL, Finding, findings, healthy
+from agent.provision.last_step import Course, hopeless, judged
 
 AGAIN_S = 10.0
 
@@ -24,12 +27,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wait", type=float, default=0.0, metavar="SECONDS", help="ask again for so long until it does"
     )
     parser.add_argument(
+        "--last-step",
+        type=Path,
+        metavar="FILE",
+        help="note in FILE how it goes, restart the machine when nothing helped",
+    )
+    parser.add_argument(
         "--root", type=Path, default=Path("/"), metavar="DIR", help="look at a folder instead of this machine"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    found = examined(Machine(options.root), SystemClock(), wait_s=options.wait)
+    machine, clock = Machine(options.root), SystemClock()
+    found = examined(machine, clock, wait_s=options.wait)
+    if options.last_step:
+        return last_step(options.last_step, found, machine, at=clock.now())
     if options.gate:
         found = [finding for finding in found if finding.what in ESSENTIAL]
     if options.json:
@@ -47,6 +59,26 @@ def examined(machine: Machine, clock: Clock, *, wait_s: float) -> list[Finding]:
         if healthy(found) or clock.monotonic() >= until:
             return found
         clock.sleep(AGAIN_S)
+
+
+def last_step(path: Path, found: Sequence[Finding], machine: Machine, *, at: float) -> int:
+    """Note how it goes, and restart the machine if it is time; always 0, since being ill is told elsewhere."""
+    course, restart = judged(_course(path), ill=hopeless(found), at=at)
+    write_atomic(path, msgspec.json.encode(course))
+    if restart:
+        print("the node stays ill: restarting the machine")
+        machine.ask("systemctl", "reboot")
+    elif course.since:
+        print(f"ill for {at - course.since:.0f} s; restarted {len(course.restarts)} times this week")
+    return 0
+
+
+def _course(path: Path) -> Course:
+    """A file that is missing or spoiled is a beginning."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Course)
+    except (OSError, msgspec.DecodeError):
+        return Course()
 
 
 def told(finding: Finding) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from agent.cli import main
 from agent.clock import SimulatedClock
 from agent.commands.collect import bundle, written
-from agent.commands.doctor import examined
+from agent.commands.doctor import examined, last_step
 from agent.commands.facts import Machine, ask
 from agent.commands.status import screen
 from agent.provision.bench import Bench
@@ -132,3 +132,15 @@ def test_a_bundle_never_replaces_another(node, tmp_path, capsys):
     (tmp_path / "there.tar.gz").write_bytes(b"")
     assert main(["collect", str(tmp_path / "there.tar.gz"), "--root", str(node.root)]) == 2
     assert "there.tar.gz" in capsys.readouterr().err
+
+
+def test_the_last_step_restarts_the_machine_when_it_is_time_and_remembers_that_it_did(node, tmp_path, capsys):
+    """The course is in a file, so it outlives both the command and the restart."""
+    done: list[tuple[str, ...]] = []
+    ill = Machine(node.root, lambda *command: done.append(command) or "")  # type: ignore[func-returns-value]
+    course = tmp_path / "course.json"
+    for minutes in range(0, 40, 5):
+        at = AT + 60 * minutes
+        assert last_step(course, findings(ill.facts(at)), ill, at=at) == 0
+    assert done.count(("systemctl", "reboot")) == 1
+    assert "restarted 1 times this week" in capsys.readouterr().out

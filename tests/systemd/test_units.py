@@ -73,6 +73,7 @@ def test_systemd_finds_nothing_to_say_about_any_drop_in(analyze, tmp_path):
         ("piazza-link.service", 10),
         ("piazza-aim.service", 12),
         ("piazza-enrol.service", 21),
+        ("piazza-health.service", 13),
     ],
 )
 def test_the_exposure_is_within_its_bound(analyze, tmp_path, unit, most):
