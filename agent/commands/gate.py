@@ -49,11 +49,18 @@ class AliveGate:
         write_atomic(self.folder / "before", b"connected\n" if connected else b"alone\n", mode=0o640)
 
     def judge(self, attempt: Attempt) -> Verdict:
-        """Good when every camera gave frames that were understood, for long enough, and the way out is no worse."""
-        alive = report.read(self.state / ALIVE, Alive)
-        if alive is None or alive.cfg != attempt.config[:SHORT] or not 0.0 <= self.now() - alive.at + 1.0 <= FRESH_S:
-            return Verdict(None, "no-process")
+        """Whether the node is as well as before with the release on trial."""
         wanted = report.cameras(load(self.folder / "releases" / attempt.release / CONFIG))
+        return self.well(attempt.config, wanted)
+
+    def well(self, config: str, wanted: frozenset[str]) -> Verdict:
+        """Good when every camera gave frames that were understood, for long enough, and the way out is no worse.
+
+        `config` is the SHA-256 of the configuration that should run, `wanted` are its cameras.
+        """
+        alive = report.read(self.state / ALIVE, Alive)
+        if alive is None or alive.cfg != config[:SHORT] or not 0.0 <= self.now() - alive.at + 1.0 <= FRESH_S:
+            return Verdict(None, "no-process")
         if not wanted <= set(alive.frames):
             return Verdict(None, "no-frames")
         if not wanted <= set(alive.inferred):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from agent.ota.approval import approve
 from agent.ota.ledger import Attempt, Ledger, State
 from agent.ota.offer import Instant, Offers
 from agent.ota.releases import CONFIG, RealDisk, Releases
-from agent.ota.report import REPORT
+from agent.ota.report import ASK, REPORT
 from agent.ota.source import Shelf
 from agent.ota.update import TRIAL_S, Update
 from agent.records import ClockQuality
@@ -34,7 +35,7 @@ from agent.sensors.kernel_clock import clock_quality
 
 log = logging.getLogger(__name__)
 
-ACTS = ("enroll", "check", "apply", "confirm", "rollback")
+ACTS = ("enroll", "check", "apply", "confirm", "rollback", "well")
 LEDGER = "ota.sqlite"
 WISHES = "wishes"
 ROOT = "root.json"
@@ -57,7 +58,9 @@ def add_arguments(acts: Acts[argparse.ArgumentParser]) -> None:
     apply.add_argument("--trial", type=float, default=TRIAL_S, metavar="SECONDS", help="how long it may prove itself")
     confirm = acts.add_parser("confirm", help="keep the release on trial, whatever the health gate says")
     back = acts.add_parser("rollback", help="put the release before it back")
-    for parser in (enroll, check, apply, confirm, back):
+    well = acts.add_parser("well", help="wait until the node is well: for whoever commits an image of the system")
+    well.add_argument("--wait", type=float, default=300.0, metavar="SECONDS")
+    for parser in (enroll, check, apply, confirm, back, well):
         parser.add_argument("--config", type=Path, default=Path("/etc/piazza/node.yaml"))
         parser.add_argument("--usb", type=Path, metavar="DIR", help="a stick (default: what link has brought)")
 
@@ -76,6 +79,8 @@ def run(options: argparse.Namespace, clock: SystemClock) -> int:
     state = Path(config.state_dir)
     folder = state / "ota"
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if options.act == "well":
+        return _well(options, AliveGate(state, folder, clock.now), clock)
     with _alone(folder):
         if options.act == "enroll":
             return _enroll(options, folder)
@@ -148,6 +153,22 @@ def _enroll(options: argparse.Namespace, folder: Path) -> int:
     fresh.replace(options.config)
     print(f"{options.config} -> {folder}/current/{CONFIG}")
     return 0
+
+
+def _well(options: argparse.Namespace, gate: AliveGate, clock: SystemClock) -> int:
+    """Ask what a trial asks, of what runs now."""
+    content, wanted = options.config.read_bytes(), report.cameras(load(options.config))
+    ask, until = gate.folder / ASK, clock.monotonic() + options.wait
+    ask.touch()
+    try:
+        verdict = gate.well(hashlib.sha256(content).hexdigest(), wanted)
+        while not verdict.good and clock.monotonic() < until:
+            clock.sleep(LOOK_S)
+            verdict = gate.well(hashlib.sha256(content).hexdigest(), wanted)
+    finally:
+        ask.unlink(missing_ok=True)
+    print("well" if verdict.good else f"not well: {verdict.why}")
+    return 0 if verdict.good else WENT_BACK
 
 
 def _give_to_owner(folder: Path) -> None:

@@ -23,7 +23,7 @@ from agent.inference import manifest
 from agent.ota import report
 from agent.ota.ledger import State
 from agent.ota.releases import CONFIG
-from agent.ota.report import ALIVE, REPORT, Alive, Compared, Report
+from agent.ota.report import ALIVE, ASK, REPORT, Alive, Compared, Report
 from agent.records import Audit, Observation
 from agent.uplink import numbers
 from agent.vision import NO_MODEL, Detector
@@ -112,7 +112,7 @@ class Renewal:
             self._report = report.read(self.folder / "ota" / REPORT, Report)
             self._end_shadow()
             news = [self._audit(self._report, at)] if self._report and self._report != before else []
-        if self._report and self._report.state is State.TRIAL and not 0.0 <= at - self._alive_at < ALIVE_S:
+        if self._is_asked() and not 0.0 <= at - self._alive_at < ALIVE_S:
             self._alive_at = at
             self._write_alive(at)
         return [record for record in news if record.action]
@@ -139,6 +139,10 @@ class Renewal:
         """After the trial the old model has nothing more to say."""
         if self.shadow and self._report and self._report.state is not State.TRIAL:
             self.shadow.end()
+
+    def _is_asked(self) -> bool:
+        """Whether somebody wants to know that sense is alive: a trial, or whoever commits an image of the system."""
+        return (self._report is not None and self._report.state is State.TRIAL) or (self.folder / "ota" / ASK).exists()
 
     def _changed(self) -> int:
         try:

@@ -20,6 +20,9 @@ from agent.uplink.settings import BudgetSettings
 T = TypeVar("T")
 REPORT = "report.json"
 ALIVE = "alive.json"
+ASK = "ask"
+"""While this file lies in the folder of updates, sense shows that it is alive."""
+
 MAX_BYTES = 16_384
 
 OFFERS = frozenset({"expired", "version", "threshold", "mismatch", "too-long", "absent", "malformed", "too-big", "seq"})

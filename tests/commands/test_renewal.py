@@ -104,6 +104,12 @@ def test_a_configuration_that_became_another_file_is_noticed(tmp_path):
     assert renewed()
 
 
+def test_it_shows_that_it_lives_when_it_is_asked(folder):
+    (folder / "ota" / "ask").touch()
+    renewal(folder).news(AT)
+    assert (folder / ALIVE).exists()
+
+
 # The gate
 
 

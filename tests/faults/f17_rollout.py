@@ -58,7 +58,7 @@ def rolled(randomness: random.Random, *, chance: float) -> Progress:
         told.update(answers.pop(at, ()))
         progress = rollout.advance(progress, told, at)
         for name in progress.touched[seen:]:
-            after, said = _answer(randomness, chance)
+            after, said = answer(randomness, chance)
             if said:
                 answers.setdefault(at + after, []).append((name, said))
         seen = len(progress.touched)
@@ -72,7 +72,7 @@ def _moments(progress: Progress) -> tuple[float, ...]:
     return (progress.since + RULES.patience_s, *soaked)
 
 
-def _answer(randomness: random.Random, chance: float) -> tuple[float, Told | None]:
+def answer(randomness: random.Random, chance: float) -> tuple[float, Told | None]:
     """What a node will say, and after how long: well within minutes, back within the trial, or nothing."""
     if randomness.random() >= chance:
         return MINUTE_S * randomness.randint(1, 5), Told("new", 1, "committed")

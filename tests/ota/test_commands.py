@@ -114,3 +114,7 @@ def test_a_person_may_keep_or_undo_a_trial_only_while_there_is_one(desk, enrolle
 
 def test_a_node_is_enrolled_once(desk, enrolled):
     assert "enrolled already" in desk(f"enroll --root @/union/metadata/1.root.json --config {enrolled}", code=2)
+
+
+def test_a_node_on_which_nothing_runs_is_not_well(desk, enrolled):
+    assert desk(f"well --config {enrolled} --wait 0", code=3) == "not well: no-process\n"

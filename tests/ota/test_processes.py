@@ -60,6 +60,11 @@ def test_an_order_over_mqtt_is_applied_and_the_signed_state_names_it(made):
     assert wait(lambda: told(made, "config-applied")) == [("", "")]
 
 
+def test_whoever_commits_an_image_of_the_system_may_ask_whether_the_node_is_well(made):
+    config = str(made.folder / "node.yaml")
+    assert made.piazza("ota", "well", "--config", config, "--wait", "60").stdout == "well\n"
+
+
 def test_a_signed_order_that_loosens_a_mask_is_refused_by_the_node_and_the_line_is_told(made):
     made.order(made.config(mask=NARROWER))
     assert made.publish().returncode == 0
