@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from agent.anomaly.feasts import CalendarSettings
 from agent.anomaly.lost import RULE as LOST
-from agent.anomaly.settings import CombinedRule, Condition, RuleSettings
+from agent.anomaly.settings import CombinedRule, Condition, Member, RuleSettings, TogetherRule
 from agent.camera.settings import CameraSettings
 from agent.clock import CLOCK
 from agent.contract.topics import NAME
@@ -108,14 +108,14 @@ def _places(view: View) -> list[str]:
 
 
 def _strangers(config: Config, rule: RuleSettings, path: str) -> Iterator[str]:
-    if isinstance(rule, CombinedRule):
+    if isinstance(rule, CombinedRule | TogetherRule):
         for one in rule.conditions():
             yield from _strange(config, one, path)
     else:
         yield from _strange(config, rule, path)
 
 
-def _strange(config: Config, rule: RuleSettings | Condition, path: str) -> Iterator[str]:
+def _strange(config: Config, rule: RuleSettings | Condition | Member, path: str) -> Iterator[str]:
     if rule.source and rule.source not in sources(config):
         yield f"{path}.source: '{rule.source}' is no camera or sensor of this node"
     zone, slash, _ = rule.quantity.partition("/")

@@ -8,18 +8,22 @@ holds: a source that is silent confirms nothing, neither that something is there
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent.anomaly.budget import Budget, NewId
 from agent.anomaly.calendar import Wall
 from agent.anomaly.life import Life
-from agent.anomaly.settings import FAULTS, CombinedRule, Condition
+from agent.anomaly.settings import FAULTS, CombinedRule, Condition, Rule, TogetherRule
 from agent.anomaly.tally import HAPPENINGS
+from agent.anomaly.together import Together
+from agent.anomaly.together_rule import Belonging
 from agent.anomaly.verdict import NEVER, Verdict
 from agent.anomaly.watch import Ear, Waking, Watch
 from agent.records import Event, Reason
+
+Joined = CombinedRule | TogetherRule
 
 MOMENTS = HAPPENINGS | {"wrong_way"}
 """Measures that are told when something happens and never told to be over."""
@@ -109,10 +113,10 @@ class Combination:
         rule = self.rule
         self.parts = [Part(one, rule.within_s, rule.stale_s) for one in (*rule.all, *rule.any, *rule.none)]
 
-    def take(self, reading: Reading) -> None:
+    def take(self, source: str, quantity: str, value: float, at: float) -> None:
         for part in self.parts:
-            if (part.condition.source, part.condition.quantity) == (reading.source, reading.quantity):
-                part.take(reading.value, reading.at)
+            if (part.condition.source, part.condition.quantity) == (source, quantity):
+                part.take(value, at)
 
     def observe(self, _value: float, at: float) -> Verdict:
         return self.wait(at)
@@ -144,16 +148,17 @@ class Combination:
 
 @dataclass(slots=True)
 class Fused:
-    """One combined rule: its judge, its events with their further reasons, its room for events."""
+    """One rule: its judge, its events with their further reasons, its room for events."""
 
-    judge: Combination
+    judge: Combination | Belonging
     watch: Watch
     budget: Budget
 
     @classmethod
-    def of(cls, rule: CombinedRule, wall: Wall, new_id: NewId, *, now: float) -> Fused:
+    def of(cls, rule: Joined, wall: Wall, new_id: NewId, *, now: float) -> Fused:
         main = rule.conditions()[0]
-        judge, budget = Combination(rule), Budget(rule, main.source, new_id)
+        judge = Combination(rule) if isinstance(rule, CombinedRule) else Belonging(rule)
+        budget = Budget(rule, main.source, new_id)
         life = Life(rule, main.source, main.quantity, budget, new_id)
         return cls(judge, Watch(judge, life, Waking.of(rule, wall), Ear(now)), budget)
 
@@ -165,7 +170,7 @@ class Fused:
         return any((one.source, one.quantity) == (source, quantity) for one in self.judge.rule.conditions())
 
     def observe(self, reading: Reading) -> Iterator[Event]:
-        self.judge.take(reading)
+        self.judge.take(reading.source, reading.quantity, reading.value, reading.at)
         yield from self._with_reasons(self.watch.observe(reading.value, reading.at))
 
     def wait(self, at: float) -> Iterator[Event]:
@@ -180,22 +185,27 @@ class Fused:
 
     def _with_reasons(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
-            yield replace(event, also=self.judge.also) if event.reason.test == "combined" else event
+            yield event if event.reason.test == "budget" else replace(event, also=self.judge.also)
 
 
 @dataclass(slots=True)
 class Fusion:
-    """All combined rules; `take` only remembers, `advance` decides."""
+    """All rules on several sources; `take` only remembers, `advance` decides."""
 
-    rules: Sequence[CombinedRule]
+    rules: Sequence[Joined]
     now: float
     wall: Wall
     new_id: NewId
+    learned: Mapping[str, Any]
+    """What an earlier run learned, by the names that `learners` gives."""
     _fused: list[Fused] = field(init=False)
     _waiting: list[Reading] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._fused = [Fused.of(rule, self.wall, self.new_id, now=self.now) for rule in self.rules]
+        for name, learner in self.learners():
+            if state := self.learned.get(name):
+                learner.restore(state)
 
     def take(self, source: str, quantity: str, value: float, at: float) -> None:
         """Remember a reading that some rule asks for until its time comes; a late one counts now."""
@@ -213,6 +223,18 @@ class Fusion:
                     yield from fused.observe(reading)
         yield from self._pass(at)
         self.now = max(self.now, at)
+
+    def learners(self) -> Iterator[tuple[str, Together]]:
+        """What has learned something worth keeping, each under a name of its own."""
+        for fused in self._fused:
+            if isinstance(fused.judge, Belonging):
+                yield f"{fused.judge.rule.id} together", fused.judge.set
+
+    def tune(self, rule: Rule) -> None:
+        """Judge by a rule of the same id that differs in how unusual it must be."""
+        for fused in self._fused:
+            if isinstance(fused.judge, Belonging) and fused.judge.rule.id == rule.id:
+                fused.judge.tune(rule)
 
     def close_all(self, at: float, why: str) -> Iterator[Event]:
         """End what is open."""

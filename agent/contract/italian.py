@@ -31,6 +31,7 @@ ITALIAN = Tongue(
         "rate": "{seen}, al massimo {expected} nel periodo",
         "baseline": "{seen}, di solito {limit}{learned}",
         "normality": "{unusual}{learned}",
+        "together": "{seen} non va d'accordo con il resto, di solito {limit}{learned}",
         "spike": "{seen} per un momento, di solito {limit}{learned}",
         "shift": "{seen} all'improvviso, di solito {limit}{learned}",
         "drift": "{seen} e sempre più lontano dal solito, cioè {limit}{learned}",

@@ -51,7 +51,7 @@ EvidenceUnit = Literal["", "weeks", "tracks", "samples", "hours"]
 Test = Literal[
     "limit", "presence", "absence", "schedule", "rate", "baseline", "crossing", "stay", "occupancy", "button",
     "switch", "normality", "health", "stuck", "chatter", "combined", "budget",
-    "spike", "shift", "drift", "rhythm", "noise",
+    "spike", "shift", "drift", "rhythm", "noise", "together",
 ]  # fmt: skip
 Verdict = Literal["received", "useful", "false", "unclear"]
 Action = Literal[
