@@ -50,11 +50,11 @@ def closed(root: Path) -> str:
     if not found.exists():
         return "commissioning was not finished: nothing is changed"
     report = msgspec.json.decode(found.read_bytes(), type=Report)
-    _install(folder / "node.yaml", place.root / "node.yaml", report)
-    kept = root / KEPT
-    kept.mkdir(mode=0o755, exist_ok=True)
     when = datetime.fromtimestamp(report.at, UTC)
-    path = kept / f"{when:%Y%m%d-%H%M%S}.jws"
+    path = root / KEPT / f"{when:%Y%m%d-%H%M%S}.jws"
+    path.parent.mkdir(mode=0o755, exist_ok=True)
+    document = place.root / "node.yaml"
+    _install(folder / "node.yaml", path.with_suffix(".yaml") if document.is_symlink() else document, report)
     write_atomic(path, signed(report, load_signer(place.signing)).encode("ascii"))
     write_atomic(path.with_suffix(".html"), html(report, f"{when:%Y-%m-%d %H:%M} UTC").encode())
     found.unlink()
@@ -62,7 +62,11 @@ def closed(root: Path) -> str:
 
 
 def _install(proposal: Path, document: Path, report: Report) -> None:
-    """The document that was drawn, if it is good and the one that the report speaks of."""
+    """The document that was drawn, if it is good and the one that the report speaks of.
+
+    Where the document comes by update it is a link into a release: then what was drawn is laid beside the report,
+    for the maintainer to publish.
+    """
     if not proposal.exists():
         return
     content = proposal.read_bytes()

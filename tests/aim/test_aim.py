@@ -188,6 +188,7 @@ def test_only_the_code_of_the_label_opens(desk):
         desk.enter("AAAA-BBBB-CCCC-DDDD")
 
 
+@pytest.mark.slow
 def test_many_wrong_codes_make_everybody_wait(desk, clock):
     for _ in range(TRIES):
         with pytest.raises(Refused):
@@ -329,6 +330,20 @@ def test_what_was_not_finished_changes_nothing(node, capsys):
     assert main(["accept", "close", "--root", str(node)]) == 0
     assert "not finished" in capsys.readouterr().out
     assert (node / "etc/piazza/node.yaml").read_text() == DOCUMENT
+
+
+def test_a_document_that_comes_by_update_is_not_replaced_but_what_was_drawn_is_kept(desk, node):
+    """Then it is a link into a release, and the maintainer publishes what was drawn."""
+    (released := node / "released.yaml").write_text(DOCUMENT)
+    (document := node / "etc/piazza/node.yaml").unlink()
+    document.symlink_to(released)
+    desk.folder, desk.document = node / "run/piazza-sense", document
+    desk.draw(Drawn("gate", VIEW))
+    desk.finish()
+    assert main(["accept", "close", "--root", str(node)]) == 0
+    assert released.read_text() == DOCUMENT
+    (kept,) = (node / "etc/piazza/acceptance").glob("*.yaml")
+    assert load(kept).cameras[0].view == VIEW
 
 
 def test_nothing_is_served_while_nobody_stands_at_the_node(node, capsys):

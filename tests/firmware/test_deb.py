@@ -44,6 +44,7 @@ def test_the_appliance_has_every_file_of_the_firmware_and_keeps_what_a_site_chan
     assert kept == {f"/{path}" for path in ours if path.startswith("etc/")}
 
 
+@pytest.mark.slow
 def test_the_same_tree_and_date_give_the_same_bytes(node_package, tmp_path):
     first = node_package.read_bytes()
     environment = {**os.environ, "DIST": str(tmp_path), "SOURCE_DATE_EPOCH": "1767225600"}

@@ -107,6 +107,7 @@ def test_preparing_a_card_twice_changes_only_what_is_new(card):
     assert files(card) == once
 
 
+@pytest.mark.slow
 def test_a_fat_image_gets_the_same_files_as_a_mounted_card(disk, tmp_path):
     order, folder = an_order(), tmp_path / "mounted"
     folder.mkdir()

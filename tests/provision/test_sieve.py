@@ -87,6 +87,7 @@ def test_what_support_needs_stays():
     assert sieved((text + config).encode()) == text + config
 
 
+@pytest.mark.slow
 def test_of_a_long_log_the_end_is_kept():
     left = sieved(b"old line\n" * (MOST // 8) + b"the fault\n")
     assert left is not None
@@ -94,6 +95,7 @@ def test_of_a_long_log_the_end_is_kept():
     assert len(left) <= MOST
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.binary(min_size=LONGEST, max_size=4 * LONGEST))
 def test_no_long_run_of_random_bytes_passes(content):
