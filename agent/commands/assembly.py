@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.anomaly.engine import Engine, ids
 from agent.anomaly.lost import RULE as LOST
+from agent.anomaly.settings import NormalityRule
 from agent.anomaly.tally import Tally
 from agent.camera import Camera, Surroundings, open_camera
 from agent.camera.settings import SyntheticSettings
@@ -95,6 +96,15 @@ def eye(
     return Eye(
         camera=section.id, view=section.view, settings=settings, detector=sight, backdrop=backdrop, memory=memory
     )
+
+
+def forget_scenes(config: Config, rule: str) -> None:
+    """Let the cameras that a rule on scenes looks at learn anew; all of them where no rule is named."""
+    for one in config.rules:
+        if isinstance(one, NormalityRule) and rule in ("", one.id):
+            for section in config.cameras:
+                if one.source in ("", section.id):
+                    SceneFile(Path(config.state_dir), section.id).ask()
 
 
 def _draw(path: Path, png: bytes) -> None:

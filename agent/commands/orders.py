@@ -71,6 +71,8 @@ class Orders:
     decider: Decider
     stop: Callable[[], None]
     feedback: Learner | None = None
+    forget_scenes: Callable[[str], None] | None = None
+    """Lets cameras learn their scenes anew that this rule, or any where it is empty, looks at."""
     pause: Pause = field(default_factory=Pause)
     _open: dict[str, Event] = field(default_factory=dict)
     _events: OrderedDict[str, Event] = field(default_factory=OrderedDict)
@@ -137,6 +139,8 @@ class Orders:
             self.spool.answer(asked, "failed", why="not-declared")
             return []
         self.spool.answer(asked, "done")
+        if self.forget_scenes:
+            self.forget_scenes(rule)
         return [*self.told(self.decider.engine.forget(rule, at))]
 
     def _verdict(self, asked: Envelope, ack: AckData, at: float) -> list[Record]:

@@ -89,7 +89,7 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
     runtime = _runtime_folder()
     _restore(decider, learned)
     spool.birth(state())
-    return Node(
+    node = Node(
         clock=clock,
         spool=spool,
         decider=decider,
@@ -102,6 +102,8 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
         state=state,
         lamp=open_lamp(config.lamp) if config.lamp else None,
     )
+    node.orders.forget_scenes = partial(assembly.forget_scenes, config)
+    return node
 
 
 def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests) -> Spool:

@@ -106,7 +106,7 @@ class Eye:
         if wake and self._skipped < self._every - 1:
             self._skipped += 1
             return [*self._own(frame.at), *self._health.update(frame), *self._unusual(frame, None)]
-        self._skipped = 0
+        self._skipped = 0 if wake else self._every
         found = self._detect(frame) if wake else None
         tracks = self._tracker.update(found) if found else self._tracker.rest(frame.at)
         if self._backdrop:

@@ -28,8 +28,8 @@ STRAYS, SUMS = 0.5, 0.75
 """Progress from which on usual things are held against what was learned, and from which their sums are."""
 _ODD = 1.0
 """A score that one usual thing in ten reaches."""
-_DRIFTED, _BACK = 0.4, 0.2
-"""Share of the latest things beyond that, from which the scene is another, and below which it is not."""
+_DRIFTED = 0.4
+"""Share of the latest things beyond that, from which the scene is another until it is learned anew."""
 _LATEST = 150.0
 """Things over which that share is taken."""
 
@@ -74,7 +74,7 @@ class Learned:
     def judge(self, score: float) -> None:
         """Take note of a thing that has gone, by its highest joint score: the scene may no longer fit."""
         self.odd += (float(score >= _ODD) - self.odd) / _LATEST
-        self.drifted = self.odd > (_BACK if self.drifted else _DRIFTED)
+        self.drifted = self.drifted or self.odd > _DRIFTED
 
     def state(self) -> dict[str, Any]:
         """What may be kept, as plain values for JSON; nothing before there are prototypes."""

@@ -145,6 +145,14 @@ def test_a_rule_is_learned_anew(town: Town):
     assert (town.result().outcome, town.result().why) == ("failed", "not-declared")
 
 
+def test_with_a_rule_its_scenes_are_learned_anew(town: Town):
+    forgotten: list[str] = []
+    town.orders.forget_scenes = forgotten.append
+    town.ask("relearn", target="stays")
+    town.ask("relearn", target="unheard-of")
+    assert forgotten == ["stays"]
+
+
 def test_what_still_waits_is_handed_over_again_and_what_is_gone_is_named(town: Town):
     for number in range(4):
         town.node.spool.put(event(id=f"{number}"))

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from agent.anomaly.settings import NormalityRule
 from agent.cli import main
+from agent.commands import assembly
+from agent.config import load
 from agent.vision.learned import Learned
 from agent.vision.memory import SceneFile
 from agent.vision.places import cell
@@ -70,6 +74,17 @@ def test_the_empty_place_lies_under_the_map(config: Path, tmp_path: Path):
 def test_a_new_beginning_is_asked_for(config: Path, tmp_path: Path):
     assert main(["scene", "--config", str(config), "--reset", "gate-cam"]) == 0
     assert SceneFile(tmp_path, "gate-cam").forgotten()
+
+
+def test_a_rule_that_is_learned_anew_takes_its_cameras_along(config: Path, tmp_path: Path):
+    known = load(config)
+    rules = (NormalityRule(id="unusual"), NormalityRule(id="elsewhere", source="other-cam"))
+    file = SceneFile(tmp_path, "gate-cam")
+    asked = []
+    for rule in ("unusual", "elsewhere", "unheard-of", ""):
+        assembly.forget_scenes(replace(known, rules=rules), rule)
+        asked.append(file.forgotten())
+    assert asked == [True, False, False, True]
 
 
 def test_a_camera_that_is_none_is_the_users_fault(config: Path, capsys: pytest.CaptureFixture[str]):

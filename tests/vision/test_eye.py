@@ -53,6 +53,20 @@ def test_a_still_scene_is_looked_at_no_more_often_than_the_floor_rate_says():
     assert len(settled) >= (LONG_S - 10.0) / (SETTINGS.motion.floor_s + 0.5)
 
 
+def test_a_detector_that_is_spared_sees_every_third_frame_with_movement_and_the_first():
+    detector = Counted()
+    settings = VisionSettings(detector="chroma", every=3)
+    eye = Eye(camera="gate", view=VIEW, settings=settings, detector=detector)
+    frames = list(camera(scene(walker(), duration_s=6.0)).frames())
+    for frame in frames:
+        eye.observe(frame)
+    assert detector.asked[0] == frames[0].at
+    gaps = [round((after - before) / (frames[1].at - frames[0].at)) for before, after in pairwise(detector.asked)]
+    assert gaps
+    assert min(gaps) >= 3
+    assert gaps.count(3) >= len(gaps) / 2
+
+
 def test_somebody_who_stands_still_goes_on_being_counted():
     detector = Counted()
     seen = watched(camera(scene(standing(LONG_S), duration_s=LONG_S)).frames(), detector)

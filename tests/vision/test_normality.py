@@ -112,10 +112,10 @@ def test_a_scene_is_learned_and_then_watched(kept: Kept):
     assert restored.progress == 1.0
 
 
-def after(kept: Kept, walker: Walker) -> list:
-    """What is told of one walker by a node that knows its scene."""
+def after(kept: Kept, walker: Walker, *, step_s: float = STEP_S) -> list:
+    """What is told of one walker by a node that knows its scene; who runs needs ten frames a second."""
     normality = Normality("cam", SETTINGS, classes=CLASSES, memory=kept)
-    times = [LEARNED_AT + number * STEP_S for number in range(30)]
+    times = [LEARNED_AT + number * step_s for number in range(30)]
     frames = [seen(at, [walker]) for at in times]
     told = [one for frame, found in frames for one in normality.observe(frame, found)]
     return [one for one in told if one.quantity == "scene/unusual"]
@@ -126,7 +126,7 @@ def test_somebody_as_usual_is_not_told_of(kept: Kept):
 
 
 def test_somebody_who_runs_is_told_by_their_speed(kept: Kept):
-    worst = max(after(kept, Walker(LEARNED_AT, 0.7, speed=2.4)), key=lambda one: one.value)
+    worst = max(after(kept, Walker(LEARNED_AT, 0.7, speed=2.4), step_s=0.1), key=lambda one: one.value)
     assert worst.value >= 3.0
     reason = worst.reasons[0]
     assert (reason.quantity, reason.test, reason.evidence_unit) == ("scene/speed", "normality", "tracks")
