@@ -15,10 +15,11 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import random
+import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from agent.provision.keys import load_ring, load_signer
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.receipts import Receipts
 from agent.subscriber.store import Store
-from agent.transport import Address, Message, Will
+from agent.transport import Address, Connected, Happening, Message, Subscribed, Will
 from agent.transport.mqtt import MqttTransport
 from tests.brokers.deployed import DEPLOYMENTS, Bridged, Deployment, NotInstalled, OneMosquitto, Parties
 from tests.faults import row
@@ -153,19 +154,31 @@ class Place:
             process.join()
 
     def kill_at(self, hour: float) -> Callable[[float, int], None]:
-        """What kills a server when simulated time has come so far."""
+        """What kills a server when simulated time has come so far, and the store has begun."""
 
         def say(now: float, _made: int) -> None:
             if now == hour:
+                until = self.clock.monotonic() + PATIENCE_S
+                while not self._kept() and self.clock.monotonic() < until:
+                    self.clock.sleep(0.05)
                 self._kill_one()
 
         return say
 
+    def _kept(self) -> int:
+        """Envelopes in the store, as another reader of its database sees them."""
+        with (
+            suppress(sqlite3.OperationalError),
+            closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as db,
+        ):
+            return int(db.execute("SELECT count(*) FROM envelope").fetchone()[0])
+        return 0
+
     def late_watcher_sees_head(self) -> bool:
         """Whether the signed end of a chain still stands on the broker for somebody who comes now."""
-        name = self.carriers[0].name
-        topic = str(Topic(name, Class.HEAD, "node"))
-        return self._watched(topic, lambda: None)
+        watcher = self._watcher(str(Topic(self.carriers[0].name, Class.HEAD, "node")))
+        with closing(watcher):
+            return self._sees(watcher, Message)
 
     def will_is_said(self) -> bool:
         """Whether others are told what a node left with the broker when its connection is cut."""
@@ -173,23 +186,23 @@ class Place:
         topic = str(Topic(name, Class.STATE, "node"))
         node = self.transport(str(name), session_s=600, will=Will(topic, b"lost", delay_s=0))
         node.open()
-        return self._watched(topic, lambda: node.close(lost=True), before=lambda: node.poll(0.05))
+        with closing(self._watcher(topic)) as watcher:
+            ready = self._sees(watcher, Subscribed) and self._sees(node, Connected)
+            node.close(lost=True)
+            return ready and self._sees(watcher, Message)
 
-    def _watched(self, topic: str, act: Callable[[], object], *, before: Callable[[], object] = lambda: None) -> bool:
-        """Whether a watcher hears of a topic after `act`, within a patient time."""
+    def _watcher(self, topic: str) -> MqttTransport:
         watcher = self.transport(str(WATCHER), session_s=0, port=self.for_store.port)
         watcher.subscribe(topic)
         watcher.open()
-        until, acted = self.clock.monotonic() + PATIENCE_S, False
+        return watcher
+
+    def _sees(self, transport: MqttTransport, kind: type[Happening]) -> bool:
+        """Whether something of a kind happens within a patient time."""
+        until = self.clock.monotonic() + PATIENCE_S
         while self.clock.monotonic() < until:
-            if any(isinstance(one, Message) for one in watcher.poll(0.2)):
-                watcher.close()
+            if any(isinstance(one, kind) for one in transport.poll(0.2)):
                 return True
-            before()
-            if not acted and self.clock.monotonic() > until - PATIENCE_S + 2.0:
-                act()
-                acted, before = True, lambda: None
-        watcher.close()
         return False
 
     def _kill_one(self) -> None:
