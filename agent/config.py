@@ -15,7 +15,8 @@ from msgspec import Meta
 
 from agent.anomaly.feasts import CalendarSettings
 from agent.anomaly.lost import RULE as LOST
-from agent.anomaly.settings import CombinedRule, Condition, Member, RuleSettings, TogetherRule
+from agent.anomaly.options import Condition, Member
+from agent.anomaly.settings import CombinedRule, RuleSettings, TogetherRule
 from agent.camera.settings import CameraSettings
 from agent.clock import CLOCK
 from agent.contract.topics import NAME

@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.anomaly.feasts import THURSDAY, Almanac
-from agent.anomaly.options import DAYS
-from agent.anomaly.settings import Hours
+from agent.anomaly.options import DAYS, Hours
 
 Local = Callable[[float], float]
 """Seconds to add to UTC to have local time, at an instant."""

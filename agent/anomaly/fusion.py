@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from agent.anomaly.budget import Budget, NewId
 from agent.anomaly.calendar import Wall
 from agent.anomaly.life import Life
-from agent.anomaly.settings import FAULTS, CombinedRule, Condition, Rule, TogetherRule
+from agent.anomaly.options import Condition
+from agent.anomaly.settings import FAULTS, CombinedRule, Rule, TogetherRule
 from agent.anomaly.tally import HAPPENINGS
 from agent.anomaly.together import Together
 from agent.anomaly.together_rule import Belonging

@@ -11,19 +11,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.anomaly.options import DAYS, Day, EventKind, Exactly, Id, Pattern, Seconds, Some, TimeOfDay
+from agent.anomaly.options import Condition, EventKind, Hours, Id, Member, Pattern, Seconds, Some
 from agent.records import Severity
 
 Fault = Literal["frozen", "noise", "dark", "bright", "moved", "blocked", "defocus"]
 FAULTS: tuple[Fault, ...] = ("frozen", "noise", "dark", "bright", "moved", "blocked", "defocus")
-
-
-class Hours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Hours of local time on some days; `to` before `from` runs over midnight into the next day."""
-
-    since: TimeOfDay = msgspec.field(name="from")
-    until: TimeOfDay = msgspec.field(name="to")
-    days: Annotated[tuple[Day, ...], Meta(min_length=1)] = DAYS
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -157,24 +149,6 @@ class SeriesRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="series"
     stale_s: Some = 3600.0
 
 
-class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One quantity of one source that reaches `at_least`, or is `below`."""
-
-    source: Id
-    quantity: Exactly
-    at_least: float = 1.0
-    below: float | None = None
-
-    def holds(self, value: float) -> bool:
-        return value >= self.at_least if self.below is None else value < self.below
-
-    def threshold(self) -> float | None:
-        """What was asked of the value, where it is more than that something is there."""
-        if self.below is not None:
-            return self.below
-        return None if self.at_least == 1.0 else self.at_least
-
-
 class CombinedRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="combined"):
     """Several sources at once: `all` of some conditions, `any` of others, `none` of the rest.
 
@@ -200,18 +174,10 @@ class CombinedRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="combi
         return (*self.all, *self.any, *self.none)
 
 
-class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One quantity of one source."""
-
-    source: Id
-    quantity: Exactly
-
-
 class TogetherRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="together"):
-    """Readings `of` several sensors that do not go together as they usually do.
+    """Readings `of` several sensors that do not go along as usual; a row is their means over `every_s`.
 
-    They are taken together over `every_s` into their means. Silent for the first `warm_up` rows of
-    these; `strictness` is how much farther off than the built-in limit a row must be.
+    Silent for the first `warm_up` rows; `strictness` is how much farther off than the built-in limit one must be.
     """
 
     event: EventKind = "sensor"

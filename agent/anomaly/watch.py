@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from agent.anomaly.calendar import Wall
 from agent.anomaly.life import Life
-from agent.anomaly.settings import Hours, Rule, ScheduleRule
+from agent.anomaly.options import Hours
+from agent.anomaly.settings import Rule, ScheduleRule
 from agent.anomaly.verdict import NEVER, Judge, Verdict
 from agent.records import Event
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from agent.anomaly.settings import Hours
+from agent.anomaly.options import Hours
 from agent.contract.topics import NodeName
 from agent.errors import UserError
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.anomaly.calendar import Wall
-from agent.anomaly.options import DAYS
-from agent.anomaly.settings import Hours
+from agent.anomaly.options import DAYS, Hours
 from agent.clock import local_offset
 from tests.anomaly.playing import MONDAY, lines, play, series
 
