@@ -59,7 +59,9 @@ SITUATIONS: dict[str, list[Observation]] = {
     "help": series("pressed", [(0, 0), (3, 1)], source="help"),
     "air-together": [
         *series("temperature_c", [(60.0 * n, 20 + n % 7) for n in range(160)], source="air"),
-        *series("humidity_pct", [(60.0 * n, 60 - 2 * (n % 7) + n % 2 - 9 * (n > 130)) for n in range(160)], source="air"),
+        *series(
+            "humidity_pct", [(60.0 * n, 60 - 2 * (n % 7) + n % 2 - 9 * (n > 130)) for n in range(160)], source="air"
+        ),
     ],
     "unseen": [
         *series("yard/person/count", steady(0, until=60, every_s=1)),
