@@ -6,6 +6,7 @@ when half an hour has passed nothing is answered at all.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -138,8 +139,6 @@ class AimDesk:
 
     def picture(self, camera: str) -> bytes | None:
         """The place without people, as sense drew it; None while there is none."""
-        import re
-
         if not re.match(NAME, camera):
             return None
         file = self.folder / f"backdrop-{camera}.png"

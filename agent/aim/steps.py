@@ -5,7 +5,7 @@ A step is `ok`, `fail` (with what to do) or `wait` (not done yet). Words for the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -163,6 +163,3 @@ def _counts(facts: Facts, zone: str) -> list[int]:
         for quantity, value in numbers.items()
         if quantity == f"{zone}/person/count"
     ]
-
-
-Measure = Callable[[], list[Step]]

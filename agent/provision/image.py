@@ -6,8 +6,6 @@ Raspberry Pi OS itself wrote there is added to, never replaced.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -147,13 +145,6 @@ def with_words(cmdline: str, words: Iterable[str]) -> str:
     if len(line) >= _CMDLINE:
         raise UserError(f"cmdline.txt: {len(line)} characters, at most {_CMDLINE}", hint="begin with a fresh image")
     return f"{line}\n"
-
-
-def digest(files: Mapping[str, bytes]) -> str:
-    """One digest over all files, for the technician's notes."""
-    return hashlib.sha256(
-        json.dumps({path: hashlib.sha256(files[path]).hexdigest() for path in sorted(files)}).encode()
-    ).hexdigest()
 
 
 def _values(order: Order) -> dict[str, str]:

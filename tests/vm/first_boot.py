@@ -17,7 +17,7 @@ from agent.provision.bench import Bench
 from agent.provision.ca import common_name
 from agent.provision.enrol_desk import Desk
 from tests.conftest import CHECKOUT
-from tests.vm.machine import HERE, Machine, flashed, made_base, plug_in, unplug
+from tests.vm.machine import HERE, THERE, Machine, flashed, made_base, plug_in, unplug
 
 NAME = "romagna-faentina/brisighella/n-0017"
 STORE, WATCHER = "romagna-faentina/centre/store-1", "watcher"
@@ -182,6 +182,26 @@ def test_the_doctor_finds_only_what_a_container_cannot_have(machine):
     done = machine.inside("piazza", "doctor", "--json")
     wrong = {finding["what"]: finding["said"] for finding in json.loads(done.stdout) if not finding["ok"]}
     assert set(wrong) <= {"clock", "watchdog", "memory limits"}, wrong
+
+
+def test_the_page_is_reached_from_outside_only_while_somebody_stands_at_the_node(machine):
+    """The unit in its sandbox, the firewall's own clock, and the certificate of the node's name."""
+    page = ["curl", "-sk", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", f"https://{THERE}:8443/"]
+    assert subprocess.run(page, capture_output=True, text=True, check=False).stdout == "000"
+    assert machine.inside("piazza", "aim", "open").returncode == 0
+    started = machine.inside("systemctl", "start", "piazza-aim")
+    assert started.returncode == 0, machine.inside("journalctl", "-u", "piazza-aim", "--no-pager").stdout
+    assert subprocess.run(page, capture_output=True, text=True, check=False).stdout == "200"
+    page[-1] += "state"
+    assert subprocess.run(page, capture_output=True, text=True, check=False).stdout == "403"
+    machine.inside("systemctl", "stop", "piazza-aim")
+    assert subprocess.run(page, capture_output=True, text=True, check=False).stdout == "000"
+
+
+@pytest.mark.parametrize("unit", ["piazza-health.service", "piazza-renew.service"])
+def test_what_runs_now_and_then_works_in_its_sandbox(machine, unit):
+    done = machine.inside("systemctl", "start", unit)
+    assert done.returncode == 0, machine.inside("journalctl", "-u", unit, "--no-pager").stdout
 
 
 def test_after_a_pulled_plug_the_chain_goes_on(machine, authority):
