@@ -19,7 +19,9 @@ ERASED = "erased"
 
 _TABLE = """CREATE TABLE IF NOT EXISTS erasure(
     at REAL NOT NULL, klass TEXT NOT NULL, before REAL NOT NULL, erased INTEGER NOT NULL)"""
-_OF_CLASS = " FROM envelope WHERE klass = ? AND recorded_at < ?"
+_OF_CLASS = " FROM envelope WHERE klass = ? AND recorded_at < ? AND kind <> 'dropped'"
+"""What a node signed away stays said: it tells of numbers and of nobody."""
+
 _SEALED = (
     " AND seq <= (SELECT coalesce(max(size), 0) FROM checkpoint"
     " WHERE checkpoint.node = envelope.node AND checkpoint.chain = envelope.chain)"
@@ -67,7 +69,7 @@ def _erase(db: sqlite3.Connection, klass: str, before: float, at: float, *, rehe
         db.execute(
             "DELETE FROM equivocation WHERE EXISTS (SELECT 1 FROM envelope WHERE envelope.node = equivocation.node"
             " AND envelope.chain = equivocation.chain AND envelope.seq = equivocation.seq AND klass = ?"
-            " AND recorded_at < ?)",
+            " AND recorded_at < ? AND kind <> 'dropped')",
             (klass, before),
         )
         db.execute(

@@ -293,7 +293,8 @@ def _told(machine: type[Counted], wanted: int, seed: int) -> int:
     try:
         run_state_machine_as_test(seeded(seed)(machine), settings=limits)
     except Exception as error:
-        print(f"{machine.__name__}: {error!r}\n{getattr(error, '__notes__', '')}")
+        for one in getattr(error, "exceptions", (error,)):
+            print(f"{machine.__name__}: {one!r}\n" + "\n".join(getattr(one, "__notes__", ())))
         return 1
     return 0
 

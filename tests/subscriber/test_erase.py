@@ -12,7 +12,7 @@ from agent.contract.types import AuditData
 from agent.errors import StoreError
 from agent.subscriber.erase import erase
 from tests.contract.makers import AT, event
-from tests.subscriber.parts import message, several
+from tests.subscriber.parts import dropping, message, several
 from tests.subscriber.test_witness import Place
 
 LATER = {"evt": AT + 1}
@@ -42,6 +42,13 @@ def test_only_what_is_old_enough_of_its_class_goes(tmp_path: Path, place: Place)
     assert [one.erased for one in erase(tmp_path / "events.sqlite", {"evt": AT - 1}, at=AT)] == [0]
     assert [one.erased for one in erase(tmp_path / "events.sqlite", {"audit": AT + 1}, at=AT)] == [1]
     assert [one.erased for one in erase(tmp_path / "events.sqlite", LATER, at=AT)] == [3]
+
+
+def test_what_the_node_signed_away_stays_said(tmp_path: Path, place: Place):
+    first, *_ = several(place.chain, 3)
+    place.keep([first, dropping(place.chain, (2, 3))])
+    place.round()
+    assert [one.erased for one in erase(tmp_path / "events.sqlite", {"audit": AT + 1}, at=AT)] == [0]
 
 
 def test_a_rehearsal_counts_and_changes_nothing(tmp_path: Path, place: Place):
