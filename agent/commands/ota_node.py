@@ -29,7 +29,7 @@ from agent.ota.offer import Instant, Offers
 from agent.ota.releases import CONFIG, RealDisk, Releases
 from agent.ota.report import ASK, REPORT
 from agent.ota.source import Shelf
-from agent.ota.update import TRIAL_S, Update
+from agent.ota.update import OFFER, TRIAL_S, Update
 from agent.records import ClockQuality
 from agent.sensors.kernel_clock import clock_quality
 
@@ -38,6 +38,10 @@ log = logging.getLogger(__name__)
 ACTS = ("enroll", "check", "apply", "confirm", "rollback", "well")
 LEDGER = "ota.sqlite"
 WISHES = "wishes"
+WORD = "word"
+WORDS = ("confirm", "rollback")
+"""What a person may ask of a trial; a process that has it in hand finds the word in a file."""
+
 ROOT = "root.json"
 LOOK_S = 1.0
 WENT_BACK = 3
@@ -81,6 +85,10 @@ def run(options: argparse.Namespace, clock: SystemClock) -> int:
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     if options.act == "well":
         return _well(options, AliveGate(state, folder, clock.now), clock)
+    if options.act in WORDS and _is_busy(folder):
+        (folder / WORD).write_text(options.act, encoding="ascii")
+        print(f"asked: the process that has the trial in hand will {options.act}")
+        return 0
     with _alone(folder):
         if options.act == "enroll":
             return _enroll(options, folder)
@@ -102,7 +110,8 @@ def _act(options: argparse.Namespace, update: Update, folder: Path, clock: Syste
             attempt = _apply(update, folder, clock)
     _tell(folder, attempt)
     print(_sentence(attempt))
-    return WENT_BACK if attempt.why else 0
+    failed = attempt.state in (State.REFUSED, State.ROLLED_BACK) or attempt.why.startswith(OFFER)
+    return WENT_BACK if failed and options.act not in WORDS else 0
 
 
 def _apply(update: Update, folder: Path, clock: SystemClock) -> Attempt:
@@ -112,10 +121,21 @@ def _apply(update: Update, folder: Path, clock: SystemClock) -> Attempt:
     while not attempt.resting and (attempt.state is not State.FETCHING or clock.monotonic() < until):
         before = attempt
         _tell(folder, before)
-        attempt = update.step()
+        attempt = _asked(update, folder) or update.step()
         if attempt == before:
             clock.sleep(LOOK_S)
     return attempt
+
+
+def _asked(update: Update, folder: Path) -> Attempt | None:
+    """What a person has asked of the trial meanwhile, done; None where nothing, or there is no trial."""
+    path = folder / WORD
+    word = path.read_text(encoding="ascii") if path.is_file() else ""
+    path.unlink(missing_ok=True)
+    attempt = update.ledger.attempt()
+    if attempt is None or attempt.state is not State.TRIAL or word not in WORDS:
+        return None
+    return update.commit() if word == "confirm" else update.roll_back()
 
 
 def _update(name: NodeName, state: Path, clock: SystemClock, *, shelf: Path | None) -> Update:
@@ -208,6 +228,15 @@ def _wish(folder: Path, names: Sequence[str]) -> None:
     path = folder / WISHES
     if not path.is_file() or path.read_bytes() != content:
         write_atomic(path, content, mode=0o640)
+
+
+def _is_busy(folder: Path) -> bool:
+    """Whether another process has the lock."""
+    try:
+        with _alone(folder):
+            return False
+    except UserError:
+        return True
 
 
 @contextmanager

@@ -111,7 +111,7 @@ class Renewal:
             self._stamp, before = stamp, self._report
             self._report = report.read(self.folder / "ota" / REPORT, Report)
             self._end_shadow()
-            news = [self._audit(self._report, at)] if self._report and self._report != before else []
+            news = [self._audit(self._report, at)] if self._report and _is_news(before, self._report) else []
         if self._is_asked() and not 0.0 <= at - self._alive_at < ALIVE_S:
             self._alive_at = at
             self._write_alive(at)
@@ -149,3 +149,10 @@ class Renewal:
             return (self.folder / "ota" / REPORT).stat().st_mtime_ns
         except OSError:
             return 0
+
+
+def _is_news(before: Report | None, now: Report) -> bool:
+    """An offer that is not believed, or an update that stands elsewhere than before."""
+    if before is not None and now.why == before.why and (now.state, now.seq) == (before.state, before.seq):
+        return False
+    return now.why.startswith("offer-") or before is None or (now.state, now.seq) != (before.state, before.seq)

@@ -130,12 +130,12 @@ class Update:
             found = self.offers.judge(content, self.now())
         except NotOurTurn:
             state = State.IDLE if attempt.state is State.FETCHING else attempt.state
-            return self._seen(attempt, state=state, bundle=digest, why="")
+            return self._seen(attempt, state=state, bundle=digest, why=_own(attempt))
         except Refused as refused:
             timely = refused.why != "expired"  # by another clock it may be good
             return self._seen(attempt, bundle=digest if timely else "", why=f"{OFFER}{refused.why}")
         if found is None:
-            return self._seen(attempt, bundle=digest, why="")
+            return self._seen(attempt, bundle=digest, why=_own(attempt))
         return self._put(msgspec.structs.replace(found, began=self.now().at))
 
     def _seen(self, attempt: Attempt, **changed: Any) -> Attempt:
@@ -240,6 +240,11 @@ class Update:
     def _put(self, attempt: Attempt, floors: Floors | None = None) -> Attempt:
         self.ledger.put(attempt, at=self.now().at, floors=floors or Floors())
         return attempt
+
+
+def _own(attempt: Attempt) -> str:
+    """Why the update itself ended, without what was said of an offer since."""
+    return "" if attempt.why.startswith(OFFER) else attempt.why
 
 
 def _parts(attempt: Attempt) -> tuple[Wanted, ...]:

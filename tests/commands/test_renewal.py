@@ -68,6 +68,14 @@ def test_an_offer_that_is_not_believed_is_told_though_nothing_changes(folder):
     assert [(record.action, record.outcome) for record in one.news(AT)] == [("config-refused", "offer-expired")]
 
 
+def test_a_good_offer_after_a_bad_one_is_no_second_application(folder):
+    one = renewal(folder)
+    tell(folder, State.COMMITTED, why="offer-expired")
+    one.news(AT)
+    tell(folder, State.COMMITTED)
+    assert one.news(AT + 1) == []
+
+
 def test_the_state_says_how_the_newest_update_stands(folder):
     tell(folder, State.TRIAL)
     told = renewal(folder).told(STATE)

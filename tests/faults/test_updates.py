@@ -10,11 +10,11 @@ from tests.faults import f04_ota_apply, f05_ota_states, f06_tuf_fuzz, f07_ota_at
 from tests.faults.row import line
 
 ROWS = [
-    (f04_ota_apply, "F4 OTA apply", 1_200),
+    (f04_ota_apply, "F4 OTA apply", 500),
     (f05_ota_states, "F5 OTA states", 1),
-    (f06_tuf_fuzz, "F6 TUF fuzz", 2_000),
+    (f06_tuf_fuzz, "F6 TUF fuzz", 600),
     (f07_ota_attacks, "F7 OTA attacks", 1),
-    (f17_rollout, "F17 rollout", 1_000),
+    (f17_rollout, "F17 rollout", 300),
 ]
 
 

@@ -58,11 +58,8 @@ def test_an_order_over_mqtt_is_applied_and_the_signed_state_names_it(made):
     assert applied.stdout == "order 1: committed\n", applied.stderr + made.place.log("run")
     wait(lambda: state(made).get("cfg") == digest and state(made).get("update", {}).get("phase") == "committed")
     assert wait(lambda: told(made, "config-applied")) == [("", "")]
-
-
-def test_whoever_commits_an_image_of_the_system_may_ask_whether_the_node_is_well(made):
-    config = str(made.folder / "node.yaml")
-    assert made.piazza("ota", "well", "--config", config, "--wait", "60").stdout == "well\n"
+    asked = made.piazza("ota", "well", "--config", str(made.folder / "node.yaml"), "--wait", "60")
+    assert asked.stdout == "well\n"  # what whoever commits an image of the system would ask
 
 
 def test_a_signed_order_that_loosens_a_mask_is_refused_by_the_node_and_the_line_is_told(made):
@@ -72,6 +69,16 @@ def test_a_signed_order_that_loosens_a_mask_is_refused_by_the_node_and_the_line_
     assert (applied.returncode, applied.stdout) == (3, "order 1: refused, cameras-view-masks (square)\n")
     assert wait(lambda: told(made, "config-refused")) == [("square", "cameras-view-masks")]
     assert (made.ota / "current" / "node.yaml").read_bytes() == (made.folder / "node.yaml").read_bytes()
+
+
+def test_a_person_may_end_a_trial_that_another_process_has_in_hand(made):
+    made.order(made.config(mask=WIDER))
+    assert made.publish().returncode == 0
+    made.place.start("ota", "apply", "--config", str(made.folder / "node.yaml"))
+    wait(lambda: "trial" in made.piazza("ota", "status", str(made.ota)).stdout, at_most_s=60.0)
+    asked = made.piazza("ota", "rollback", "--config", str(made.folder / "node.yaml"))
+    assert asked.stdout.startswith("asked: "), asked.stderr
+    wait(lambda: made.place.log("ota") == "order 1: rolled-back, by-hand\n", at_most_s=60.0)
 
 
 def test_a_configuration_with_which_the_camera_gives_nothing_goes_back(made):

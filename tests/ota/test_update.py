@@ -75,6 +75,15 @@ def test_consent_to_one_configuration_is_none_to_another(union, tmp_path):
     assert node(union, tmp_path).steps().why == "cameras-view-masks"
 
 
+def test_why_an_order_was_refused_outlives_the_next_bundle(union, tmp_path):
+    union.release(config(mask=NARROWER))
+    one = node(union, tmp_path)
+    one.steps()
+    union.authority.renew(AT)
+    union.publish(tmp_path / "stick")
+    assert one.steps().why == "cameras-view-masks"
+
+
 def test_a_node_waits_for_its_turn(union, tmp_path):
     union.release(config(mask=WIDER))
     one = node(union, tmp_path)
