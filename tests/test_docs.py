@@ -28,7 +28,7 @@ from agent.governance.agreement import Agreement
 from agent.governance.union import Union
 from tests.pages import CHECKOUT, PAGES, Example, anchors, commands, examples, links, matches
 
-DOCUMENTS = {"union": Union, "agreement": Agreement}
+DOCUMENTS: dict[str, type[Any]] = {"union": Union, "agreement": Agreement}
 """Kinds of documents other than a node's configuration, by the note that stands before an example."""
 GLOSSARY = CHECKOUT / "docs" / "design" / "glossary.md"
 
