@@ -15,7 +15,6 @@ from agent.anomaly.tally import Tally
 from agent.cli import main
 from agent.commands import command
 from agent.commands.orders import Orders
-from agent.contract.speaker import Speaker
 from agent.contract.topics import Class
 from agent.contract.types import ResultData
 from agent.errors import BrokerRefused
@@ -24,6 +23,7 @@ from agent.provision.bench import Bench
 from agent.subscriber.gaps import Answers
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.receipts import Receipts
+from agent.subscriber.speaker import Speaker
 from agent.subscriber.store import Store
 from agent.transport import Happening
 from agent.transport.memory import MemoryBroker, MemoryTransport
