@@ -57,10 +57,9 @@ class Encounters:
     def update(self, traces: Sequence[Trace], at: float) -> tuple[Pair, ...]:
         """Look at who is together now; the pairs of numbers that were exchanged."""
         known = {trace.number: trace for trace in traces}
-        for pair in [
-            pair for pair, met in self._open.items() if at - met.since > LONGEST_S or not known.keys() >= set(pair)
-        ]:
-            del self._open[pair]
+        gone = [pair for pair in self._open if not known.keys() >= set(pair)]
+        for pair in [*gone, *(pair for pair, met in self._open.items() if at - met.since > LONGEST_S)]:
+            self._open.pop(pair, None)
         return tuple(pair for pair in combinations(sorted(known), 2) if self._is_exchanged(pair, known, at))
 
     def _is_exchanged(self, pair: Pair, known: dict[int, Trace], at: float) -> bool:

@@ -20,6 +20,7 @@ class Blind:
     accelerated: bool | None
     invoke_s: float = 0.05
     digest: str = NO_MODEL
+    classes: tuple[str, ...] = ()
 
     def detect(self, frame):
         return Detections(frame.camera, frame.at, ())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agent.pixels import ACTOR_COLOURS, Frame
+from agent.vision import NO_MODEL
 from agent.vision.chroma import LABELS, ChromaDetector
 from agent.vision.settings import VisionSettings
 
@@ -77,3 +78,4 @@ def test_a_configuration_makes_it_and_scores_name_the_label():
     assert only.scores is not None
     assert LABELS[int(only.scores.argmax())] == "car"
     assert detector.invoke_s == 0.5
+    assert detector.digest == NO_MODEL

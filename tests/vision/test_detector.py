@@ -46,6 +46,11 @@ def test_detections_carry_the_camera_and_the_instant_of_the_frame():
     assert (found.camera, found.at) == ("north", 12.0)
 
 
+def test_it_says_which_model_it_runs():
+    """So the node need not read the manifest again to sign what it looks with."""
+    assert detector(ALL).digest == manifest.load(SHIPPED).model("nanodet-g-320").sha256
+
+
 def test_boxes_are_whole_and_within_the_frame_and_come_best_first():
     items = detector(ALL).detect(scene()).items
     assert items

@@ -29,6 +29,7 @@ class Counted:
     invoke_s: float = 0.0
     accelerated: bool | None = None
     digest: str = NO_MODEL
+    classes: tuple[str, ...] = ()
 
     def detect(self, frame: Frame) -> Detections:
         self.asked.append(frame.at)
