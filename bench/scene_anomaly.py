@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -56,6 +57,8 @@ LEARN_TRACKS = 80
 LEFT_S = 5.0
 """So much less than the training video must be enough to learn from: the last tracks have ended then."""
 PARTS = 4
+MEMORY = ("detector", "with_normality")
+MEMORY_CLIPS = 4
 LOOK_AHEAD_S = 1.0
 """Standard deviation of the Gaussian of the number as papers give it."""
 Scores = NDArray[np.float64]
@@ -103,10 +106,14 @@ def main() -> None:
     parser.add_argument("--model", default="nanodet-g-416")
     parser.add_argument("--every", type=int, default=3, help="the detector looks at every so many frames")
     parser.add_argument("--quick", action="store_true", help="without the normal video judged by itself")
+    parser.add_argument("--memory", choices=MEMORY, help="print the resident set of watching alone, and nothing else")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     found = scenes(options.data)
+    if options.memory:
+        print(resident_mb(found[0], options.model, options.every, options.memory))
+        return
     if not found:
         parser.error(f"{options.data} has no train/, test/ and gt_frame*.npz: see --help for the layout")
     figures = {one.folder.name: measured(one, options.model, options.every, quick=options.quick) for one in found}
@@ -212,9 +219,7 @@ class Eyes:
 
 def measured(video: Video, model: str, every: int, *, quick: bool) -> dict[str, Any]:
     """Everything about one scene."""
-    before_mb = rss_mb()
     eyes = Eyes.of(model, every)
-    detector_mb = rss_mb()
     train_s = sum(length_s(clip) for clip in video.train)
     ours = Ours.learning(eyes, train_s - LEFT_S)
     for clip in video.train:
@@ -235,7 +240,7 @@ def measured(video: Video, model: str, every: int, *, quick: bool) -> dict[str, 
         "frames_per_s": round(1000 / cost_ms, 1),
         "ms_detector": round(1000 * eyes.spent_s / eyes.frames, 1),
         "ms_normality": round(1000 * (run.spent_s + train.spent_s) / (run.frames + train.frames), 1),
-        "rss_mb": {"detector": round(detector_mb - before_mb), "with_normality": round(rss_mb() - before_mb)},
+        "rss_mb": {who: alone_mb(video, model, every, who) for who in MEMORY},
         "file_kb": round(len(json.dumps(state)) / 1024),
         "tracks": state["tracks"],
         "prototypes": len(state["looks"]),
@@ -252,8 +257,27 @@ def length_s(clip: Clip) -> float:
         return sum(1 for _ in container.demux(stream)) / float(stream.average_rate or FPS)
 
 
-def rss_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def alone_mb(video: Video, model: str, every: int, who: str) -> int:
+    """The largest resident set of a process that only watches the first training clips."""
+    own = [sys.executable, "-m", "bench.scene_anomaly", "--data", str(video.folder), "--model", model]
+    own += ["--every", str(every), "--memory", who]
+    done = subprocess.run(own, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    return int(done.stdout)
+
+
+def resident_mb(video: Video, model: str, every: int, who: str) -> int:
+    """Of this process, after it has watched with the detector alone or with normality too."""
+    eyes = Eyes.of(model, every)
+    ours = Ours.learning(eyes, 10.0)
+    for clip in video.train[:MEMORY_CLIPS]:
+        if who == "with_normality":
+            ours.watch(clip, learns=True)
+        else:
+            for number, (second, picture) in enumerate(clip.pictures()):
+                eyes.look(clip, number, Frame("bench", second, picture))
+        eyes.seen.clear()
+        ours.sighted.clear()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def normal(video: Video, eyes: Eyes) -> dict[str, Any]:
