@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from agent import logs
-from agent.clock import SystemClock
+from agent.clock import Clock, SystemClock
 from agent.commands import party
 from agent.contract.checkpoint import notes
 from agent.contract.envelope import open_envelope
@@ -62,7 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    logs.start()
     try:
         return _ACTS[options.act](options)
     except Refused as refused:
@@ -125,6 +124,7 @@ def _print(found: Iterable[str]) -> None:
 
 
 def _watch(options: argparse.Namespace) -> int:
+    logs.start()
     clock, ring = SystemClock(), party.ring(options)
     name, _ = _party(options, "witness")
     transport = MqttTransport(
@@ -150,7 +150,7 @@ def watch(
     witness: Witness,
     ring: KeyRing,
     *,
-    clock: SystemClock,
+    clock: Clock,
     stopped: Callable[[], bool],
     every_s: float = EVERY_S,
 ) -> None:

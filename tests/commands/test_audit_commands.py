@@ -8,14 +8,21 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from agent.clock import SimulatedClock
+from agent.commands.witness import watch
 from agent.contract.envelope import open_envelope
+from agent.contract.topics import Class
+from agent.contract.types import HeadData
 from agent.provision.bench import Bench
 from agent.provision.keys import load_ring, load_signer
 from agent.subscriber.holding import Item
 from agent.subscriber.store import Store
+from agent.subscriber.witness import Witness
 from agent.transport import Message
-from tests.contract.makers import AT, NODE, STORE, Chain
-from tests.subscriber.parts import several
+from agent.transport.memory import MemoryBroker
+from tests.brokers.waiting import opened
+from tests.contract.makers import AT, NODE, STORE, Chain, signer
+from tests.subscriber.parts import head, message, several
 from tests.subscriber.test_witness import WITNESS
 
 
@@ -90,6 +97,27 @@ def test_a_store_that_changed_the_past_is_told_so_and_the_command_ends_with_one(
             capsys.readouterr()
     assert office.run("witness", "show", *memory) == 0
     assert "inconsistent" in capsys.readouterr().err
+
+
+def test_a_witness_on_a_broker_signs_the_heads_of_the_nodes_and_catches_the_one_that_takes_back(office: Office):
+    clock = SimulatedClock(AT)
+    broker, ring = MemoryBroker(clock), load_ring(office.bench.ring)
+    node, witness = broker.transport("node"), Witness(office.folder / "w.sqlite", signer("w"), str(WITNESS))
+    opened(node, "none")
+    several(office.chain, 2)
+    promised = head(office.chain)
+    less = message(office.chain, Class.HEAD, HeadData(seq=1, digest="ab" * 32), kind="node")
+    turns = iter([promised, less, Message(promised.topic, b"rubbish")])
+
+    def stopped() -> bool:
+        if (one := next(turns, None)) is not None:
+            node.publish(one.topic, one.payload, retain=True)
+            return False
+        return clock.now() > AT + 5.0
+
+    watch(broker.transport("witness"), witness, ring, clock=clock, stopped=stopped)
+    assert [note.splitlines()[1] for note in witness.notes()] == [str(office.chain.seq)]
+    assert [why for _, why, _ in witness.evidence()] == ["rolled-back"]
 
 
 def test_what_is_no_request_is_the_users_to_mend(office: Office):

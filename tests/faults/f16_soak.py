@@ -20,6 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from agent.contract.topics import CHAINED, pattern
+from agent.records import Phase
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.reader import Mark, Reader
 from agent.subscriber.receipts import Receipts
@@ -73,8 +74,13 @@ class Life:
 
     def minute(self, number: int) -> None:
         """Ten events, and what goes with them."""
-        for one_more in range(10):
-            self.node.spool.put(event(id=f"{number} {one_more}", at=self.node.clock.now()))
+        for pair in range(5):
+            self.node.spool.put(event(id=f"{number} {pair}", at=self.node.clock.now()))
+            stays = number % 600 == 0 and pair == 0
+            end = event(id=f"{number} {pair}", at=self.node.clock.now(), phase=Phase.CLOSED, closed_by="rule")
+            self.node.spool.put(
+                event(id=f"{number} {pair}", at=self.node.clock.now(), phase=Phase.UPDATED) if stays else end
+            )
         if number % 100 == 0:
             self.node.spool.put(health(self.node.clock.now()))
             self.node.inbox.put(Letter(f"piazza/v1/{NODE}/rcpt/store", self.chance.randbytes(60)))
