@@ -52,9 +52,13 @@ def test_what_a_power_cut_left_of_an_earlier_write_is_written_over(tmp_path: Pat
 def test_what_can_be_had_again_is_left_undone_on_a_full_disk(tmp_path: Path):
     fresh = tmp_path / "fresh"
     with if_there_is_room(fresh):
-        fresh.write_bytes(b"half of it")
-        raise OSError(ENOSPC, "no space")
+        run_out_of_room(fresh)
     assert not fresh.exists()
+
+
+def run_out_of_room(fresh: Path) -> None:
+    fresh.write_bytes(b"half of it")
+    raise OSError(ENOSPC, "no space")
 
 
 def test_another_failure_of_the_disk_is_not_hidden(tmp_path: Path):
