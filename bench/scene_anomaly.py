@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -277,7 +276,8 @@ def resident_mb(video: Video, model: str, every: int, who: str) -> int:
                 eyes.look(clip, number, Frame("bench", second, picture))
         eyes.seen.clear()
         ours.sighted.clear()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    status = Path("/proc/self/status").read_text(encoding="ascii")  # rusage would tell the parent's too
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def normal(video: Video, eyes: Eyes) -> dict[str, Any]:
