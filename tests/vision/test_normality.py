@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -97,7 +98,7 @@ def seen(at: float, walkers: list[Walker]) -> tuple[Frame, Detections]:
     return Frame("cam", at, pixels), Detections("cam", at, tuple(items))
 
 
-def watched(street: Street, memory: Kept | None = None) -> tuple[Normality, list]:
+def watched(street: Street, memory: Kept | None = None) -> tuple[Normality, list[Any]]:
     normality = Normality("cam", SETTINGS, classes=CLASSES, memory=memory)
     return normality, [one for frame, found in street.frames() for one in normality.observe(frame, found)]
 
@@ -120,7 +121,7 @@ def test_a_scene_is_learned_and_then_watched(kept: Kept):
     assert restored.progress == 1.0
 
 
-def after(kept: Kept, walker: Walker, *, step_s: float = STEP_S) -> list:
+def after(kept: Kept, walker: Walker, *, step_s: float = STEP_S) -> list[Any]:
     """What is told of one walker by a node that knows its scene; who runs needs more frames."""
     normality = Normality("cam", SETTINGS, classes=CLASSES, memory=kept)
     times = [LEARNED_AT + number * step_s for number in range(40)]

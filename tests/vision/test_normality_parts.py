@@ -15,7 +15,7 @@ from agent.vision.calibration import LEAST, LEVELS, Tail
 from agent.vision.learned import Learned
 from agent.vision.memory import SceneFile
 from agent.vision.perspective import Perspective
-from agent.vision.places import COLUMNS, ROWS, Places, cell
+from agent.vision.places import COLUMNS, ROWS, Cell, Places, cell
 from agent.vision.prototypes import Codebook
 from agent.vision.things import Things
 
@@ -55,7 +55,7 @@ def test_a_value_that_is_always_the_same_makes_no_alarm_of_a_tremble():
 def looks(book: Codebook, centre: tuple[float, float], tracks: range) -> None:
     rng = np.random.default_rng(tracks.start + 1)
     for track in tracks:
-        book.gather(track, np.array(centre) + rng.normal(0, 0.1, 2))
+        book.gather(track, (np.array(centre) + rng.normal(0, 0.1, 2)).astype(np.float32))
 
 
 def test_two_kinds_of_usual_things_have_prototypes_of_their_own():
@@ -89,7 +89,7 @@ def test_one_track_that_is_seen_often_is_still_one():
 def test_what_was_kept_of_looks_comes_back():
     book, again = Codebook(2), Codebook(2)
     looks(book, (1, 2), range(50))
-    again.restore(book.state())
+    again.restore([*book.state()])
     assert again.distance(np.array([[1, 2]], np.float32)).max() < 0.2
     assert book._waiting, "and what waits goes on waiting"
 
@@ -117,7 +117,7 @@ def test_who_sits_does_not_shorten_the_ruler():
 
 def crossed(places: Places, row: float, motion: tuple[float, float]) -> None:
     places.begin()
-    visited: set = set()
+    visited: set[Cell] = set()
     for column in range(COLUMNS):
         places.visit(cell((column + 0.5) / COLUMNS, row, motion), 0.8, visited)
 
