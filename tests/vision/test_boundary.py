@@ -18,7 +18,7 @@ from agent.camera import Surroundings, open_camera
 from agent.camera.settings import VideoSettings
 from agent.clock import SimulatedClock
 from agent.pipeline import Observer, watch
-from agent.records import Observation
+from agent.records import Observation, Reason
 from agent.vision.chroma import ChromaDetector
 from agent.vision.detector import TfliteDetector
 from agent.vision.eye import Eye
@@ -80,10 +80,18 @@ def test_the_proof_sees_what_it_must(held: Any):
 
 
 def is_plain(one: Observation) -> bool:
-    """An array's scalar would pass for a float and carry its array along."""
-    return type(one) is Observation and [type(getattr(one, field.name)) for field in dataclasses.fields(one)] == [
-        str, str, float, float,
-    ]  # fmt: skip
+    """An array's scalar would pass for a float and carry its array along; what a score rests on is looked into as well."""
+    *named, reasons = types_of(one)
+    numbers = [kind for reason in one.reasons for kind in types_of(reason)]
+    return (
+        type(one) is Observation
+        and (named, reasons) == ([str, str, float, float], tuple)
+        and set(numbers) <= {str, float, type(None)}
+    )
+
+
+def types_of(record: Observation | Reason) -> list[type]:
+    return [type(getattr(record, field.name)) for field in dataclasses.fields(record)]
 
 
 def test_what_leaves_for_drawn_frames_are_plain_numbers():
