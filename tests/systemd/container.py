@@ -6,6 +6,7 @@ The root is made once with mmdebstrap and kept in .cache/. What the kernel adds 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -44,29 +45,38 @@ class Boot:
 
 
 def made_root(mmdebstrap: str) -> Path:
-    """The bare Debian, made when it is not there yet; about half a minute.
+    """The bare Debian, made when it is not there yet; about half a minute, and by one process at a time.
 
     It fetches as this machine's own apt does (proxy, accepted age of a mirror's index): a fresh apt knows none of that.
 
     Raises:
         RuntimeError: mmdebstrap cannot make it here; the message holds its last words.
     """
-    if not (ROOT / "usr/bin/systemctl").exists():
-        shutil.rmtree(ROOT, ignore_errors=True)
-        ROOT.parent.mkdir(exist_ok=True)
-        habits = ROOT.parent / "apt.conf"
-        habits.write_text(subprocess.check_output(["apt-config", "dump", "Acquire"], text=True))
-        made = subprocess.run(
-            [mmdebstrap, "--variant=minbase", f"--aptopt={habits}", f"--include={PACKAGES}", "bookworm", str(ROOT)],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        if made.returncode:
-            raise RuntimeError(" / ".join(made.stderr.splitlines()[-8:]))
+    ROOT.parent.mkdir(exist_ok=True)
+    with ROOT.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (ROOT / "usr/bin/systemctl").exists():
+            _make(mmdebstrap)
     return ROOT
+
+
+def _make(mmdebstrap: str) -> None:
+    """Beside its place and then into it, so that what lies there is whole."""
+    fresh, habits = ROOT.with_suffix(".new"), ROOT.parent / "apt.conf"
+    for folder in (ROOT, fresh):
+        shutil.rmtree(folder, ignore_errors=True)
+    habits.write_text(subprocess.check_output(["apt-config", "dump", "Acquire"], text=True))
+    made = subprocess.run(
+        [mmdebstrap, "--variant=minbase", f"--aptopt={habits}", f"--include={PACKAGES}", "bookworm", str(fresh)],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    if made.returncode:
+        raise RuntimeError(" / ".join(made.stderr.splitlines()[-8:]))
+    fresh.rename(ROOT)
 
 
 def installed(base: Path, root: Path) -> Path:
