@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 from agent.anomaly.calendar import HOUR_S, Wall
 from agent.anomaly.series import Aspect, Series, Sight
 from agent.anomaly.settings import SeriesRule
-from agent.anomaly.unusual import Window
-from agent.anomaly.verdict import Verdict
+from agent.anomaly.windowed import Window, Windowed
 from agent.records import Reason
 
 TESTS: dict[Aspect, str] = {
@@ -26,34 +24,17 @@ TESTS: dict[Aspect, str] = {
 
 
 @dataclass(slots=True)
-class Strange:
+class Strange(Windowed[SeriesRule]):
     """Holds from a sample that is worth telling to the next that is not strange at all."""
 
-    rule: SeriesRule
     quantity: str
     wall: Wall = field(default_factory=Wall)
     """Whose time of day counts."""
     stales: bool = True
     _series: Series = field(init=False)
-    _window: Window | None = None
-    _reason: Reason | None = None
 
     def __post_init__(self) -> None:
         self._series = Series(self.rule.strictness)
-
-    def observe(self, value: float, at: float) -> Verdict:
-        self._at(at).add(value)
-        return self._verdict()
-
-    def wait(self, at: float) -> Verdict:
-        self._at(at)
-        return self._verdict()
-
-    def restart(self, at: float) -> None:
-        """The past does not depend on the hours in which the rule tells of it."""
-
-    def forget(self, _at: float) -> None:
-        self._window, self._reason = None, None
 
     def state(self) -> dict[str, Any]:
         """What was learned."""
@@ -67,15 +48,6 @@ class Strange:
         """Judge by another threshold."""
         self.rule = rule
         self._series.strictness = rule.strictness
-
-    def _at(self, at: float) -> Window:
-        """The window that `at` is in, after the one before it was judged."""
-        if self._window is None:
-            self._window = Window.at(at, self.rule.every_s)
-        if at >= self._window.until:
-            self._end(self._window)
-            self._window = Window.at(self._window.until, self.rule.every_s)
-        return self._window
 
     def _end(self, window: Window) -> None:
         if window.count == 0:
@@ -97,7 +69,3 @@ class Strange:
             evidence=self._series.readings * self.rule.every_s / HOUR_S,
             evidence_unit="hours",
         )
-
-    def _verdict(self) -> Verdict:
-        due = math.inf if self._window is None else self._window.until
-        return Verdict(holds=self._reason is not None, reason=self._reason, due=due)

@@ -5,15 +5,17 @@ The invariant: nothing is read but plain files of bounded size, and no link is f
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import Refused
+from agent.files import read_plain
 from agent.ota import bundle
+
+MOST = bundle.MAX_BYTES + 1
+"""One byte more than any right file has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +26,17 @@ class Shelf:
 
     def bundle(self) -> bytes | None:
         """The newest bundle; None while there is none."""
-        return _read(self.folder / bundle.BUNDLE)
+        return read_plain(self.folder / bundle.BUNDLE, most=MOST)
 
     def chunk(self, sha256: str) -> bytes | None:
         """A chunk that is what its name says; one that is not is as good as missing."""
         path = self.folder / bundle.chunk_name(sha256)
-        content = _read(path)
+        content = read_plain(path, most=MOST)
         if content is None or bundle.digest(content) == sha256:
             return content
         with suppress(OSError):  # a stick may be read-only; in the inbox what a power cut spoiled makes room
             path.unlink()
         return None
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor that is known to be no link
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        return file.read(bundle.MAX_BYTES + 1)  # one more than any right one has
 
 
 def wanted(digests: tuple[str, ...], shelf: Shelf) -> Iterator[str]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.files import if_there_is_room
+from agent.files import if_there_is_room, read_plain
 
 DELIVERED = "delivered"
 """Pseudo-topic of link's own report in `delete_on: puback`; its payload is an unsigned `ReceiptData` as JSON."""
@@ -92,14 +91,10 @@ class Inbox:
 
 def _read(path: Path) -> Letter | None:
     """The letter in a plain file of bounded size, None for anything else."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+    content = read_plain(path, most=MAX_LETTER_BYTES + 1024)
+    if content is None:
         return None
-    with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor that is known to be no link
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        head, _, payload = file.read(MAX_LETTER_BYTES + 1024).partition(b"\n")
+    head, _, payload = content.partition(b"\n")
     mark, _, topic = head.partition(b" ")
     if mark not in (_RETAINED, _LIVE):
         return None
