@@ -129,8 +129,7 @@ class Session:
             if isinstance(self._connection, GulpingSocket):
                 self._connection.flush()
         except OSError as error:
-            lost = Disconnected(f"the connection to {self._address} is lost: {error}")
-            self._end(tls.explain_alert(str(error), self._address) or lost)
+            self._end_lost(str(error))
 
     def say_good_bye(self, *, lost: bool = False) -> None:
         """End in peace, or `lost`: so that the broker publishes the will after its delay."""
@@ -219,6 +218,12 @@ class Session:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._end(Disconnected(f"the connection to {self._address} is lost: {code.name}"))
 
+    def _end_lost(self, said: str) -> None:
+        """The broker went away without a word of MQTT; before a session stood that is how one is turned away."""
+        lost = Disconnected(f"the connection to {self._address} is lost: {said}")
+        closed = Disconnected(f"{self._address} closes the connection at once", hint=_ASK)
+        self._end(tls.explain_alert(said, self._address) or (lost if self.stood else closed))
+
     def _end(self, why: Disconnected) -> None:
         """Over; the first reason given is the one that counts."""
         if self.ended is None:
@@ -249,12 +254,9 @@ class Session:
     ) -> None:
         if flags.is_disconnect_packet_from_server:
             self._end(Disconnected(f"{self._address} ends the session: {code}", code.value in _REFUSALS, hint=_ASK))
-        elif self._stood_since is not None:
-            self._end(Disconnected(f"the connection to {self._address} is lost: {code}"))
         else:
-            self.try_other_protocol = not self._said
-            closed = Disconnected(f"{self._address} closes the connection at once", hint=_ASK)
-            self._end(tls.explain_alert(self._said, self._address) or closed)
+            self.try_other_protocol = self._stood_since is None and not self._said
+            self._end_lost(self._said or str(code))
 
     def _on_subscribe(self, _client: Client, _: Any, mid: int, codes: list[ReasonCode], _p: Properties | None) -> None:
         pattern = self._asked.pop(mid, "")
