@@ -12,7 +12,9 @@ MAKEFLAGS += --no-print-directory
 # What the environment of whoever calls may say about Python must not reach into .venv.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest
+# A machine of CI is shared and slow, and brokers, browsers and kernels are not ours: there a test that fails is
+# tried again, up to twice, and named at the end. On a developer's machine it fails at once.
+PYTEST := $(BIN)/python -m pytest $(if $(filter true,$(CI)),--reruns 2 --reruns-delay 3 --timeout 600 -rR)
 
 .PHONY: help demo union test check bench faults deb vm models fmt lock clean lint types quick debian
 help: ## this list
