@@ -31,9 +31,10 @@ from starlette.routing import Route
 
 from agent.clock import Clock
 from agent.console.access import AccessLog
-from agent.console.archive import Archive, Question
+from agent.console.archive import Archive
 from agent.console.items import Item
 from agent.console.room import BEHIND, Room
+from agent.console.search import Question
 from agent.contract.times import seconds
 from agent.contract.topics import NodeName
 from agent.errors import Refused, UserError

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from agent.console import search
 from agent.console.items import Item, audit_item, event_item
+from agent.console.search import Question
 from agent.console.sight import Sight
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
-from agent.contract.topics import Class
+from agent.contract.topics import Class, NodeName, Topic
 from agent.contract.types import StatData
 from agent.errors import Refused, StoreError
+from agent.governance.rights import EVENT_KINDS
+from agent.governance.union import PROBE
 from agent.records import Phase
 
 PAGE = 100
@@ -31,19 +33,12 @@ LOOK_BACK_S = 7 * 86_400
 """Events that were opened longer ago are not looked for when the console starts."""
 
 WEEKS_S = 8 * 7 * 86_400
+_TOKENS = "SELECT token FROM envelope"
+_STATS_OF = f"{_TOKENS} NOT INDEXED WHERE klass = 'stat' AND node = ? AND at >= ? ORDER BY at DESC, seq DESC"
+"""`NOT INDEXED`: the rows of one node lie together under the primary key."""
+
 REMEMBER_S = 60.0
 """The weeks of the node that was looked at last are good for so long: opening them takes a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What to look for: from `since` to before `until`, and what else is not empty."""
-
-    since: float = 0.0
-    until: float = 1e11
-    comune: str = ""
-    kind: str = ""
-    severity: str = ""
 
 
 class Archive:
@@ -64,13 +59,13 @@ class Archive:
 
     def events(self, question: Question, *, at: float, limit: int = PAGE) -> list[Item]:
         """Events, the newest first."""
-        found = self._opened(Class.EVT, question, at)
+        found = self._events(question, at)
         return [event_item(envelope, "verified") for envelope, _ in zip(found, range(limit), strict=False)]
 
     def open_events(self, *, at: float) -> list[Item]:
         """Happenings whose last word is not that they are over."""
         last: dict[str, Item] = {}
-        for envelope in self._opened(Class.EVT, Question(since=at - LOOK_BACK_S), at):
+        for envelope in self._events(Question(since=at - LOOK_BACK_S), at):
             item = event_item(envelope, "verified")
             last.setdefault(item["id"], item | {"verdicts": []})
         return [item for item in last.values() if item["phase"] != Phase.CLOSED]
@@ -97,19 +92,14 @@ class Archive:
 
     def audits(self, *, at: float, limit: int = PAGE) -> list[Item]:
         """Acts that somebody may have to answer for, the newest first."""
-        found = self._opened(Class.AUDIT, Question(), at)
+        found = self._opened(f"{_TOKENS} WHERE klass = 'audit' ORDER BY at DESC, seq DESC", (), at)
         return [audit_item(envelope, "verified") for envelope, _ in zip(found, range(limit), strict=False)]
-
-    def has_event(self, node: str, event: str) -> bool:
-        """Whether this node ever told of this happening."""
-        sql = "SELECT 1 FROM envelope WHERE klass = 'evt' AND node = ? AND correlation = ? LIMIT 1"
-        return self._db.execute(sql, (node, event)).fetchone() is not None
 
     def _counts(self, node: str, at: float) -> list[tuple[float, dict[str, float]]]:
         """Ends of intervals that a node really observed, with what it counted; remembered for a minute."""
         known_at, counts = self._remembered.get(node, (float("-inf"), []))
         if at - known_at > REMEMBER_S:
-            opened = self._opened(Class.STAT, Question(since=at - WEEKS_S), at, node=node)
+            opened = self._opened(_STATS_OF, (node, at - WEEKS_S), at)
             told = ((envelope.at, envelope.data) for envelope in opened)
             counts = [(ends_at, data.values) for ends_at, data in told if isinstance(data, StatData) and data.coverage]
             self._remembered = {node: (at, counts)}
@@ -125,29 +115,25 @@ class Archive:
         return {"node": name, "chain": chain, "last": last, "held": count, "given_up": given_up,
                 "missing": max(0, last - count - given_up), "equivocations": second}  # fmt: skip
 
-    def _opened(self, klass: Class, question: Question, at: float, *, node: str = "") -> Iterator[Envelope]:
-        """Rows of a class that the role sees, opened, the newest first."""
-        where, values = _where(klass, question, node, self._comuni(question, at))
-        by_node = " NOT INDEXED" if node else ""  # its rows lie together under the primary key
-        sql = f"SELECT token FROM envelope{by_node} WHERE {where} ORDER BY at DESC, seq DESC"  # noqa: S608 -- ours
-        for (token,) in self._db.execute(sql, values):
+    def _events(self, question: Question, at: float) -> Iterator[Envelope]:
+        """Events that the role sees, opened, the newest first."""
+        comuni = [comune for comune in self._sight.comuni(at) if question.comune in ("", comune)]
+        kinds = [kind for kind in EVENT_KINDS if question.kind in ("", kind)]
+        topics = (
+            Topic(NodeName(self._sight.union.id, comune, PROBE), Class.EVT, kind) for comune in comuni for kind in kinds
+        )
+        seen = [topic for topic in topics if self._sight.sees(topic, at)]
+        return self._believed(search.tokens(self._db, seen, question), at)
+
+    def _opened(self, sql: str, values: tuple[str | float, ...], at: float) -> Iterator[Envelope]:
+        return self._believed((token for (token,) in self._db.execute(sql, values)), at)
+
+    def _believed(self, tokens: Iterable[str], at: float) -> Iterator[Envelope]:
+        """Those that are genuine and that the role sees, opened."""
+        for token in tokens:
             try:
                 envelope = open_envelope(token, self._ring)
             except Refused:
                 continue  # a key that is no longer trusted; `piazza audit` names it
             if self._sight.sees(envelope.topic, at):
                 yield envelope
-
-    def _comuni(self, question: Question, at: float) -> Sequence[str]:
-        mine = self._sight.comuni(at)
-        return [comune for comune in mine if question.comune in ("", comune)]
-
-
-def _where(klass: Class, question: Question, node: str, comuni: Sequence[str]) -> tuple[str, list[Any]]:
-    parts, values = ["klass = ?", "at >= ?", "at < ?"], [klass.value, question.since, question.until]
-    for column, value in (("kind", question.kind), ("severity", question.severity), ("node", node)):
-        if value:
-            parts.append(f"{column} = ?")
-            values.append(value)
-    parts.append("(" + (" OR ".join("node GLOB ?" for _ in comuni) or "0") + ")")
-    return " AND ".join(parts), values + [f"*/{comune}/*" for comune in comuni]

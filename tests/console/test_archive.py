@@ -6,7 +6,8 @@ import sqlite3
 
 import pytest
 
-from agent.console.archive import Question
+from agent.console import search
+from agent.console.search import Question
 from agent.errors import StoreError
 from agent.simulation.stage import POLICE, ROOM
 from tests.console.rooms import NOON, Place, place
@@ -112,3 +113,14 @@ def test_a_file_that_is_no_store_is_told(built, tmp_path):
     with pytest.raises(StoreError, match=r"nothing\.sqlite"):
         built.archive()
     built.database = kept
+
+
+def test_a_search_reads_its_own_index_and_sorts_nothing(built):
+    """What a search costs does not grow with the store: SQLite walks one run of the index for each part of it."""
+    db = sqlite3.connect(built.database)
+    plan = [
+        row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {search.RUN}", ("faenza", "crossing", "alarm", 0.0, 1e11))
+    ]
+    db.close()
+    assert len(plan) == 1
+    assert "INDEX event_search (<expr>=? AND kind=? AND severity=? AND at>? AND at<?)" in plan[0]
