@@ -36,6 +36,7 @@ from agent.uplink.database import runs
 from agent.uplink.inbox import DELIVERED, Inbox, Letter
 from agent.uplink.ledger import Counts, Ledger
 from agent.uplink.outbox import Row, Statement
+from agent.uplink.rights import RightsTrial
 from agent.uplink.settings import UplinkSettings
 from agent.uplink.statements import Statements
 from agent.uplink.updates import Updates
@@ -95,6 +96,7 @@ class Link:
         self._ledger = Ledger(inbox.folder, settings.budget, clock=clock)
         self._statements = Statements(name, transport, self._ledger, alive=alive)
         self._updates = Updates(name, transport, inbox.folder)
+        self._rights = RightsTrial(name, transport, inbox.folder, clock)
         self._resend_s = settings.resend_s
         self._nobody = Backoff(randomness, first_s=1.0, most_s=settings.resend_s * LONGEST_RESEND)
         self._connected = False
@@ -146,6 +148,7 @@ class Link:
         statements = self._reader.statements()
         self._statements.see_will(statements)
         if self._connected:
+            self._rights.look()
             self._statements.say(statements, Class.STATE)
             self._send_again()
             with self._transport.together():
@@ -161,6 +164,7 @@ class Link:
             case Connected():
                 log.info("session with the broker stands", extra={"mqtt": happening.protocol})
                 self._ledger.counts.sessions += 1
+                self._rights.begin_session(happening.protocol)
                 self._statements.begin_session()
                 self._window.begin_session(resumed=happening.resumed, at=self._clock.monotonic())
                 self._refused = ""
@@ -171,9 +175,11 @@ class Link:
                     self._refused = happening.why
                     log.error("the broker refuses this node", extra={"why": happening.why, "hint": happening.hint})
             case Acknowledged():
-                self._acknowledged(happening)
+                if not self._rights.acknowledged(happening):
+                    self._acknowledged(happening)
             case Message():
-                self._receive(happening)
+                if not self._rights.heard(happening):
+                    self._receive(happening)
 
     def _set_connected(self, *, yes: bool, how: str) -> None:
         self._connected = yes
