@@ -13,6 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from agent.anomaly.engine import Engine, ids
 from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.settings import NormalityRule
@@ -29,6 +31,8 @@ from agent.pipeline import Decider, Vitals
 from agent.sensors.settings import HostSettings
 from agent.uplink.door import Vocabulary
 from agent.vision import DETECTORS, NO_MODEL, Detector
+from agent.vision.aiming import FILE as SIGHT
+from agent.vision.aiming import Sight
 from agent.vision.backdrop import Backdrop
 from agent.vision.eye import Eye
 from agent.vision.memory import SceneFile
@@ -92,7 +96,10 @@ def eye(
     backdrop = None
     memory = SceneFile(state, section.id) if state else None
     if runtime:
-        backdrop = Backdrop(Commissioning(runtime).is_open, partial(_draw, runtime / f"backdrop-{section.id}.png"))
+        draw = partial(_draw, runtime / f"backdrop-{section.id}.png")
+        backdrop = Backdrop(
+            Commissioning(runtime).is_open, draw, partial(_tell, runtime / SIGHT.format(camera=section.id))
+        )
     return Eye(
         camera=section.id, view=section.view, settings=settings, detector=sight, backdrop=backdrop, memory=memory
     )
@@ -105,6 +112,10 @@ def forget_scenes(config: Config, rule: str) -> None:
             for section in config.cameras:
                 if one.source in ("", section.id):
                     SceneFile(Path(config.state_dir), section.id).ask()
+
+
+def _tell(path: Path, sight: Sight) -> None:
+    _draw(path, msgspec.json.encode(sight))
 
 
 def _draw(path: Path, png: bytes) -> None:
