@@ -73,6 +73,7 @@ def _tokens(path: Path) -> Iterator[bytes]:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         yield from (token.encode() for (token,) in db.execute("SELECT token FROM envelope ORDER BY at, node, seq"))
         yield from (token.encode() for (token,) in db.execute("SELECT token FROM statement ORDER BY topic"))
+        yield from (token.encode() for (token,) in db.execute("SELECT token FROM verdict ORDER BY at"))
         db.close()
     except (OSError, sqlite3.Error) as error:
         raise UserError(f"{path}: {error}", hint="give a store's database or a file of envelopes") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agent.console import search
-from agent.console.items import Item, audit_item, event_item
+from agent.console.items import Item, audit_item, event_item, happening, is_over, verdict_item
 from agent.console.search import Question
 from agent.console.sight import Sight
 from agent.contract.envelope import Envelope, open_envelope
@@ -24,7 +24,6 @@ from agent.contract.types import StatData
 from agent.errors import Refused, StoreError
 from agent.governance.rights import EVENT_KINDS
 from agent.governance.union import PROBE
-from agent.records import Phase
 
 PAGE = 100
 """Rows of one answer."""
@@ -36,6 +35,8 @@ WEEKS_S = 8 * 7 * 86_400
 _TOKENS = "SELECT token FROM envelope"
 _STATS_OF = f"{_TOKENS} NOT INDEXED WHERE klass = 'stat' AND node = ? AND at >= ? ORDER BY at DESC, seq DESC"
 """`NOT INDEXED`: the rows of one node lie together under the primary key."""
+
+_VERDICTS = "SELECT token FROM verdict WHERE node = ? AND event = ? ORDER BY at"
 
 REMEMBER_S = 60.0
 """The weeks of the node that was looked at last are good for so long: opening them takes a second."""
@@ -60,15 +61,14 @@ class Archive:
     def events(self, question: Question, *, at: float, limit: int = PAGE) -> list[Item]:
         """Events, the newest first."""
         found = self._events(question, at)
-        return [event_item(envelope, "verified") for envelope, _ in zip(found, range(limit), strict=False)]
+        return [self._told(envelope, at) for envelope, _ in zip(found, range(limit), strict=False)]
 
     def open_events(self, *, at: float) -> list[Item]:
         """Happenings whose last word is not that they are over."""
-        last: dict[str, Item] = {}
+        last: dict[str, Envelope] = {}
         for envelope in self._events(Question(since=at - LOOK_BACK_S), at):
-            item = event_item(envelope, "verified")
-            last.setdefault(item["id"], item | {"verdicts": []})
-        return [item for item in last.values() if item["phase"] != Phase.CLOSED]
+            last.setdefault(happening(envelope), envelope)
+        return [self._told(one, at) for one in last.values() if not is_over(one)]
 
     def week(self, node: str, quantity: str, *, at: float, timezone: str) -> Item:
         """Mean of a count for each hour of the week, by the clock on the wall, and how many quarters it rests on."""
@@ -94,6 +94,12 @@ class Archive:
         """Acts that somebody may have to answer for, the newest first."""
         found = self._opened(f"{_TOKENS} WHERE klass = 'audit' ORDER BY at DESC, seq DESC", (), at)
         return [audit_item(envelope, "verified") for envelope, _ in zip(found, range(limit), strict=False)]
+
+    def _told(self, envelope: Envelope, at: float) -> Item:
+        """An event, and what people said of it so far."""
+        item = event_item(envelope, "verified")
+        words = self._opened(_VERDICTS, (item["node"], item["id"]), at)
+        return item | {"verdicts": [verdict_item(word) for word in words]}
 
     def _counts(self, node: str, at: float) -> list[tuple[float, dict[str, float]]]:
         """Ends of intervals that a node really observed, with what it counted; remembered for a minute."""

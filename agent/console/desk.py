@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.console.items import Item, event_item, head_of, state_item
+from agent.console.items import Item, event_item, head_of, state_item, verdict_item
 from agent.console.sight import Sight
 from agent.contract.envelope import Envelope
 from agent.contract.topics import Class, NodeName
@@ -96,7 +96,7 @@ class Desk:
                 self._keep(item, envelope.data.phase)
                 return [{"kind": "event", **item}]
             case AckData():
-                verdict = {"by": str(envelope.maker), "verdict": envelope.data.verdict, "at": envelope.at}
+                verdict = verdict_item(envelope)
                 if envelope.data.event in self._open:
                     self._open[envelope.data.event]["verdicts"].append(verdict)
                 return [{"kind": "verdict", "id": envelope.data.event, **verdict}]

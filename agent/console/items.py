@@ -9,18 +9,29 @@ import msgspec
 from agent.contract.envelope import Envelope
 from agent.contract.italian import ITALIAN
 from agent.contract.sentences import sentence
-from agent.contract.types import AuditData, EventData, HeadData, StateData
+from agent.contract.types import AckData, AuditData, EventData, HeadData, StateData
+from agent.records import Phase
 from agent.subscriber.describe import describe
 
 Item = dict[str, Any]
 
 
+def happening(envelope: Envelope) -> str:
+    """What binds all that is told of one happening."""
+    return envelope.payload.correlationid or envelope.payload.id
+
+
+def is_over(envelope: Envelope) -> bool:
+    """Whether this is the last word of a happening."""
+    return isinstance(envelope.data, EventData) and envelope.data.phase is Phase.CLOSED
+
+
 def event_item(envelope: Envelope, mark: str) -> Item:
-    """An event of a node; `id` binds all that is told of one happening."""
+    """An event of a node, under the `id` of its happening."""
     data, payload = envelope.data, envelope.payload
     assert isinstance(data, EventData)
     return {
-        "id": payload.correlationid or payload.id,
+        "id": happening(envelope),
         **_of_message(envelope, mark),
         "type": envelope.topic.type,
         "severity": str(payload.severity or "info"),
@@ -34,6 +45,17 @@ def event_item(envelope: Envelope, mark: str) -> Item:
         "sentence_it": sentence(data, ITALIAN),
         "reasons": msgspec.to_builtins((data.reason, *data.also)),
         "quality": msgspec.to_builtins(data.quality),
+    }
+
+
+def verdict_item(envelope: Envelope) -> Item:
+    """What somebody said of an event: the party and its role, never a person."""
+    assert isinstance(envelope.data, AckData)
+    return {
+        "by": envelope.maker.node,
+        "role": envelope.key.role,
+        "verdict": envelope.data.verdict,
+        "at": round(envelope.at, 3),
     }
 
 

@@ -27,7 +27,7 @@ SAYS = (Class.STATE, Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.HEA
 HEARS = (Class.RCPT, Class.CMD, Class.ACK, Class.CFG, Class.OTA)
 
 READS: dict[str, tuple[Class, ...]] = {
-    "store": (*SAYS, Class.CMD),
+    "store": (*SAYS, Class.CMD, Class.ACK),
     "operator": (*SAYS, Class.RCPT, Class.ACK),
     "police": (Class.EVT, Class.STATE, Class.HEAD),
     "maintainer": (Class.STATE, Class.HEAD, Class.HEALTH, Class.RES, Class.OTA),

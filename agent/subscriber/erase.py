@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.contract.topics import CHAINED
+from agent.contract.topics import CHAINED, Class
 from agent.errors import StoreError
 from agent.subscriber.checkpoint import open_database
 
@@ -77,6 +77,8 @@ def _erase(db: sqlite3.Connection, klass: str, before: float, at: float, *, rehe
             f" correlation = NULL, token = ''{condition}",
             (klass, before),
         )
+        if klass == Class.EVT:
+            db.execute("DELETE FROM verdict WHERE at < ?", (before,))
         db.execute("INSERT INTO erasure VALUES(?, ?, ?, ?)", (at, klass, before, sealed))
     db.execute("COMMIT")
     return Erasure(klass, before, sealed, old - sealed)

@@ -13,7 +13,7 @@ from typing import Protocol
 from agent.contract.chain import Range, Span
 from agent.contract.envelope import Envelope
 from agent.contract.jws import GENESIS
-from agent.contract.types import MAX_SEQ, AuditData
+from agent.contract.types import MAX_SEQ, AckData, AuditData
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +110,9 @@ def given_up(envelope: Envelope) -> tuple[Range, ...]:
     """The numbers that a `dropped` record names, which will never come."""
     data = envelope.data
     return tuple(data.ranges) if isinstance(data, AuditData) and data.action == "dropped" else ()
+
+
+def verdict_row(item: Item) -> tuple[str, str, str, float, str] | None:
+    """Node, event, who said it, when, and the token of a person's verdict; None for anything else."""
+    data, envelope = item.envelope.data, item.envelope
+    return (item.node, data.event, str(envelope.maker), envelope.at, item.token) if isinstance(data, AckData) else None

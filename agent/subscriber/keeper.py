@@ -83,7 +83,7 @@ class Keeper:
 
     def open(self) -> None:
         for comune in self._comuni:
-            for klass in CHAINED:
+            for klass in (*CHAINED, Class.ACK):
                 self._transport.subscribe(self._share + pattern(self._union, comune, klass=klass))
             for klass in STATED:
                 self._transport.subscribe(pattern(self._union, comune, klass=klass))

@@ -16,7 +16,7 @@ from psycopg.types.multirange import Multirange
 from agent.contract.chain import Range
 from agent.contract.types import MAX_SEQ
 from agent.errors import StoreError
-from agent.subscriber.holding import Chains, Held, Item, Taken
+from agent.subscriber.holding import Chains, Held, Item, Taken, verdict_row
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -39,6 +39,8 @@ _TABLES = (
     """CREATE TABLE IF NOT EXISTS given_up(
         node text, chain int, first bigint, last bigint, PRIMARY KEY(node, chain, first, last))""",
     "CREATE TABLE IF NOT EXISTS statement(topic text PRIMARY KEY, at double precision NOT NULL, token text NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS verdict(
+        node text, event text, maker text, at double precision, token text NOT NULL, PRIMARY KEY(node, event, maker, at))""",
 )
 _ARRIVING = f"CREATE TEMPORARY TABLE arriving(place int, {_ENVELOPE}) ON COMMIT DELETE ROWS"
 _KEEP = """INSERT INTO envelope
@@ -52,6 +54,7 @@ _KEEP_BESIDE = f"""INSERT INTO equivocation
     ON CONFLICT DO NOTHING"""
 _KEEP_STATEMENT = """INSERT INTO statement VALUES(%s, %s, %s) ON CONFLICT(topic)
     DO UPDATE SET at = excluded.at, token = excluded.token WHERE excluded.at >= statement.at"""
+_KEEP_VERDICT = "INSERT INTO verdict VALUES(%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 _HELD = "SELECT name, chain, last, kid, span FROM node"
 
 
@@ -135,11 +138,17 @@ class PostgresStore:
     def _keep_statements(self, cursor: psycopg.Cursor[Any], items: Iterable[Item]) -> None:
         """Only the newest word of a node about itself counts; in one order, so that two stores cannot block each other."""
         newest: dict[str, Item] = {}
+        verdicts: list[tuple[Any, ...]] = []
         for item in sorted(items, key=lambda item: item.envelope.recorded_at):
-            newest[str(item.envelope.topic)] = item
+            if row := verdict_row(item):
+                verdicts.append(row)
+            else:
+                newest[str(item.envelope.topic)] = item
         rows = [(topic, newest[topic].envelope.recorded_at, newest[topic].token) for topic in sorted(newest)]
         if rows:
             cursor.executemany(_KEEP_STATEMENT, rows)
+        if verdicts:
+            cursor.executemany(_KEEP_VERDICT, sorted(verdicts))
 
 
 def _lock(cursor: psycopg.Cursor[Any], nodes: list[str]) -> Chains:

@@ -14,7 +14,7 @@ from pathlib import Path
 from agent.contract.chain import Span
 from agent.contract.types import MAX_SEQ
 from agent.errors import StoreError
-from agent.subscriber.holding import Chains, Held, Item, Taken
+from agent.subscriber.holding import Chains, Held, Item, Taken, verdict_row
 
 COMUNE = "substr(node, instr(node, '/') + 1, instr(substr(node, instr(node, '/') + 1), '/') - 1)"
 """The second level of a node's name, in SQL; word for word as in the index, or SQLite would not use it."""
@@ -39,6 +39,9 @@ _TABLES = (
         node TEXT NOT NULL, chain INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
         PRIMARY KEY(node, chain, first, last)) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS statement(topic TEXT PRIMARY KEY, at REAL NOT NULL, token TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS verdict(
+        node TEXT NOT NULL, event TEXT NOT NULL, maker TEXT NOT NULL, at REAL NOT NULL, token TEXT NOT NULL,
+        PRIMARY KEY(node, event, maker, at)) WITHOUT ROWID""",
 )
 _INSERT = "INSERT OR IGNORE INTO envelope VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -70,6 +73,8 @@ class Store:
             for item in items:
                 if item.envelope.seq:
                     counts[self._keep(item, at)] += 1
+                elif row := verdict_row(item):
+                    self._db.execute("INSERT OR IGNORE INTO verdict VALUES(?, ?, ?, ?, ?)", row)
                 else:
                     self._keep_statement(item)
             self._keep_chains(owed, before)

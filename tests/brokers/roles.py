@@ -21,7 +21,7 @@ def rights(node: NodeName, *, store: str, watcher: str, operator: str = "") -> d
     return {
         **({operator: asks} if operator else {}),
         str(node): [f"write {own(klass)}" for klass in SAYS] + [f"read {own(klass)}" for klass in HEARS],
-        store: [f"read {pattern(union, klass=klass)}" for klass in (*SAYS, "cmd")]
+        store: [f"read {pattern(union, klass=klass)}" for klass in (*SAYS, "cmd", "ack")]
         + [f"write {pattern(union, klass=klass)}" for klass in ("rcpt", "res")],
         watcher: [f"read {pattern(union, klass=klass)}" for klass in (*SAYS, *HEARS)],
     }

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
+from agent.clock import SimulatedClock
 from agent.console import search
 from agent.console.search import Question
+from agent.contract.envelope import open_envelope
+from agent.contract.topics import Class, NodeName
+from agent.contract.types import AckData
 from agent.errors import StoreError
 from agent.simulation.stage import POLICE, ROOM
-from tests.console.rooms import NOON, Place, place
+from agent.subscriber.holding import Item
+from agent.subscriber.speaker import Speaker
+from agent.subscriber.store import Store
+from tests.console.rooms import NOON, Place, place, signer
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +121,26 @@ def test_a_file_that_is_no_store_is_told(built, tmp_path):
     with pytest.raises(StoreError, match=r"nothing\.sqlite"):
         built.archive()
     built.database = kept
+
+
+def test_what_people_said_stands_beside_the_event(built, tmp_path):
+    """By party and role, as the store kept it; who may not read verdicts sees none."""
+    database = tmp_path / "events.sqlite"
+    sqlite3.connect(built.database).execute("VACUUM INTO ?", (str(database),))
+    seen = built.archive(POLICE).events(Question(), at=NOON)[0]
+    clock = SimulatedClock(NOON)
+    word = Speaker(NodeName.parse(ROOM), signer(ROOM), clock=clock).say(
+        Class.ACK, "verdict", AckData(node=seen["node"], event=seen["id"], verdict="false")
+    )
+    store = Store(database)
+    store.commit([Item(open_envelope(word.token, built.ring), word.token.decode())], at=NOON)
+    store.close()
+    told = replace(built, database=database)
+    ours = [item for item in told.archive().events(Question(), at=NOON) if item["id"] == seen["id"]]
+    assert {(one["by"], one["role"], one["verdict"]) for item in ours for one in item["verdicts"]} == {
+        ("room", "operator", "false")
+    }
+    assert all(item["verdicts"] == [] for item in told.archive(POLICE).events(Question(), at=NOON))
 
 
 def test_a_search_reads_its_own_index_and_sorts_nothing(built):

@@ -81,7 +81,9 @@ def test_a_verdict_of_anybody_stands_beside_its_event(built, node):
         Class.ACK, "verdict", AckData(node=str(node.name), event=opened["id"], verdict="useful")
     )
     desk.take(Reader(built.ring).read(Message(str(word.topic), word.token)), at=NOON)
-    assert [(one["by"], one["verdict"]) for one in desk.open()[0]["verdicts"]] == [(POLICE, "useful")]
+    assert [(one["by"], one["role"], one["verdict"]) for one in desk.open()[0]["verdicts"]] == [
+        ("police-faenza", "police", "useful")
+    ]
 
 
 def test_what_is_not_believed_is_an_alarm_and_no_event(built, node):

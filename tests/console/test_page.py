@@ -117,7 +117,7 @@ def test_events_come_by_themselves_and_are_judged_with_one_key(page, union):
     page.focus("#open")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("2")
-    expect(page.locator("#detail dd").last).to_contain_text("room: utile", timeout=15_000)
+    expect(page.locator("#detail dd").last).to_contain_text("room (sala operativa): utile", timeout=15_000)
     assert check(union[1] / "access.jsonl") > 0
 
 

@@ -17,6 +17,7 @@ from agent.records import ClockQuality, Phase
 
 NODE = NodeName("romagna-faentina", "brisighella", "n-0017")
 STORE = NodeName("romagna-faentina", "centre", "store-1")
+ROOM = NodeName("romagna-faentina", "centre", "room")
 AT = 1777624200.25
 
 

@@ -17,8 +17,8 @@ from agent.subscriber.holding import Item, Taken
 from agent.subscriber.postgres import PostgresStore
 from agent.transport import Message
 from tests.brokers.postgres import Postgres, postgres
-from tests.contract.makers import NODE, Chain, ring_of, signer
-from tests.subscriber.parts import dropping, head, message, several
+from tests.contract.makers import NODE, ROOM, Chain, ring_of, signer
+from tests.subscriber.parts import dropping, head, message, several, verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
 
@@ -97,6 +97,13 @@ def test_only_the_newest_statement_of_a_topic_is_kept(opened: Opened):
     told = [head(chain), head(chain)]
     store.commit(items(told, chain.ring), at=1.0)
     assert store._db.execute("SELECT token FROM statement").fetchall() == [(told[-1].payload.decode(),)]
+
+
+def test_verdicts_are_all_kept_each_once(opened: Opened):
+    store, ring = opened(), ring_of((signer("room"), "operator", ROOM))
+    words = [verdict("useful"), verdict("false", seconds=1)]
+    assert store.commit(items([*words, *words], ring), at=1.0).nodes == ()
+    assert len(store._db.execute("SELECT token FROM verdict").fetchall()) == 2
 
 
 def test_two_stores_count_one_node_together(opened: Opened):

@@ -17,8 +17,8 @@ from agent.errors import StoreError
 from agent.subscriber.holding import Item, Taken
 from agent.subscriber.store import Store
 from agent.transport import Message
-from tests.contract.makers import NODE, Chain, signer
-from tests.subscriber.parts import dropping, head, message, several
+from tests.contract.makers import NODE, ROOM, Chain, ring_of, signer
+from tests.subscriber.parts import dropping, head, message, several, verdict
 
 NAME = str(NODE)
 
@@ -54,6 +54,15 @@ def test_a_second_content_under_one_number_is_kept_beside_the_first(store: Store
     assert store.count() == 1
     rows = sqlite3.connect(tmp_path / "events.sqlite")
     assert rows.execute("SELECT token FROM equivocation").fetchall() == [(other.payload.decode(),)]
+    rows.close()
+
+
+def test_verdicts_are_all_kept_each_once(store: Store, tmp_path: Path):
+    ring = ring_of((signer("room"), "operator", ROOM))
+    words = [verdict("useful"), verdict("false", seconds=1)]
+    assert store.commit(items([*words, *words], ring), at=1.0) == Taken()
+    rows = sqlite3.connect(tmp_path / "events.sqlite")
+    assert rows.execute("SELECT node, event, maker FROM verdict").fetchall() == [(NAME, "0" * 16, str(ROOM))] * 2
     rows.close()
 
 

@@ -20,6 +20,7 @@ const time = at => element("time", { dateTime: moment(at).toISOString(), textCon
 const place = item => item.node.split("/").slice(1).join("/");
 const severity = name => word(name === "alarm" ? "alarm_severity" : name);
 const sentence = item => [item.type ? word(item.type) : "", item[`sentence_${language()}`] ?? item.sentence].filter(Boolean).join(" · ");
+const said = item => item.verdicts.map(one => `${one.by} (${word(one.role)}): ${word(one.verdict)}`).join(", ") || "–";
 const figure = (value, digits = 2) => value === undefined || value === null ? "–" : Number(value).toLocaleString(language(), { maximumFractionDigits: digits });
 
 async function ask(path, options) {
@@ -63,7 +64,7 @@ function drawDetail() {
     ]),
     ["coverage", `${Math.round((item.quality.observed ?? 1) * 100)} %`], ["clock", item.clock],
     ["mark", word(item.mark)], ["seq", String(item.seq)],
-    ["verdicts", item.verdicts.map(one => `${one.by.split("/").pop()}: ${word(one.verdict)}`).join(", ") || "–"],
+    ["verdicts", said(item)],
   ];
   $("detail").replaceChildren(
     element("h3", { textContent: sentence(item) }),
@@ -149,8 +150,8 @@ async function search() {
   }
   const items = await ask(`/api/events?${asked}`);
   $("found").textContent = word("found", items.length);
-  table($("rows"), [word("when"), word("node"), word("severity"), word("event"), word("mark")],
-    items.map(item => [dateText(item.at), place(item), severity(item.severity), `${word(item.phase)} · ${sentence(item)}`, word(item.mark)]));
+  table($("rows"), [word("when"), word("node"), word("severity"), word("event"), word("mark"), word("verdicts")],
+    items.map(item => [dateText(item.at), place(item), severity(item.severity), `${word(item.phase)} · ${sentence(item)}`, word(item.mark), said(item)]));
 }
 
 // Week
