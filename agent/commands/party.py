@@ -21,11 +21,15 @@ PLAIN_PORT = 1883
 
 def add_broker_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Where the broker is and who we are there; not `required` where a command can do without a broker."""
-    default = "localhost" if required else ""
-    parser.add_argument("--broker", default=default, metavar="HOST[:PORT]", help=f"default: {default or 'none'}")
     parser.add_argument(
         "--keys", type=Path, required=required, metavar="DIR", help="the folder that `piazza keys` made"
     )
+    add_session_arguments(parser, default="localhost" if required else "")
+
+
+def add_session_arguments(parser: argparse.ArgumentParser, *, default: str) -> None:
+    """All but `--keys`, for a command that says itself which keys it means."""
+    parser.add_argument("--broker", default=default, metavar="HOST[:PORT]", help=f"default: {default or 'none'}")
     parser.add_argument("--name", default="", help="who we are in that folder (default: the only one who fits)")
     parser.add_argument("--mqtt", choices=("auto", "3.1.1"), default="auto", help="3.1.1 for a broker that hangs on 5")
     parser.add_argument("--plain", action="store_true", help="without TLS, for a broker on this machine")

@@ -1,7 +1,8 @@
 """`piazza public`: a static site for citizens, made from a store: counts, what changed, who received what.
 
 Pages and files need nothing else and can lie on any web server. The numbers are protected before they
-are written; `--epsilon` and `--k` stand on the page with what they cost.
+are written; `--epsilon` and `--k` stand on the page with what they cost. With `--broker` the counts of
+the last day are also published as signed, retained messages of the class `pub`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.clock import SystemClock
+from agent.commands import party
 from agent.commands.patto import load_union
+from agent.commands.public_broker import say
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class
@@ -30,7 +33,9 @@ from agent.governance.agreement import Agreement
 from agent.governance.counts import Interval, Protection
 from agent.governance.rights import Verb, allowed, rights
 from agent.governance.site import Change, Story
+from agent.governance.told import told
 from agent.governance.union import Union
+from agent.provision.bench import Bench
 from agent.provision.keys import load_ring, write_secret
 
 MONTH_S = 30 * 86_400.0
@@ -41,12 +46,18 @@ TOLD = {"config-applied", "mask-changed", "mode-changed", "model-applied"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder with union.yaml and agreements/")
     parser.add_argument("--db", type=Path, default=Path("events.sqlite"), help="the store's database (events.sqlite)")
-    parser.add_argument("--keys", type=Path, default=Path("ring.json"), help="the key ring (ring.json)")
+    parser.add_argument(
+        "--keys",
+        type=Path,
+        default=Path("ring.json"),
+        help="the key ring, or the folder that `piazza keys` made (ring.json)",
+    )
     parser.add_argument("--out", type=Path, default=Path("public"), help="the folder of the site (public)")
     parser.add_argument("--days", type=float, default=7.0, help="how far back counts go (7)")
     parser.add_argument("--k", type=int, default=10, help="hours with fewer passages are withheld (10)")
     parser.add_argument("--epsilon", type=float, default=1.0, help="noise for one passage; 0 for none (1)")
     parser.add_argument("--secret", type=Path, default=Path("public.secret"), help="what the noise is drawn from")
+    party.add_session_arguments(parser, default="")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,11 +67,11 @@ def run(options: argparse.Namespace) -> int:
         )
     at = SystemClock().now()
     whole, agreed = load_union(options.folder)
-    ring = load_ring(options.keys)
+    ring = load_ring(Bench(options.keys).ring if options.keys.is_dir() else options.keys)
     protection = Protection(options.k, options.epsilon, _secret(options.secret))
     envelopes = list(_envelopes(options.db, ring, since=at - max(MONTH_S, options.days * 86_400)))
     intervals = _intervals(envelopes, since=at - options.days * 86_400)
-    found = counts.hours(intervals, protection)
+    found = counts.hours(intervals, protection, at=at)
     story = Story(whole, found, protection, _changes(envelopes), _received(whole, agreed, envelopes, at), at)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, text in (("index.html", site.html(story)), ("counts.json", _json(story)), ("counts.csv", _csv(story))):
@@ -70,6 +81,9 @@ def run(options: argparse.Namespace) -> int:
         f"{options.out}: {len(found)} hours of {len({hour.node for hour in found})} nodes, {withheld} withheld; "
         f"noise changes a count by {protection.mean_error:.2f} on average"
     )
+    if options.broker:
+        places = say(options, told(found, protection, at=at))
+        print(f"{options.broker}: the last day of {places} places")
     return 0
 
 

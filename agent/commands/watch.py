@@ -39,7 +39,7 @@ SIGNS = {
     Mark.UNVERIFIED: "✗",
 }
 COLOURS = {Severity.NOTICE: "cyan", Severity.WARNING: "yellow", Severity.ALARM: "bold red"}
-WATCHED = tuple(klass for klass in Class if klass not in (Class.CFG, Class.OTA, Class.PUB))
+WATCHED = tuple(klass for klass in Class if klass not in (Class.CFG, Class.OTA))
 
 Show = Callable[[Line], None]
 

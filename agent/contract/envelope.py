@@ -21,11 +21,11 @@ from msgspec import UNSET
 from agent.contract.jws import Key, KeyRing
 from agent.contract.times import check_date, seconds
 from agent.contract.topics import CHAINED, ITSELF, MAKERS, Class, NodeName, Topic
-from agent.contract.types import KINDS, AckData, CommandData, Data, Payload, ReceiptData, ResultData
+from agent.contract.types import KINDS, AckData, CommandData, Data, Payload, PublicData, ReceiptData, ResultData
 from agent.errors import Refused
 
 SOURCE = "//piazza/"
-ABOUT = (ReceiptData, CommandData, AckData, ResultData)
+ABOUT = (ReceiptData, CommandData, AckData, ResultData, PublicData)
 """What one party says of another; all else is about who signed it."""
 
 _PAYLOAD = msgspec.json.Decoder(Payload)

@@ -58,6 +58,7 @@ MAKERS: dict[Class, frozenset[str]] = {
     Class.RCPT: frozenset({"store"}),
     Class.CMD: frozenset({"maintainer", "operator"}),
     Class.ACK: frozenset({"operator", "police"}),
+    Class.PUB: frozenset({"publisher"}),
 }
 """Roles of the keys that may sign what is published under a class; other classes carry no envelope."""
 

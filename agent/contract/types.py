@@ -217,6 +217,25 @@ class AckData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     verdict: Verdict
 
 
+class PublicHour(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Passages within the hour from `since`; without a count there were too few to be told."""
+
+    since: Instant
+    count: Annotated[int, Meta(ge=1, le=MAX_SEQ)] | None = None
+    coverage: Annotated[Fraction, Meta(description="share of the hour that was really observed")] = 1.0
+
+
+class PublicData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """`pub`: protected counts of one place by the hour, with what protects them."""
+
+    node: FullName
+    place: Name
+    hours: Annotated[tuple[PublicHour, ...], Meta(max_length=24)]
+    k: Annotated[int, Meta(ge=1, le=1_000_000, description="an hour with fewer is told without its count")]
+    epsilon: Annotated[float, Meta(ge=0.0, description="of the noise, for one passage; 0 for none")]
+    mean_error: Annotated[float, Meta(ge=0.0, description="by how much the noise changes a count on average")]
+
+
 Data = (
     EventData
     | StatData
@@ -228,6 +247,7 @@ Data = (
     | CommandData
     | ResultData
     | AckData
+    | PublicData
 )
 KINDS: dict[str, type[Data]] = {
     "evt": EventData,
@@ -240,6 +260,7 @@ KINDS: dict[str, type[Data]] = {
     "cmd": CommandData,
     "res": ResultData,
     "ack": AckData,
+    "pub": PublicData,
 }
 """Type of `data` for each class that carries an envelope."""
 

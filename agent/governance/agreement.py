@@ -19,7 +19,7 @@ from agent.documents import problems_in, read
 from agent.errors import UserError
 from agent.governance.union import Id, Line, Union, unknown_comuni
 
-PartnerRole = Literal["police", "operator", "statistics", "auditor", "witness"]
+PartnerRole = Literal["police", "operator", "statistics", "auditor", "witness", "public"]
 Purpose = Literal["public-security", "traffic", "civil-protection", "planning", "oversight", "research"]
 DAY_S = 86_400
 
@@ -65,8 +65,8 @@ class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 def load(path: Path, union: Union) -> Agreement:
     """The agreement at `path`; ConfigError lists every problem with it."""
     agreement = read(path, Agreement)
-    if problems := tuple(_problems(agreement, union)):
-        raise problems_in(str(path), problems)
+    if found := tuple(_problems(agreement, union)):
+        raise problems_in(str(path), found)
     return agreement
 
 
@@ -85,34 +85,39 @@ def next_change(agreements: Sequence[Agreement], at: float) -> float | None:
     return min(edges, default=None)
 
 
-def _problems(agreement: Agreement, union: Union) -> Iterator[str]:
-    yield from unknown_comuni(union, agreement.comuni, "comuni")
+def problems(agreement: Agreement) -> Iterator[str]:
+    """What is wrong with one agreement, whatever union it is of."""
     if agreement.until < agreement.since:
         yield f"until: {agreement.until} is before {agreement.since}"
     if agreement.partner.role in ("police", "operator") and not agreement.events:
         yield f"events: a partner in the role {agreement.partner.role} needs at least one type of event"
     if agreement.partner.role not in ("police", "operator") and agreement.events:
         yield f"events: the role {agreement.partner.role} receives no events; leave them out"
-    if agreement.partner.id in {party.id for party in union.parties}:
-        yield f"partner.id: '{agreement.partner.id}' is a party of the union itself"
     try:
         ZoneInfo(agreement.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         yield f"timezone: '{agreement.timezone}' is not known (such as Europe/Rome)"
 
 
+def _problems(agreement: Agreement, union: Union) -> Iterator[str]:
+    yield from unknown_comuni(union, agreement.comuni, "comuni")
+    yield from problems(agreement)
+    if agreement.partner.id in {party.id for party in union.parties}:
+        yield f"partner.id: '{agreement.partner.id}' is a party of the union itself"
+
+
 def _check_together(folder: Path, agreements: Sequence[Agreement]) -> None:
     seen: dict[str, Agreement] = {}
     roles: dict[str, str] = {}
-    problems = []
+    found = []
     for one in agreements:
         if one.id in seen:
-            problems.append(f"{one.id}: two agreements have this id")
+            found.append(f"{one.id}: two agreements have this id")
         if roles.setdefault(one.partner.id, one.partner.role) != one.partner.role:
-            problems.append(f"{one.id}: partner '{one.partner.id}' has the role {roles[one.partner.id]} in another")
+            found.append(f"{one.id}: partner '{one.partner.id}' has the role {roles[one.partner.id]} in another")
         seen[one.id] = one
-    if problems:
-        raise problems_in(str(folder), tuple(problems))
+    if found:
+        raise problems_in(str(folder), tuple(found))
 
 
 def _midnight(day: date, timezone: str) -> float:

@@ -2,9 +2,11 @@
 
 An hour with fewer than `k` passages says only that there were fewer. On the others lies two-sided
 geometric noise (Ghosh, Roughgarden, Sundararajan, 2009), which makes the count of one hour
-epsilon-differentially private for one passage. The noise of an hour is drawn from a secret and from
-the hour's own name, so publishing an hour again shows the same number and averaging gains nothing.
-A passage lies in one hour only; somebody who passes m times a day spends m times epsilon.
+epsilon-differentially private for one passage. The noise is drawn from a secret, the hour's own name
+and its count: publishing an hour again shows the same number, so averaging gains nothing, and when
+late counts have changed it, the noise changes too, so subtracting gains nothing either. No hour is
+told before it is over. A passage lies in one hour only; somebody who passes m times a day spends m
+times epsilon.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 HOUR_S = 3600.0
+SETTLED_S = 900.0
+"""So long after its end an hour is complete: the last quarter has reached the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,8 @@ class Hour:
     coverage: float
 
 
-def hours(intervals: Iterable[Interval], protection: Protection) -> list[Hour]:
-    """Hours of every place, in order; coverage is the share of the hour that was really observed."""
+def hours(intervals: Iterable[Interval], protection: Protection, *, at: float) -> list[Hour]:
+    """Hours of every place that are complete `at` an instant, in order; coverage is the share that was really observed."""
     sums: dict[tuple[str, str, float], list[Interval]] = defaultdict(list)
     for one in intervals:
         since = math.floor((one.ends_at - 1.0) / HOUR_S) * HOUR_S
@@ -73,12 +77,13 @@ def hours(intervals: Iterable[Interval], protection: Protection) -> list[Hour]:
             round(min(1.0, sum(one.coverage for one in some) / 4), 2),
         )
         for (node, place, since), some in sorted(sums.items())
+        if since + HOUR_S + SETTLED_S <= at
     ]
 
 
 def protected(count: int, protection: Protection, *, name: str) -> int | None:
     """The number that may be told for `name`; the threshold looks at the noisy count, so it tells no more than that."""
-    noisy = count + noise(protection, name=name)
+    noisy = count + noise(protection, name=f"{name} {count}")
     return None if noisy < protection.k else noisy
 
 

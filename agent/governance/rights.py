@@ -28,17 +28,17 @@ HEARS = (Class.RCPT, Class.CMD, Class.ACK, Class.CFG, Class.OTA)
 
 READS: dict[str, tuple[Class, ...]] = {
     "store": (*SAYS, Class.CMD, Class.ACK),
-    "operator": (*SAYS, Class.RCPT, Class.ACK),
-    "police": (Class.EVT, Class.STATE, Class.HEAD),
-    "maintainer": (Class.STATE, Class.HEAD, Class.HEALTH, Class.RES, Class.OTA),
-    "auditor": (Class.AUDIT, Class.STATE, Class.HEAD, Class.RCPT),
-    "statistics": (Class.STAT, Class.ACK, Class.STATE, Class.HEAD),
-    "publisher": (Class.STAT, Class.STATE, Class.HEAD),
+    "operator": (*SAYS, Class.RCPT, Class.ACK, Class.PUB),
+    "police": (Class.EVT, Class.STATE, Class.HEAD, Class.PUB),
+    "maintainer": (Class.STATE, Class.HEAD, Class.HEALTH, Class.RES, Class.OTA, Class.PUB),
+    "auditor": (Class.AUDIT, Class.STATE, Class.HEAD, Class.RCPT, Class.PUB),
+    "statistics": (Class.STAT, Class.ACK, Class.STATE, Class.HEAD, Class.PUB),
+    "publisher": (Class.STAT, Class.STATE, Class.HEAD, Class.PUB),
     "public": (Class.PUB,),
-    "witness": (Class.HEAD, Class.RCPT, Class.STATE),
-    "commissioning": (Class.STATE, Class.HEAD, Class.EVT, Class.HEALTH, Class.RES),
+    "witness": (Class.HEAD, Class.RCPT, Class.STATE, Class.PUB),
+    "commissioning": (Class.STATE, Class.HEAD, Class.EVT, Class.HEALTH, Class.RES, Class.PUB),
 }
-"""`state` and `head` go with every class of the chain, so that nobody reads silence as calm."""
+"""`state` and `head` go with every class of the chain, so that nobody reads silence as calm; what is public is for all."""
 
 WRITES: dict[str, tuple[Class, ...]] = {
     "store": (Class.RCPT, Class.RES),

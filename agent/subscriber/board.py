@@ -21,7 +21,7 @@ from agent.subscriber.reader import Mark, News
 SILENT_S = 150.0
 """Two heads and a half: a node that says nothing for so long is not merely calm."""
 
-_QUIET = frozenset({Class.HEAD, Class.RCPT, Class.HEALTH, Class.STAT})
+_QUIET = frozenset({Class.HEAD, Class.RCPT, Class.HEALTH, Class.STAT, Class.PUB})
 """Classes that are shown only when asked for, or when something is wrong with them."""
 
 _FAULTS = {
@@ -113,7 +113,12 @@ class Board:
         return [line for node, sight in sorted(self._sights.items()) for line in self._missing(node, sight, at)]
 
     def _heard(self, envelope: Envelope, at: float, *, retained: bool) -> Iterator[Line]:
-        """Keep count of a node; its first word after a silence is told. What was retained is no sign of life."""
+        """Keep count of a node; its first word after a silence is told.
+
+        What was retained is no sign of life, nor is what others say to a node or about it.
+        """
+        if envelope.maker != envelope.topic.name and not isinstance(envelope.data, ReceiptData):
+            return
         node = str(envelope.topic.name)
         sight = self._sights.setdefault(node, _Sight(at))
         if isinstance(envelope.data, ReceiptData):

@@ -15,6 +15,7 @@ from agent.contract.types import (
     EventData,
     HeadData,
     HealthData,
+    PublicData,
     ReceiptData,
     ResultData,
     StatData,
@@ -91,6 +92,12 @@ def _result(data: ResultData, _envelope: Envelope) -> str:
 @_say.register
 def _ack(data: AckData, envelope: Envelope) -> str:
     return f"{envelope.maker.node} says of event {data.event}: {data.verdict}"
+
+
+@_say.register
+def _public(data: PublicData, _envelope: Envelope) -> str:
+    told = [hour.count for hour in data.hours if hour.count is not None]
+    return f"{data.place}: {sum(told)} passages told in {len(told)} of {len(data.hours)} hours"
 
 
 def _figures(values: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""What parties other than nodes say: receipts, commands and verdicts, signed and outside any chain.
+"""What parties other than nodes say: receipts, commands, verdicts and public counts, signed and outside any chain.
 
 The invariant: every word of one speaker has an id of its own, also after a restart.
 """
@@ -16,10 +16,10 @@ from agent.contract.envelope import source, spell, type_name
 from agent.contract.jws import Signer
 from agent.contract.times import instant
 from agent.contract.topics import EXPIRES_S, Class, NodeName, Topic
-from agent.contract.types import AckData, CommandData, Payload, ReceiptData, ResultData
+from agent.contract.types import AckData, CommandData, Payload, PublicData, ReceiptData, ResultData
 from agent.records import ClockQuality
 
-Said = ReceiptData | CommandData | AckData | ResultData
+Said = ReceiptData | CommandData | AckData | ResultData | PublicData
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def test_a_node_cannot_speak_for_another_node() -> None:
         (lambda p: p.update(specversion="2.0"), "payload"),
         (lambda p: p.update(time="yesterday"), "payload"),
         (lambda p: p.update(time="2026-02-30T00:00:00.000Z"), "bad-instant"),
-        (lambda p: p.update(type="piazza.pub.loitering.v1"), "payload"),
+        (lambda p: p.update(type="piazza.cfg.loitering.v1"), "payload"),
         (lambda p: p.update(seq=0), "payload"),
         (lambda p: p.update(seq=2**53), "payload"),
         (lambda p: p.update(seq=1.0), "payload"),

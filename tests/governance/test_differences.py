@@ -30,7 +30,7 @@ def test_a_new_type_of_event_is_told_with_its_comuni(told):
 def test_a_new_comune_is_told_with_all_that_comes_with_it(told):
     wider = police(comuni=["faenza", "riolo"])
     assert told(wider) == {
-        ("police would newly see crossing, tamper, head and state in riolo", True),
+        ("police would newly see crossing, tamper, head, pub and state in riolo", True),
         ("police would newly write ack in riolo", True),
     }
 

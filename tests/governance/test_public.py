@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -11,15 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import cli
+from agent.clock import SystemClock
+from agent.contract.jws import MAX_BYTES, Signer
+from agent.contract.times import instant
+from agent.contract.topics import Class, NodeName
+from agent.contract.types import PublicHour
 from agent.governance import notice
-from agent.governance.counts import HOUR_S, Hour, Interval, Protection, hours, noise, protected
+from agent.governance.counts import HOUR_S, SETTLED_S, Hour, Interval, Protection, hours, noise, protected
+from agent.governance.told import told
 from agent.provision.keys import save_ring
+from agent.subscriber.speaker import Speaker
 from tests.console.rooms import place
 from tests.governance.unions import JUNE, POLICE, folder, loaded, police
 
 SECRET = bytes(range(32))
 PLAIN = Protection(10, 0.0, SECRET)
 NOISY = Protection(10, 0.5, SECRET)
+LATER = HOUR_S * 200
 
 
 def quarters(*counted: float, coverage: float = 1.0) -> list[Interval]:
@@ -29,19 +38,19 @@ def quarters(*counted: float, coverage: float = 1.0) -> list[Interval]:
 
 
 def test_four_quarters_make_an_hour():
-    assert hours(quarters(5, 6, 7, 8), PLAIN) == [Hour("u/c/n", "gate", HOUR_S * 100, 26, 1.0)]
+    assert hours(quarters(5, 6, 7, 8), PLAIN, at=LATER) == [Hour("u/c/n", "gate", HOUR_S * 100, 26, 1.0)]
 
 
 def test_a_quarter_that_ends_with_the_hour_belongs_to_it():
-    assert [hour.since for hour in hours(quarters(20, 20, 20, 20, 20), PLAIN)] == [HOUR_S * 100, HOUR_S * 101]
+    assert [hour.since for hour in hours(quarters(20, 20, 20, 20, 20), PLAIN, at=LATER)] == [HOUR_S * 100, HOUR_S * 101]
 
 
 def test_an_hour_that_was_half_seen_says_so():
-    assert hours(quarters(30, 30), PLAIN)[0].coverage == 0.5
+    assert hours(quarters(30, 30), PLAIN, at=LATER)[0].coverage == 0.5
 
 
 def test_small_counts_are_withheld():
-    assert [hour.count for hour in hours(quarters(3, 3, 3, 0), PLAIN)] == [None]
+    assert [hour.count for hour in hours(quarters(3, 3, 3, 0), PLAIN, at=LATER)] == [None]
 
 
 @given(st.integers(0, 500), st.integers(1, 50))
@@ -53,6 +62,35 @@ def test_no_number_below_the_threshold_is_ever_told(count, k):
 def test_publishing_an_hour_again_tells_the_same():
     """Else the noise could be averaged away."""
     assert {protected(50, NOISY, name="an hour") for _ in range(20)} == {protected(50, NOISY, name="an hour")}
+
+
+def test_an_hour_is_told_only_when_its_last_quarter_is_there():
+    """A count that grows under the same noise would tell by how much it grew."""
+    assert hours(quarters(5, 6, 7), PLAIN, at=HOUR_S * 101) == []
+    assert len(hours(quarters(5, 6, 7, 8), PLAIN, at=HOUR_S * 101 + SETTLED_S)) == 1
+
+
+def test_late_counts_come_with_other_noise():
+    """Else the difference of two publications would be exact."""
+    noises = {(protected(count, NOISY, name="an hour") or 0) - count for count in range(100, 130)}
+    assert len(noises) > 5
+
+
+def test_a_place_is_told_of_with_its_last_day_and_its_protection():
+    some = [Hour("u/c/n", "gate", HOUR_S * n, 20 + n, 1.0) for n in range(100, 130)]
+    some += [Hour("u/c/n", "kerb", HOUR_S * 129, None, 0.5)]
+    gate, kerb = told(some, NOISY, at=HOUR_S * 131)
+    assert [hour.count for hour in gate.hours] == [20 + n for n in range(107, 130)]
+    assert kerb.hours == (PublicHour(since=instant(HOUR_S * 129), coverage=0.5),)
+    assert (kerb.k, kerb.epsilon, kerb.mean_error) == (10, 0.5, round(NOISY.mean_error, 4))
+
+
+def test_a_day_of_large_counts_fits_one_message():
+    some = [Hour("u/c/n", "gate", HOUR_S * n, 10**9, 0.99) for n in range(24)]
+    node = NodeName("u" * 32, "c" * 32, "n" * 32)
+    (day,) = told([replace(hour, node=str(node), place="p" * 32) for hour in some], NOISY, at=HOUR_S * 24)
+    speaker = Speaker(node, Signer(bytes(32)), clock=SystemClock())
+    assert len(speaker.say(Class.PUB, day.place, day).token) <= MAX_BYTES
 
 
 def test_another_secret_gives_other_noise():

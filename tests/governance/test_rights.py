@@ -159,7 +159,7 @@ def test_a_message_lives_no_longer_than_the_shortest_agreement(agreed):
 
 def test_a_partners_view_names_only_what_they_receive(agreed):
     view = terms.view(agreed[0], agreed[1][0])
-    assert set(view["channels"]) == {"evt", "state", "head", "ack"}
+    assert set(view["channels"]) == {"evt", "state", "head", "ack", "pub"}
     assert view["channels"]["evt"]["parameters"]["comune"]["enum"] == ["faenza"]
     assert view["channels"]["evt"]["parameters"]["type"]["enum"] == ["crossing", "tamper"]
     assert {one["action"] for name, one in view["operations"].items() if name != "write-ack"} == {"receive"}

@@ -14,7 +14,7 @@ from agent.cli import main
 from agent.commands.schema import documents, stale_documents
 from agent.contract.envelope import spell
 from agent.contract.topics import Class
-from agent.contract.types import KINDS, AckData, CommandData, Data, ReceiptData, ResultData
+from agent.contract.types import KINDS, AckData, CommandData, Data, PublicData, PublicHour, ReceiptData, ResultData
 from agent.schemas import contract_digest
 from tests.contract.makers import NODE, payload
 from tests.uplink.nodes import STATE, Node, audit, event, health, stat
@@ -42,6 +42,9 @@ def sent(tmp_path: Path) -> dict[str, Any]:
         Class.CMD: CommandData(node=str(NODE), command="resend", deadline=LATER, first=1, last=2),
         Class.RES: ResultData(command="00000000000000aa", outcome="done"),
         Class.ACK: AckData(node=str(NODE), event="00000000000000aa", verdict="useful"),
+        Class.PUB: PublicData(
+            node=str(NODE), place="gate", hours=(PublicHour(since=LATER, count=12),), k=10, epsilon=1.0, mean_error=0.85
+        ),
     }
     made = {str(e.klass): json.loads(spell(e.payload)) for e in envelopes}
     return made | {str(klass): json.loads(spell(payload(klass, data))) for klass, data in others.items()}
