@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -21,7 +22,7 @@ from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class, NodeName, Topic
 from agent.subscriber.holding import EventStore, Item
-from agent.subscriber.keeper import Keeper
+from agent.subscriber.keeper import TURNS_S, Keeper
 from agent.subscriber.postgres import PostgresStore
 from agent.subscriber.receipts import Receipts
 from agent.subscriber.store import Store
@@ -50,8 +51,8 @@ class Tape(MemoryTransport):
     def ended(self) -> bool:
         return not self._batches
 
-    def poll(self, timeout_s: float) -> list[Happening]:
-        return [*super().poll(timeout_s), *self._batches.pop()]
+    def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
+        return [*super().poll(timeout_s, owing=owing), *(self._batches.pop() if self._batches else ())]
 
 
 def main() -> None:
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=6_000, help="events (default: 6000)")
     parser.add_argument("--rounds", type=int, default=3, help="each database in turn so many times (default: 3)")
     options = parser.parse_args()
+    sys.setswitchinterval(TURNS_S)
     messages, ring = made(options.count)
     items = [Item(open_envelope(one.payload, ring, topic=one.topic), one.payload.decode()) for one in messages]
     found: dict[str, list[dict[str, float]]] = {}

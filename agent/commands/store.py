@@ -9,6 +9,7 @@ import argparse
 import logging
 import random
 import signal
+import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +23,7 @@ from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
 from agent.subscriber.gaps import Answers
 from agent.subscriber.holding import EventStore
-from agent.subscriber.keeper import Keeper
+from agent.subscriber.keeper import TURNS_S, Keeper
 from agent.subscriber.receipts import Receipts
 from agent.subscriber.store import Store
 from agent.transport.mqtt import MqttTransport
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     pulse = Pulse.of(Notify.of_service(), [DATABASE])
     pulse.notify.ready("keeping events")
+    sys.setswitchinterval(TURNS_S)
     try:
         keeper.run(stop.is_set, beat=lambda: pulse.beat(DATABASE, clock.monotonic()))
     finally:

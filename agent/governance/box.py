@@ -27,7 +27,7 @@ autosave_interval 60
 persistent_client_expiration 14d
 max_queued_messages 1000000
 max_queued_bytes 67108864
-max_inflight_messages 200
+max_inflight_messages 400
 # One chunk of an update with its head, and nothing larger.
 max_packet_size 300000
 # Without it a small message waits for its neighbours: 20 instead of 351 new TLS sessions a second.

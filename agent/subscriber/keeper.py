@@ -1,13 +1,17 @@
 """The running store: messages in, rows committed, receipts out.
 
-The invariant: a receipt leaves after the commit that it speaks of, and a message is acknowledged to
-the broker after that, so a store that dies at any moment has promised nothing that it lacks.
+    poll -> open (verify) -> one thread writes the batch -> receipts -> acknowledged with the next poll but one
+
+While a batch is being written the next one is opened. The invariant: a receipt leaves after the commit
+that it speaks of, and a message is acknowledged to the broker after that, so a store that dies at any
+moment has promised nothing that it lacks.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from agent.clock import Clock
@@ -16,9 +20,9 @@ from agent.contract.jws import KeyRing
 from agent.contract.topics import CHAINED, EXPIRES_S, Class, pattern
 from agent.errors import BrokerRefused, Refused
 from agent.subscriber.gaps import Answers, is_command
-from agent.subscriber.holding import EventStore, Item
+from agent.subscriber.holding import EventStore, Item, Taken
 from agent.subscriber.receipts import Receipts
-from agent.transport import Connected, Disconnected, Message, Transport
+from agent.transport import Connected, Disconnected, Happening, Message, Transport
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +30,11 @@ STATED = (Class.STATE, Class.HEAD)
 """Retained statements, which a shared subscription would not be sent: every store takes all of them."""
 
 POLL_S = 0.5
+IN_A_ROW = 8
+"""Polls that one `run_once` may take while there is something each time."""
+
+TURNS_S = 5e-4
+"""For `sys.setswitchinterval`: with Python's own 5 ms whoever writes would wait for the one who verifies at every answer of a database."""
 
 
 @dataclass(slots=True)
@@ -39,8 +48,17 @@ class Tally:
     receipts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """A batch that is being written, and the number of messages that it came in."""
+
+    batch: Sequence[Item]
+    messages: int
+    taken: Future[Taken]
+
+
 class Keeper:
-    """Owned by one thread."""
+    """Owned by one thread; only `commit` runs in another, and nobody looks into the store meanwhile."""
 
     def __init__(
         self,
@@ -69,6 +87,8 @@ class Keeper:
         self._clock = clock
         self._answers = answers
         self._stood = False
+        self._writer = ThreadPoolExecutor(1, "commit")
+        self._writing: _Writing | None = None
         self.tally = Tally()
 
     def run(self, stopped: Callable[[], bool], *, beat: Callable[[], None] = lambda: None) -> None:
@@ -92,23 +112,39 @@ class Keeper:
         self._transport.open()
 
     def run_once(self, timeout_s: float = POLL_S) -> None:
-        """Take what has come, in one transaction."""
+        """Take what has come, a transaction for each poll; when this is over nothing is under way."""
+        try:
+            for turn in range(IN_A_ROW):
+                owing = self._writing.messages if self._writing else 0
+                news = self._transport.poll(0.0 if turn else timeout_s, owing=owing)
+                batch = self._heard(news)
+                self._settle()
+                if not batch:
+                    return
+                taken = self._writer.submit(self._store.commit, batch, at=self._clock.now())
+                self._writing = _Writing(batch, sum(isinstance(one, Message) for one in news), taken)
+        finally:
+            self._settle()
+
+    def _heard(self, happenings: Iterable[Happening]) -> list[Item]:
+        """Act on what happened; the envelopes that came."""
         batch: list[Item] = []
-        for happening in self._transport.poll(timeout_s):
+        for happening in happenings:
             match happening:
                 case Message() if self._answers and is_command(happening.topic):
+                    self._settle()
                     self._say(self._answers.answer(happening))
                 case Message():
                     batch += self._opened(happening)
                 case Connected():
+                    self._settle()
                     self._stood = True
                     self._say_received(self._store.nodes())
                 case Disconnected(refused=True) if not self._stood:
                     raise BrokerRefused(happening.why, hint=happening.hint)
                 case Disconnected():
                     log.warning("no broker", extra={"why": happening.why})
-        if batch:
-            self._commit(batch)
+        return batch
 
     def _say(self, answers: Iterable[tuple[str, bytes]]) -> None:
         with self._transport.together():
@@ -123,14 +159,18 @@ class Keeper:
             log.warning("refused", extra={"topic": message.topic, "why": refused.why})
             return []
 
-    def _commit(self, batch: list[Item]) -> None:
-        taken = self._store.commit(batch, at=self._clock.now())
+    def _settle(self) -> None:
+        """Wait until what is being written is on the disk, and answer it; StoreError where it could not be kept."""
+        if self._writing is None:
+            return
+        writing, self._writing = self._writing, None
+        taken = writing.taken.result()
         self.tally.fresh += taken.fresh
         self.tally.repeated += taken.repeated
         self.tally.equivocations += taken.equivocations
         if taken.equivocations:
             log.error("two contents under one number: a key is in two hands", extra={"nodes": taken.nodes})
-        self._say_received(taken.nodes, batch)
+        self._say_received(taken.nodes, writing.batch)
 
     def _say_received(self, nodes: Iterable[str], batch: Sequence[Item] = ()) -> None:
         """Also for repetitions: a node that repeats has not had its receipt."""

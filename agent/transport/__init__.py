@@ -7,7 +7,8 @@ The contract of a Transport:
   never a second queue. Id 0 says that no session stands.
 - `poll` gives back what happened since, in order, and never raises for anything a network can do.
   The messages that it gave are acknowledged to the broker when it is called again, so whoever
-  polls has dealt with them by then; what was not dealt with comes again in the next session.
+  polls has dealt with them by then, but for the last `owing` of them; what was not dealt with
+  comes again in the next session.
 - All work is done inside `poll`, in the thread of the caller: no call-back can fail unseen.
 """
 
@@ -117,7 +118,7 @@ class Transport(Protocol):
     def subscribe(self, pattern: str) -> None:
         """Subscribe at QoS 1, now and after every reconnect."""
 
-    def poll(self, timeout_s: float) -> list[Happening]:
+    def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
         """What happened since the last call; waits up to `timeout_s` for the first."""
 
     def close(self, *, lost: bool = False) -> None:

@@ -155,8 +155,9 @@ class MemoryBroker:
         session.in_flight.extend(fresh)
         return [item.message for item in fresh]
 
-    def acknowledge(self, client_id: str) -> None:
-        self._sessions[client_id].in_flight.clear()
+    def acknowledge(self, client_id: str, *, owing: int = 0) -> None:
+        in_flight = self._sessions[client_id].in_flight
+        del in_flight[: max(0, len(in_flight) - owing)]
 
     def next_due(self, client_id: str) -> float | None:
         """When the next message for a client arrives; None while none is on its way."""
@@ -231,9 +232,9 @@ class MemoryTransport:
         if self._stands and self._broker.stands(self._client_id):
             self._join(pattern)
 
-    def poll(self, timeout_s: float) -> list[Happening]:
+    def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
         if self._stands and self._broker.stands(self._client_id):
-            self._broker.acknowledge(self._client_id)
+            self._broker.acknowledge(self._client_id, owing=owing)
         news = self._happenings()
         if not news and timeout_s > 0:
             self._wait(timeout_s)

@@ -102,11 +102,11 @@ class MqttTransport:
             self._session.subscribe(pattern)
             self._session.flush()
 
-    def poll(self, timeout_s: float) -> list[Happening]:
+    def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
         """What happened; an exception of ours inside a call-back rises from here."""
         until = self._clock.monotonic() + timeout_s
         if self._session is not None:
-            self._session.acknowledge()
+            self._session.acknowledge(owing=owing)
         while True:
             left = max(0.0, until - self._clock.monotonic())
             news = self._connect(left) if self._session is None else self._turn(self._session, left)

@@ -1,4 +1,4 @@
-"""One connection to a broker, from CONNECT until it ends: the only import of paho.
+"""One connection to a broker, from CONNECT until it ends: the only import of paho's client.
 
 paho runs without its thread: whoever calls `turn` does the work, so an exception in a call-back
 rises out of it and ends the process, not a thread that nobody looks at.
@@ -11,7 +11,6 @@ import socket
 import ssl
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -23,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.clock import Clock
 from agent.transport import Acknowledged, Address, Connected, Disconnected, Happening, Message, Subscribed, Will, tls
 from agent.transport.gulps import GulpingSocket
+from agent.transport.properties import expiring, properties_of
 
 CONNECT_S = 10.0
 """A broker that has not answered for so long is absent; TLS at 2 kB/s fits in it."""
@@ -30,8 +30,11 @@ CONNECT_S = 10.0
 ANSWER_S = 5.0
 """Time from CONNECT to its answer: brokers that stumble over MQTT 5 say nothing at all."""
 
-INBOUND = 200
-"""Messages that the broker may send before we acknowledge one, and about the most that one turn gives."""
+INBOUND = 400
+"""Messages that the broker may send before we acknowledge one: what is dealt with, and as many behind it."""
+
+TURN = INBOUND // 2
+"""About the most that one turn gives."""
 
 MAX_PACKET_BYTES = 300_000
 GOOD_BYE_S = 1.0
@@ -108,7 +111,7 @@ class Session:
             return 0
         properties = None
         if expires_s is not None and self._v5:
-            properties = _expiring(expires_s)
+            properties = expiring(expires_s)
         return self._client.publish(topic, payload, 1, retain, properties).mid
 
     def subscribe(self, pattern: str) -> None:
@@ -117,11 +120,12 @@ class Session:
             if mid is not None:
                 self._asked[mid] = pattern
 
-    def acknowledge(self) -> None:
-        """Tell the broker that what was handed out has been dealt with."""
-        for mid in self._unacknowledged:
+    def acknowledge(self, *, owing: int = 0) -> None:
+        """Tell the broker that what was handed out has been dealt with, but for the last `owing`."""
+        done = max(0, len(self._unacknowledged) - owing)
+        for mid in self._unacknowledged[:done]:
             self._client.ack(mid, 1)
-        self._unacknowledged.clear()
+        del self._unacknowledged[:done]
 
     def flush(self) -> None:
         """Send what was written, as far as the network takes it now."""
@@ -157,7 +161,7 @@ class Session:
         if tls_context is not None:
             client.tls_set_context(tls_context)
         if terms.will is not None:
-            delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=terms.will.delay_s) if self._v5 else None
+            delay = properties_of(PacketTypes.WILLMESSAGE, WillDelayInterval=terms.will.delay_s) if self._v5 else None
             client.will_set(terms.will.topic, terms.will.payload, 1, terms.will.retain, delay)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -170,7 +174,7 @@ class Session:
     def _connect(self, terms: Terms) -> None:
         where = (terms.address.host, terms.address.port, terms.address.keepalive_s)
         if self._v5:
-            properties = _properties(
+            properties = properties_of(
                 PacketTypes.CONNECT,
                 SessionExpiryInterval=terms.session_s,
                 ReceiveMaximum=INBOUND,
@@ -197,7 +201,7 @@ class Session:
 
     def _work(self) -> None:
         """Take what has arrived, up to a batch; send what waits; look after the keepalive."""
-        while self.ended is None and len(self._news) < INBOUND and self._readable():
+        while self.ended is None and len(self._news) < TURN and self._readable():
             self._check(self._client.loop_read())
         if self.ended is None and self._client.want_write():
             self._check(self._client.loop_write())
@@ -272,29 +276,3 @@ class Session:
         if message.qos:
             self._unacknowledged.append(message.mid)
         self._news.append(Message(message.topic, bytes(message.payload), message.retain))
-
-
-class _Packed(Properties):
-    """Properties that are turned into bytes once: doing it for each message costs as much as sending it."""
-
-    _packed: bytes
-
-    def __init__(self, packed: bytes) -> None:
-        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        object.__setattr__(self, "_packed", packed)  # the class refuses names that are no property
-
-    def pack(self) -> bytes:
-        return self._packed
-
-
-@cache
-def _expiring(seconds: int) -> Properties:
-    """One for each of the few expiries."""
-    return _Packed(_properties(PacketTypes.PUBLISH, MessageExpiryInterval=seconds).pack())  # type: ignore[no-untyped-call]
-
-
-def _properties(packet: int, **values: int) -> Properties:
-    properties = Properties(packet)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(properties, name, value)
-    return properties

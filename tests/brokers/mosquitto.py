@@ -34,7 +34,7 @@ persistence true
 persistence_location {folder}/
 max_queued_messages 1000000
 max_queued_bytes 67108864
-max_inflight_messages 200
+max_inflight_messages 400
 max_packet_size 300000
 set_tcp_nodelay true
 log_dest stderr

@@ -37,9 +37,9 @@ class Turning(MemoryTransport):
 
     others: Callable[[], None]
 
-    def poll(self, timeout_s: float) -> list[Happening]:
+    def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
         self.others()
-        return super().poll(timeout_s)
+        return super().poll(timeout_s, owing=owing)
 
 
 class Town:

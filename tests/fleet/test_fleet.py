@@ -49,9 +49,9 @@ class Joined(MemoryTransport):
         super().__init__(broker, "fleet", session_s=3600.0, will=None)
         self._keeper = keeper
 
-    def poll(self, timeout_s: float):
+    def poll(self, timeout_s: float, *, owing: int = 0):
         self._keeper.run_once(0.0)
-        return super().poll(timeout_s)
+        return super().poll(timeout_s, owing=owing)
 
 
 def test_a_life_follows_from_its_seed_and_comes_in_the_order_of_time():

@@ -52,8 +52,8 @@ def test_the_ten_lines_print_each_event_once_whatever_the_network_repeats(
         """The stream of a test has an end."""
 
     class Ending(type(transport)):  # type: ignore[misc]
-        def poll(self, timeout_s: float):
-            happened = super().poll(timeout_s)
+        def poll(self, timeout_s: float, *, owing: int = 0):
+            happened = super().poll(timeout_s, owing=owing)
             if published:
                 broker.publish(published.pop(0))
             elif not happened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from agent.contract.envelope import open_envelope
 from agent.contract.topics import Class, pattern
 from agent.contract.types import Data, ReceiptData
 from agent.errors import BrokerRefused, StoreError
+from agent.subscriber.holding import Item, Taken
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.receipts import RANGES, Receipts
 from agent.subscriber.store import Store
@@ -144,6 +146,32 @@ def test_a_store_that_died_before_its_commit_gets_the_batch_again(bench: Bench, 
     again.run_once(0.0)
     assert again.tally.fresh == 3
     assert bench.receipts()[-1] == ReceiptData(node=str(NODE), key=KEY, cum=3)
+
+
+def test_what_is_being_written_is_not_acknowledged_while_the_next_batch_is_opened(bench: Bench, tmp_path: Path):
+    """Also where forgeries came among it, which are no part of what is written."""
+
+    class Watched(Store):
+        owed = True
+
+        def commit(self, items: Sequence[Item], *, at: float) -> Taken:
+            taken = super().commit(items, at=at)
+            in_flight = {one.message.payload.decode() for one in bench.broker._sessions["store"].in_flight}
+            self.owed = self.owed and in_flight >= {item.token for item in items}
+            return taken
+
+    store = Watched(tmp_path / "watched.sqlite")
+    receipts = Receipts(STORE, signer("store"), clock=bench.clock)
+    bench.broker.hang_up("store", lost=True)
+    transport = bench.broker.transport("store")
+    keeper = Keeper(transport, bench.ring, store, receipts, union=NODE.union, clock=bench.clock)
+    keeper.open()
+    keeper.run_once(0.0)
+    stranger = Chain(signer=signer("stranger"))
+    for _ in range(30):
+        bench.publish(*several(bench.chain, 10), *several(stranger, 10))
+    keeper.run_once(0.0)
+    assert (keeper.tally.fresh, keeper.tally.refused, store.owed) == (300, 300, True)
 
 
 def test_a_broker_that_lost_its_memory_is_told_all_receipts_again(bench: Bench):
