@@ -56,10 +56,11 @@ test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the fau
 	@tools/fetch_clip >/dev/null || [ "$${CI:-}" != true ]
 	@$(PYTEST) -q --numprocesses auto --dist loadgroup --hypothesis-profile=full --durations=20
 
-faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its counts and seed (SEED=, COUNT=, SHARE=0.1)
+faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its counts and seed (LONG=1, SHARE=0.1, ONLY="f02 f13", SEED=, COUNT=, KEPT=FILE)
 	@tools/apt $$(sed 's/#.*//' requirements/apt-brokers.txt)
-	@echo "faults: every row that tests/faults has, at its CI count unless COUNT says otherwise"
-	@$(BIN)/python -m tests.faults.run $${SEED:+--seed "$$SEED"} $${COUNT:+--count "$$COUNT"} $${SHARE:+--share "$$SHARE"}
+	@echo "faults: every row that tests/faults has, at its CI count unless LONG, SHARE or COUNT say otherwise"
+	@$(BIN)/python -m tests.faults.run $${LONG:+--long} $${SEED:+--seed "$$SEED"} $${COUNT:+--count "$$COUNT"} \
+		$${SHARE:+--share "$$SHARE"} $${KEPT:+--kept "$$KEPT"} $${ONLY:+--only $$ONLY}
 
 bench: debian .venv/.bench .venv/.checkout ## every figure of docs/reference/figures.md, measured here
 	@$(BIN)/python bench/run_all.py

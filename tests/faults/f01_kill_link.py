@@ -42,4 +42,4 @@ def run(*, count: int, seed: int) -> Counter[str]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F1 kill -9 of link", run, count=300, targets=BAD))
+    raise SystemExit(row.main("F1 kill -9 of link", run, count=300, long=1_500, targets=BAD))

@@ -127,4 +127,4 @@ def _whole(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F1 kill -9 of sense", run, count=2_000, targets=BAD))
+    raise SystemExit(row.main("F1 kill -9 of sense", run, count=2_000, long=8_000, targets=BAD))

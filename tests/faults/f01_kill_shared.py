@@ -98,4 +98,4 @@ def _settled(one: Plant, address: str) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F1 kill -9 of stores that share", run, count=30, targets=BAD))
+    raise SystemExit(row.main("F1 kill -9 of stores that share", run, count=30, long=100, targets=BAD))

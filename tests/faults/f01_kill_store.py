@@ -39,4 +39,4 @@ def run(*, count: int, seed: int) -> Counter[str]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F1 kill -9 of the store", run, count=100, targets=BAD))
+    raise SystemExit(row.main("F1 kill -9 of the store", run, count=100, long=500, targets=BAD))

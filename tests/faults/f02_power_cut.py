@@ -159,4 +159,4 @@ def _opened(path: Path, possible: tuple[Held, ...]) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F2 power cut", run, count=10_000, targets=BAD))
+    raise SystemExit(row.main("F2 power cut", run, count=10_000, long=100_000, part=500, targets=BAD))

@@ -156,4 +156,4 @@ def _after_power_cut(disk: Disk, randomness: random.Random) -> Held:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F3 disk errors", run, count=20_000, targets=BAD))
+    raise SystemExit(row.main("F3 disk errors", run, count=20_000, long=200_000, targets=BAD))

@@ -174,4 +174,4 @@ def _member(value: dict[str, Any], name: str, randomness: random.Random) -> dict
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F6 TUF fuzz", run, count=50_000, targets=BAD))
+    raise SystemExit(row.main("F6 TUF fuzz", run, count=50_000, long=1_000_000, part=5_000, targets=BAD))

@@ -75,4 +75,4 @@ def _live(one: Plant, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F8 bad network", run, count=40, targets=BAD))
+    raise SystemExit(row.main("F8 bad network", run, count=40, long=200, targets=BAD))

@@ -80,4 +80,4 @@ def _set_rights(one: Plant, *, node: bool) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F9 broker", run, count=20, targets=BAD))
+    raise SystemExit(row.main("F9 broker", run, count=20, long=60, targets=BAD))

@@ -55,4 +55,4 @@ def _connected(one: Plant) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F10 half-open link", run, count=3, targets=BAD))
+    raise SystemExit(row.main("F10 half-open link", run, count=3, long=9, targets=BAD))

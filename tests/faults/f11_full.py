@@ -197,4 +197,4 @@ def _judge(comune: Comune, counts: Counter[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F11 full spool, full partition", run, count=10, targets=BAD))
+    raise SystemExit(row.main("F11 full spool, full partition", run, count=10, long=40, targets=BAD))

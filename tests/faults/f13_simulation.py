@@ -272,4 +272,4 @@ def _event(number: int, at: float) -> Event:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F13 simulation", run, count=3, targets=BAD))
+    raise SystemExit(row.main("F13 simulation", run, count=3, long=12, targets=BAD))

@@ -232,4 +232,6 @@ def _digest_of(stream: Stream, number: int) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F15 tampering", run, count=10_000, targets=BAD))
+    raise SystemExit(
+        row.main("F15 tampering", run, count=10_000, long=100_000, part=500, same=("attacks",), targets=BAD)
+    )

@@ -198,4 +198,4 @@ def another_size(randomness: random.Random) -> Iterator[Event]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F20 camera faults", run, count=20, targets=BAD))
+    raise SystemExit(row.main("F20 camera faults", run, count=20, long=60, targets=BAD))

@@ -1,4 +1,4 @@
-"""Rows F6, F12, F13, F14 and F16 of the fault matrix, a slice of each; and the table of `make faults`."""
+"""Rows F6, F12, F13, F14 and F16 of the fault matrix, a slice of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from tests.faults import f06_fuzz, f12_clock, f13_simulation, f14_machines, f16_soak
 from tests.faults.row import line
-from tests.faults.run import Result, rows, table
 
 SLICES: list[tuple[ModuleType, str, dict[str, Any]]] = [
     (f06_fuzz, "F6 fuzzed input", {"count": 4_000}),
@@ -45,13 +44,3 @@ def test_another_seed_is_another_simulation() -> None:
 def test_the_slope_of_a_growing_memory_is_seen() -> None:
     assert f16_soak.growth([(number, 40_000 + number * 0.1) for number in range(0, 1000, 10)]) == pytest.approx(0.1)
     assert f16_soak.growth([(number, 40_000.0) for number in range(0, 1000, 10)]) == 0.0
-
-
-def test_the_table_has_every_row_and_says_which_one_fails() -> None:
-    assert {"f01_kill_sense", "f06_fuzz", "f15_tampering"} <= set(rows())
-    bad = Result("f99", 1, 2.0, {"row": "F99 all", "lost": 3, "seed": 7, "seconds": 1.9})
-    absent = Result("f98", 1, 0.1, said="no mosquitto")
-    assert table([bad, absent]).splitlines()[2:] == [
-        "| F99 all | 3 lost | 7 | 2 | FAILS |",
-        "| f98 | no mosquitto |  | 0 | DID NOT RUN |",
-    ]
