@@ -18,7 +18,7 @@ import msgspec
 
 from agent.clock import Clock
 from agent.contract.chain import Span
-from agent.contract.topics import EXPIRES_S, RETAINED, Class, NodeName, Topic, pattern
+from agent.contract.topics import RETAINED, Class, NodeName, Topic, pattern
 from agent.contract.types import ReceiptData
 from agent.errors import Refused
 from agent.transport import (
@@ -271,7 +271,8 @@ class Link:
         if self._shut.get(klass, 0.0) > now or not self._ledger.take(klass, row.topic, payload):
             self._look_again(now + HELD_S)
             return True
-        mid = self._transport.publish(row.topic, payload, retain=klass in RETAINED, expires_s=EXPIRES_S.get(klass))
+        expires_s = unverified.lasts_s(payload, klass)
+        mid = self._transport.publish(row.topic, payload, retain=klass in RETAINED, expires_s=expires_s)
         if mid == 0:
             return False
         self._window.sent(row.seq, klass, mid, at=now)

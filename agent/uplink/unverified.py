@@ -7,9 +7,11 @@ sense verifies before it deletes.
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET
 
 from agent.contract.jws import MAX_BYTES, unb64
-from agent.contract.topics import Class
+from agent.contract.times import seconds
+from agent.contract.topics import EXPIRES_S, Class
 from agent.contract.types import Payload, ReceiptData, StateData
 from agent.errors import Refused
 
@@ -52,12 +54,31 @@ def goes_down(token: str) -> bool:
         return False
 
 
+def lasts_s(token: bytes, klass: Class) -> int | None:
+    """Seconds after which a message has had its day: what its envelope says, at most what its class says.
+
+    An agreement makes it shorter; sense has it from the configuration, and the broker hears it from us.
+    """
+    most = EXPIRES_S.get(klass)
+    payload = None if most is None else _payload(token)
+    if most is None or payload is None or payload.expirytime is UNSET:
+        return most
+    try:
+        return max(1, min(most, round(seconds(payload.expirytime) - seconds(payload.time))))
+    except Refused:
+        return most
+
+
 def _data(token: bytes, klass: Class) -> msgspec.Raw | None:
+    payload = _payload(token)
+    return payload.data if payload and payload.type.startswith(f"piazza.{klass}.") else None
+
+
+def _payload(token: bytes) -> Payload | None:
     parts = token[: MAX_BYTES + 1].split(b".")
     if len(token) > MAX_BYTES or len(parts) != 3:  # noqa: PLR2004 -- header, payload, signature
         return None
     try:
-        payload = _PAYLOAD.decode(unb64(parts[1].decode("ascii")))
+        return _PAYLOAD.decode(unb64(parts[1].decode("ascii")))
     except (Refused, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return payload.data if payload.type.startswith(f"piazza.{klass}.") else None
