@@ -13,6 +13,7 @@ from agent.contract.topics import NodeName
 from agent.errors import UserError
 from agent.provision.bench import Bench
 from agent.provision.keys import load_ring
+from agent.provision.ring_file import RingFile
 from agent.transport import Address
 
 TLS_PORT = 8883
@@ -59,6 +60,11 @@ def host_and_port(text: str, *, default: int = TLS_PORT) -> tuple[str, int]:
 def ring(options: argparse.Namespace) -> KeyRing:
     """The keys that are trusted."""
     return load_ring(Bench(options.keys).ring)
+
+
+def ring_file(options: argparse.Namespace) -> RingFile:
+    """The keys that are trusted, for who runs so long that others come and go."""
+    return RingFile(Bench(options.keys).ring)
 
 
 def signer_name(options: argparse.Namespace, role: str) -> NodeName:

@@ -68,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
         session_s=0 if options.share else SESSION_S,
     )
     receipts = Receipts(name, signer, clock=clock)
-    ring = party.ring(options)
+    ring_file = party.ring_file(options)
+    ring = ring_file.ring
     answers = Answers(name, signer, ring, store.tokens, clock=clock)
     keeper = Keeper(
         transport, ring, store, receipts, union=name.union, clock=clock, comuni=options.comune or ["+"],
@@ -79,9 +80,15 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     pulse = Pulse.of(Notify.of_service(), [DATABASE])
     pulse.notify.ready("keeping events")
+    log.info("keeping events", extra={"union": name.union})
     sys.setswitchinterval(TURNS_S)
+
+    def beat() -> None:
+        pulse.beat(DATABASE, clock.monotonic())
+        ring_file.look(clock.monotonic())
+
     try:
-        keeper.run(stop.is_set, beat=lambda: pulse.beat(DATABASE, clock.monotonic()))
+        keeper.run(stop.is_set, beat=beat)
     finally:
         store.close()
         log.info("store has ended", extra=asdict(keeper.tally))

@@ -72,9 +72,10 @@ def run(options: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    ring_file = party.ring_file(options)
     watch = Watch(
         transport,
-        Reader(party.ring(options), partial=options.partial),
+        Reader(ring_file.ring, partial=options.partial),
         Board(
             everything=options.all or bool(options.classes),
             partial=options.partial,
@@ -83,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
         ),
         clock=clock,
         classes=frozenset(options.classes or ()),
+        look=ring_file.look,
     )
     show = show_json if options.json else show_coloured() if sys.stdout.isatty() else show_plain
     for shown, line in enumerate(watch.lines(stop.is_set), start=1):
@@ -96,13 +98,22 @@ class Watch:
     """News of a broker as lines, and lines about what does not come."""
 
     def __init__(
-        self, transport: Transport, reader: Reader, board: Board, *, clock: Clock, classes: frozenset[str] = frozenset()
+        self,
+        transport: Transport,
+        reader: Reader,
+        board: Board,
+        *,
+        clock: Clock,
+        classes: frozenset[str] = frozenset(),
+        look: Callable[[float], None] = lambda _now: None,
     ) -> None:
+        """`look` hears the monotonic time in every turn, for what has to be looked after meanwhile."""
         self._transport = transport
         self._reader = reader
         self._board = board
         self._clock = clock
         self._classes = classes
+        self._look = look
         self._stood = False
 
     def lines(self, stopped: Callable[[], bool]) -> Iterator[Line]:
@@ -110,6 +121,7 @@ class Watch:
         self._transport.open()
         try:
             while not stopped():
+                self._look(self._clock.monotonic())
                 for happening in self._transport.poll(POLL_S):
                     yield from self._told(happening)
                 yield from self._board.advance(self._clock.now())

@@ -125,7 +125,7 @@ def _print(found: Iterable[str]) -> None:
 
 def _watch(options: argparse.Namespace) -> int:
     logs.start()
-    clock, ring = SystemClock(), party.ring(options)
+    clock, ring_file = SystemClock(), party.ring_file(options)
     name, _ = _party(options, "witness")
     transport = MqttTransport(
         party.address(options, str(name)),
@@ -139,7 +139,10 @@ def _watch(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     witness = _witness(options)
     try:
-        watch(transport, witness, ring, clock=clock, stopped=stop.is_set, every_s=options.every)
+        watch(
+            transport, witness, ring_file.ring, clock=clock, stopped=stop.is_set, every_s=options.every,
+            look=ring_file.look,
+        )  # fmt: skip
     finally:
         witness.close()
     return 0
@@ -153,12 +156,17 @@ def watch(
     clock: Clock,
     stopped: Callable[[], bool],
     every_s: float = EVERY_S,
+    look: Callable[[float], None] = lambda _now: None,
 ) -> None:
-    """Look at every head that comes until `stopped`; BrokerRefused when the broker does not let us in."""
+    """Look at every head that comes until `stopped`; BrokerRefused when the broker does not let us in.
+
+    `look` hears the monotonic time in every turn.
+    """
     transport.subscribe(pattern(klass=Class.HEAD))
     transport.open()
     try:
         while not stopped():
+            look(clock.monotonic())
             for happening in transport.poll(POLL_S):
                 match happening:
                     case Message():

@@ -120,6 +120,10 @@ class KeyRing:
         self._kids[b64(_header(key.kid))] = key.kid
         self._loaded[key.kid] = Ed25519PublicKey.from_public_bytes(key.public)
 
+    def replace(self, other: KeyRing) -> None:
+        """Trust the keys of another ring instead, and no others."""
+        self._keys, self._kids, self._loaded = dict(other._keys), dict(other._kids), dict(other._loaded)
+
     def __iter__(self) -> Iterator[Key]:
         return iter(self._keys.values())
 

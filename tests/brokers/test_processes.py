@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.clock import SystemClock
+from agent.contract.jws import KeyRing
 from agent.contract.types import StateData
+from agent.provision.keys import load_ring, save_ring
 from agent.records import ClockQuality
 from agent.uplink.outbox import OutboxReader
 from tests.brokers.town import NODE, Town, event, town
@@ -124,3 +126,27 @@ def test_an_absent_broker_is_waited_for_and_nothing_is_lost(place: Town):
     place.wait(lambda: "no session with the broker" in place.log("link"))
     place.broker.start()
     place.wait(lambda: place.stored() == [1])
+
+
+@pytest.mark.slow
+def test_a_store_believes_who_joins_the_ring_and_not_who_left_it_without_a_restart(place: Town):
+    clock, spool, ring = SystemClock(), place.spool(), load_ring(place.bench.ring)
+    without = KeyRing()
+    for key in ring:
+        if key.role != "node":
+            without.add(key)
+    save_ring(place.bench.ring, without)
+    place.start("store")
+    place.wait(lambda: "keeping events" in place.log("store"), at_most_s=60)
+    save_ring(place.bench.ring, ring)
+    place.wait(lambda: place.log("store").count("the key ring was read again") == 1, at_most_s=60)
+    spool.put(event(1, clock.now()))
+    spool.flush()
+    place.start("link")
+    place.wait(lambda: place.stored() == [1], at_most_s=60)
+    save_ring(place.bench.ring, without)
+    place.wait(lambda: place.log("store").count("the key ring was read again") == 2, at_most_s=60)
+    spool.put(event(2, clock.now()))
+    spool.flush()
+    place.wait(lambda: "unknown-key" in place.log("store"), at_most_s=60)
+    assert place.stored() == [1]
