@@ -31,7 +31,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read_plain(path: Path, *, most: int) -> bytes | None:
+def read_plain(path: Path | str, *, most: int) -> bytes | None:
     """At most `most` bytes of a plain file; None for anything else, since others may put links and pipes there."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -44,7 +44,7 @@ def read_plain(path: Path, *, most: int) -> bytes | None:
 
 
 @contextmanager
-def if_there_is_room(fresh: Path) -> Iterator[None]:
+def if_there_is_room(fresh: Path | str) -> Iterator[None]:
     """A block that writes `fresh` and moves it into place; on a full disk all of it is left undone.
 
     For what can be had again: the caller looks for itself whether it succeeded. Other errors rise.
@@ -52,6 +52,6 @@ def if_there_is_room(fresh: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        Path(fresh).unlink(missing_ok=True)
         if error.errno not in (ENOSPC, EDQUOT):
             raise

@@ -36,13 +36,17 @@ class Letter:
 
 
 class Inbox:
-    """A folder of letters."""
+    """A folder of letters.
+
+    Names are text and no `Path` here: pathlib keeps each part of a path in Python's table of interned strings, which a
+    new name with every letter wears out, so that it is made anew, a megabyte at a time.
+    """
 
     def __init__(self, folder: Path, *, max_letters: int = MAX_LETTERS) -> None:
         self.folder = folder
         self._max_letters = max_letters
         folder.mkdir(parents=True, exist_ok=True)
-        self._next = max((int(path.name[:16]) for path in self._waiting() if path.name[:16].isdigit()), default=0) + 1
+        self._next = max((int(name[:16]) for name in self._waiting() if name[:16].isdigit()), default=0) + 1
 
     def put(self, letter: Letter) -> bool:
         """Add a letter after the others; False when there is no room, here or on the disk, or it is too big."""
@@ -56,19 +60,22 @@ class Inbox:
     def take(self) -> list[Letter]:
         """The letters that wait, oldest first, which are then gone; what is no letter is thrown away."""
         letters = []
-        for path in sorted(self._waiting())[: self._max_letters]:
-            taken = path.with_name(f"taken-{path.name}")
-            path.replace(taken)  # a newer letter of the same name stays untouched
+        for name in sorted(self._waiting())[: self._max_letters]:
+            taken = self._at(f"taken-{name}")
+            os.replace(self._at(name), taken)  # a newer letter of the same name stays untouched
             letter = _read(taken)
-            taken.unlink()
+            os.unlink(taken)
             if letter is not None:
                 letters.append(letter)
         return letters
 
-    def _waiting(self) -> Iterator[Path]:
+    def _at(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def _waiting(self) -> Iterator[str]:
         with os.scandir(self.folder) as entries:
             yield from (
-                Path(entry.path)
+                entry.name
                 for entry in entries
                 if not entry.name.startswith(("taken-", "new-", ".")) and not entry.is_dir(follow_symlinks=False)
             )
@@ -77,19 +84,20 @@ class Inbox:
         """Whole or absent to a reader; not synced, because whoever sent it sends it again."""
         if len(letter.payload) > MAX_LETTER_BYTES:
             return False
-        fresh = self.folder / f"new-{name}"
+        fresh = self._at(f"new-{name}")
         mark = _RETAINED if letter.retained else _LIVE
         written = False
         with if_there_is_room(fresh):
-            fresh.write_bytes(mark + b" " + letter.topic.encode() + b"\n" + letter.payload)
-            fresh.chmod(_MODE)
-            fresh.replace(self.folder / name)
+            with open(fresh, "wb") as file:
+                file.write(mark + b" " + letter.topic.encode() + b"\n" + letter.payload)
+            os.chmod(fresh, _MODE)
+            os.replace(fresh, self._at(name))
             self._next += 1
             written = True
         return written  # noqa: RET504 -- a full disk ends the block before it is set
 
 
-def _read(path: Path) -> Letter | None:
+def _read(path: Path | str) -> Letter | None:
     """The letter in a plain file of bounded size, None for anything else."""
     content = read_plain(path, most=MAX_LETTER_BYTES + 1024)
     if content is None:

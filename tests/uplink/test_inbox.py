@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pathlib
+import tracemalloc
 from pathlib import Path
 
 from agent.uplink.inbox import MAX_LETTER_BYTES, Inbox, Letter
@@ -59,3 +61,19 @@ def test_a_letter_that_was_half_written_is_never_taken(tmp_path: Path):
     inbox = Inbox(tmp_path)
     (tmp_path / "new-0000000000000009").write_bytes(b"live cmd\nhal")
     assert inbox.take() == []
+
+
+def test_the_name_of_a_letter_is_left_to_no_table_of_strings(tmp_path: Path):
+    """pathlib interns each part of a path, and a table of nearly a megabyte is made anew every few thousand names."""
+    inbox = Inbox(tmp_path)
+    tracemalloc.start(4)
+    try:
+        for number in range(50):
+            inbox.put(Letter("cmd/node", b"%d" % number))
+        taken, seen = inbox.take(), tracemalloc.take_snapshot()
+    finally:
+        tracemalloc.stop()
+    assert len(taken) == 50
+    assert (
+        list(seen.filter_traces([tracemalloc.Filter(inclusive=True, filename_pattern=pathlib.__file__)]).traces) == []
+    )
