@@ -33,7 +33,9 @@ ALONE = 4 * BATCH
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, nargs="*", help="one envelope a line, or topic and envelope")
-    parser.add_argument("--db", type=Path, help="the SQLite database of a store, with its checkpoints and receipts")
+    parser.add_argument(
+        "--db", default="", metavar="FILE|URI", help="the database of a store, with its checkpoints and receipts"
+    )
     parser.add_argument("--notes", type=Path, action="append", default=[], help="checkpoints or witnessed heads")
     parser.add_argument("--keys", type=Path, default=Path("ring.json"), help="the key ring (default: ring.json)")
     parser.add_argument("--from-first", action="store_true", help="every chain of a file must begin at number 1")
@@ -84,9 +86,9 @@ def _batches(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _take_database(evidence: Evidence, path: Path, ring: KeyRing, *, jobs: int) -> list[str]:
+def _take_database(evidence: Evidence, where: str, ring: KeyRing, *, jobs: int) -> list[str]:
     """Everything that a store's database holds; its checkpoints."""
-    rows = Rows(path)
+    rows = Rows(where)
     evidence.take(verified(rows.tokens(), ring, jobs=jobs))
     for node, kid, seq, digest in rows.erased():
         evidence.take_erased(node, kid, seq, digest)

@@ -7,7 +7,6 @@ where something is old enough and waits for a checkpoint.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.contract.topics import CHAINED
@@ -18,7 +17,9 @@ DAY_S = 86_400.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--db", type=Path, default=Path("events.sqlite"), help="default: events.sqlite")
+    parser.add_argument(
+        "--db", default="events.sqlite", metavar="FILE|URI", help="or postgresql://...; default: events.sqlite"
+    )
     parser.add_argument(
         "--keep", action="append", default=[], metavar="CLASS=DAYS", help=f"for each of {', '.join(CHAINED)}, or all"
     )

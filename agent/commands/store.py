@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
-from pathlib import Path
 
 from agent import logs
 from agent.clock import SystemClock
@@ -25,7 +24,7 @@ from agent.subscriber.gaps import Answers
 from agent.subscriber.holding import EventStore
 from agent.subscriber.keeper import TURNS_S, Keeper
 from agent.subscriber.receipts import Receipts
-from agent.subscriber.store import Store
+from agent.subscriber.tables import is_server, open_store
 from agent.transport.mqtt import MqttTransport
 
 log = logging.getLogger(__name__)
@@ -97,15 +96,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _opened(options: argparse.Namespace) -> EventStore:
     """The database that `--db` names; only a server can be written by several stores."""
-    if options.db.startswith(("postgresql://", "postgres://")):
-        try:
-            from agent.subscriber.postgres import PostgresStore
-        except ImportError as error:
-            raise UserError("--db postgresql://: psycopg is missing", hint="pip install 'piazza[store]'") from error
-        return PostgresStore(options.db)
-    if options.share:
+    if options.share and not is_server(options.db):
         raise UserError(
             f"--share {options.share}: stores that share their work need one database",
             hint="give --db postgresql://...",
         )
-    return Store(Path(options.db))
+    return open_store(options.db)

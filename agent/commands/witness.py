@@ -49,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     watch = acts.add_parser("watch", help="co-sign the heads of the nodes as a broker has them")
     show = acts.add_parser("show", help="print everything that was signed, for `piazza audit --notes`")
     for act in (seal, add, show):
-        act.add_argument("--db", type=Path, default=Path("events.sqlite"), help="default: events.sqlite")
+        act.add_argument(
+            "--db", default="events.sqlite", metavar="FILE|URI", help="or postgresql://...; default: events.sqlite"
+        )
     for act in (sign, watch, show):
         act.add_argument("--memory", type=Path, default=Path("witness.sqlite"), help="default: witness.sqlite")
     for act in (add, sign):

@@ -7,7 +7,8 @@ time nor wait for each other in a circle. The only import of psycopg.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from agent.contract.chain import Range
 from agent.contract.types import MAX_SEQ
 from agent.errors import StoreError
 from agent.subscriber.holding import Chains, Held, Item, Taken, verdict_row
+from agent.subscriber.tables import ASKED, NO_STORE, Row
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -63,12 +65,9 @@ class PostgresStore:
 
     def __init__(self, address: str) -> None:
         """`address` is a URI such as `postgresql:///piazza`; StoreError when the server cannot be used."""
-        try:
-            self._db: Connection = psycopg.connect(address, autocommit=True)
+        with _reaching(address):
+            self._db = _connected(address)
             self._prepare()
-        except psycopg.Error as error:
-            said = _said(error).replace(address, "that address")  # it may hold a password
-            raise StoreError(f"PostgreSQL: {said}", hint="look at the address and the rights there") from error
         self._latest: dict[str, Held] = {}
 
     def commit(self, items: Sequence[Item], *, at: float) -> Taken:
@@ -108,11 +107,7 @@ class PostgresStore:
         self._db.close()
 
     def _prepare(self) -> None:
-        """Make what is missing; a server that does not sync is refused, since a receipt would promise too much."""
-        (syncs,) = self._db.execute("SHOW fsync").fetchone() or ("off",)
-        if syncs != "on":
-            raise StoreError("PostgreSQL runs with fsync = off", hint="a receipt is a promise: set fsync = on there")
-        self._db.execute("SET synchronous_commit = on")
+        """Make what is missing."""
         with self._db.transaction():
             self._db.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
             for table in _TABLES:
@@ -149,6 +144,80 @@ class PostgresStore:
             cursor.executemany(_KEEP_STATEMENT, rows)
         if verdicts:
             cursor.executemany(_KEEP_VERDICT, sorted(verdicts))
+
+
+class PostgresTables:
+    """A second connection to the database of stores that may be running, in the SQL of `tables`."""
+
+    def __init__(self, address: str) -> None:
+        with _reaching(address, hint=NO_STORE):
+            self._db = _connected(address)
+            self._db.execute(ASKED)
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        with _told():
+            return self._db.execute(_spelled(sql), values).fetchall()
+
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+        with _told(), self._db.transaction(), self._db.cursor("streamed") as cursor:
+            yield from cursor.execute(_spelled(sql), values)
+
+    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        with _told():
+            return self._db.execute(_spelled(sql), values).rowcount
+
+    def make(self, table: str) -> None:
+        with _told(), self._db.transaction():
+            self._db.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+            self._db.execute(table)
+
+    def has(self, table: str) -> bool:
+        return self.rows("SELECT to_regclass(?) IS NOT NULL", (table,)) == [(True,)]
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        with _told(), self._db.transaction():
+            yield
+
+    def shred(self) -> None:
+        """Write the tables anew, while stores wait; the server's own log keeps what was until it is recycled."""
+        for table in ("envelope", "equivocation"):
+            self.change(f"VACUUM (FULL) {table}")
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _connected(address: str) -> Connection:
+    """A server that does not sync is refused, since a receipt or a checkpoint would promise too much."""
+    db: Connection = psycopg.connect(address, autocommit=True)
+    (syncs,) = db.execute("SHOW fsync").fetchone() or ("off",)
+    if syncs != "on":
+        raise StoreError("PostgreSQL runs with fsync = off", hint="a receipt is a promise: set fsync = on there")
+    db.execute("SET synchronous_commit = on")
+    return db
+
+
+@contextmanager
+def _reaching(address: str, *, hint: str = "look at the address and the rights there") -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        said = _said(error).replace(address, "that address")  # it may hold a password
+        raise StoreError(f"PostgreSQL: {said}", hint=hint) from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise StoreError(f"PostgreSQL: {_said(error)}", hint="nothing is half done; try again") from error
+
+
+def _spelled(sql: str) -> str:
+    """A value's place as psycopg has it."""
+    return sql.replace("?", "%s")
 
 
 def _lock(cursor: psycopg.Cursor[Any], nodes: list[str]) -> Chains:

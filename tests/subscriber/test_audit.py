@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,16 @@ from agent.provision.keys import save_ring
 from agent.subscriber.audit import Evidence, read_all
 from agent.subscriber.audit_chain import Verdict, judge
 from agent.subscriber.erase import erase
-from agent.subscriber.store import Store
+from agent.subscriber.tables import open_store
 from tests.contract.makers import AT, NODE, STORE, Chain, event, payload, signer
 from tests.subscriber.parts import message, several
 from tests.subscriber.test_witness import WITNESS, Place
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path, where: str) -> Iterator[Place]:
+    with closing(Place(tmp_path, where)) as made:
+        yield made
 
 
 def audited(place: Place, lines: list[str], *notes: str, from_first: bool = True) -> list[Verdict]:
@@ -175,7 +177,7 @@ def test_a_renewed_key_goes_on_with_the_chain(place: Place):
 
 def database(place: Place, folder: Path, *options: str) -> int:
     save_ring(folder / "ring.json", place.ring)
-    return main(["audit", "--db", str(folder / "events.sqlite"), "--keys", str(folder / "ring.json"), *options])
+    return main(["audit", "--db", place.database, "--keys", str(folder / "ring.json"), *options])
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -193,24 +195,18 @@ def test_a_stores_database_is_audited_with_its_seals(place: Place, tmp_path: Pat
 def test_a_row_taken_out_of_a_sealed_database_is_named_with_who_signed_for_it(place: Place, tmp_path: Path, capsys):
     place.keep(several(place.chain, 12))
     place.round()
-    spoil(tmp_path, "DELETE FROM envelope WHERE seq = 5")
+    place.change("DELETE FROM envelope WHERE seq = 5")
     assert database(place, tmp_path, "--json") == 1
     (chain,) = said(capsys)["chains"]
     assert chain["wrong"] == {"dropped": [[5, 5]]}
     assert list(chain["signed_for_by"]) == [f"{STORE} and {WITNESS}"]
 
 
-def spoil(folder: Path, sql: str) -> None:
-    rows = sqlite3.connect(folder / "events.sqlite", isolation_level=None)
-    rows.execute(sql)
-    rows.close()
-
-
 def test_an_erased_database_is_as_whole_as_before(place: Place, tmp_path: Path, capsys):
     place.keep(several(place.chain, 8))
     place.round()
     place.keep(several(place.chain, 2))
-    (done,) = erase(tmp_path / "events.sqlite", {"evt": AT + 1}, at=AT + 99)
+    (done,) = erase(place.database, {"evt": AT + 1}, at=AT + 99)
     assert (done.erased, done.unsealed) == (8, 2)
     assert database(place, tmp_path, "--json") == 0
     (chain,) = said(capsys)["chains"]
@@ -220,8 +216,8 @@ def test_an_erased_database_is_as_whole_as_before(place: Place, tmp_path: Path, 
 def test_an_erased_number_that_was_changed_shows_in_the_seal(place: Place, tmp_path: Path, capsys):
     place.keep(several(place.chain, 8))
     place.round()
-    erase(tmp_path / "events.sqlite", {"evt": AT + 1}, at=AT + 99)
-    spoil(tmp_path, f"UPDATE envelope SET digest = '{'0a' * 32}' WHERE seq = 3")
+    erase(place.database, {"evt": AT + 1}, at=AT + 99)
+    place.change(f"UPDATE envelope SET digest = '{'0a' * 32}' WHERE seq = 3")
     assert database(place, tmp_path, "--json") == 1
     (chain,) = said(capsys)["chains"]
     assert chain["wrong"] == {"rewritten": [[1, 8]]}
@@ -270,7 +266,7 @@ def test_nothing_to_judge_is_the_users_to_mend(tmp_path: Path, place: Place):
 def test_the_text_names_word_numbers_and_signers(place: Place, tmp_path: Path, capsys):
     place.keep(several(place.chain, 5))
     place.round()
-    spoil(tmp_path, "DELETE FROM envelope WHERE seq = 2")
+    place.change("DELETE FROM envelope WHERE seq = 2")
     assert database(place, tmp_path) == 1
     out = capsys.readouterr().out
     assert "WRONG  dropped: 2" in out
@@ -278,13 +274,13 @@ def test_the_text_names_word_numbers_and_signers(place: Place, tmp_path: Path, c
     assert out.endswith("something is wrong\n")
 
 
-def test_a_database_is_reopened_by_its_store_after_an_erasure(place: Place, tmp_path: Path):
+def test_a_database_is_reopened_by_its_store_after_an_erasure(place: Place):
     batch = several(place.chain, 4)
     place.keep(batch)
     place.round()
-    erase(tmp_path / "events.sqlite", {"evt": AT + 1}, at=AT + 99)
+    erase(place.database, {"evt": AT + 1}, at=AT + 99)
     place.store.close()
-    place.store = Store(tmp_path / "events.sqlite")
+    place.store = open_store(place.database)
     place.keep(batch)
     assert place.store.held(str(NODE)).span == ((1, 4),)
     assert place.store.count() == 4

@@ -2,69 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agent.cli import main
+from agent.contract.jws import Key
 from agent.contract.topics import Class
 from agent.contract.types import AuditData
 from agent.errors import StoreError
 from agent.subscriber.erase import erase
-from tests.contract.makers import AT, event
-from tests.subscriber.parts import dropping, message, several
+from agent.subscriber.tables import is_server, open_tables
+from tests.brokers.postgres import Postgres
+from tests.contract.makers import AT, ROOM, event, signer
+from tests.subscriber.parts import dropping, message, several, verdict
 from tests.subscriber.test_witness import Place
 
 LATER = {"evt": AT + 1}
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path, where: str) -> Iterator[Place]:
+    with closing(Place(tmp_path, where)) as made:
+        yield made
 
 
-def test_nothing_is_erased_before_anything_was_sealed(tmp_path: Path, place: Place):
+def test_nothing_is_erased_before_anything_was_sealed(place: Place):
     place.keep(several(place.chain, 3))
-    place.seals._db.execute("DROP TABLE checkpoint")
+    place.change("DROP TABLE checkpoint")
     with pytest.raises(StoreError, match="sealed"):
-        erase(tmp_path / "events.sqlite", LATER, at=AT)
+        erase(place.database, LATER, at=AT)
 
 
-def test_what_no_checkpoint_names_waits(tmp_path: Path, place: Place):
+def test_what_no_checkpoint_names_waits(place: Place):
     place.keep(several(place.chain, 3))
-    (done,) = erase(tmp_path / "events.sqlite", LATER, at=AT)
+    (done,) = erase(place.database, LATER, at=AT)
     assert (done.erased, done.unsealed) == (0, 3)
 
 
-def test_only_what_is_old_enough_of_its_class_goes(tmp_path: Path, place: Place):
+def test_only_what_is_old_enough_of_its_class_goes(place: Place):
     place.keep([*several(place.chain, 3), message(place.chain, Class.AUDIT, AuditData(action="boot"), kind="boot")])
     place.round()
-    assert [one.erased for one in erase(tmp_path / "events.sqlite", {"evt": AT - 1}, at=AT)] == [0]
-    assert [one.erased for one in erase(tmp_path / "events.sqlite", {"audit": AT + 1}, at=AT)] == [1]
-    assert [one.erased for one in erase(tmp_path / "events.sqlite", LATER, at=AT)] == [3]
+    assert [one.erased for one in erase(place.database, {"evt": AT - 1}, at=AT)] == [0]
+    assert [one.erased for one in erase(place.database, {"audit": AT + 1}, at=AT)] == [1]
+    assert [one.erased for one in erase(place.database, LATER, at=AT)] == [3]
 
 
-def test_what_the_node_signed_away_stays_said(tmp_path: Path, place: Place):
+def test_what_the_node_signed_away_stays_said(place: Place):
     first, *_ = several(place.chain, 3)
     place.keep([first, dropping(place.chain, (2, 3))])
     place.round()
-    assert [one.erased for one in erase(tmp_path / "events.sqlite", {"audit": AT + 1}, at=AT)] == [0]
+    assert [one.erased for one in erase(place.database, {"audit": AT + 1}, at=AT)] == [0]
 
 
-def test_a_rehearsal_counts_and_changes_nothing(tmp_path: Path, place: Place):
+def test_a_rehearsal_counts_and_changes_nothing(place: Place):
     place.keep(several(place.chain, 3))
     place.round()
     for _ in range(2):
-        assert [one.erased for one in erase(tmp_path / "events.sqlite", LATER, at=AT, rehearse=True)] == [3]
+        assert [one.erased for one in erase(place.database, LATER, at=AT, rehearse=True)] == [3]
 
 
-def test_no_byte_of_what_was_erased_is_left_on_the_disk(tmp_path: Path, place: Place):
+def test_no_byte_of_what_was_erased_is_left_in_the_tables(place: Place, request: pytest.FixtureRequest):
     told = [message(place.chain, data=event(rule="secret-rule")) for _ in range(40)]
     place.keep(told)
     place.round()
-    assert any(traces(one.payload, content(tmp_path)) for one in told)
-    erase(tmp_path / "events.sqlite", LATER, at=AT)
-    assert not any(traces(one.payload, content(tmp_path)) for one in told)
+    assert any(traces(one.payload, content(place, request)) for one in told)
+    erase(place.database, LATER, at=AT)
+    assert not any(traces(one.payload, content(place, request)) for one in told)
 
 
 def traces(token: bytes, disk: bytes) -> bool:
@@ -73,15 +79,36 @@ def traces(token: bytes, disk: bytes) -> bool:
     return any(body[first : first + 24] in disk for first in range(300, len(body) - 24, 24))
 
 
-def content(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("events.sqlite*")))
+def content(place: Place, request: pytest.FixtureRequest) -> bytes:
+    """All that lies in the files of the tables; of SQLite also its log."""
+    if not is_server(place.database):
+        return b"".join(path.read_bytes() for path in sorted(place.folder.glob("events.sqlite*")))
+    server: Postgres = request.getfixturevalue("server")
+    with closing(open_tables(place.database)) as tables:
+        tables.change("CHECKPOINT")
+        ((number,),) = tables.rows("SELECT oid FROM pg_database WHERE datname = current_database()")
+        return b"".join(path.read_bytes() for path in (server.folder / "data" / "base" / str(number)).iterdir())
 
 
-def test_the_command_says_what_it_did(tmp_path: Path, place: Place, capsys):
+def test_verdicts_go_with_the_events_that_they_are_about(place: Place):
+    place.ring.add(key_of_room())
+    place.keep([*several(place.chain, 1), verdict("useful")])
+    place.round()
+    erase(place.database, LATER, at=AT)
+    with closing(open_tables(place.database)) as tables:
+        assert tables.rows("SELECT count(*) FROM verdict") == [(0,)]
+
+
+def key_of_room() -> Key:
+    room = signer("room")
+    return Key(room.kid, room.public, "operator", str(ROOM))
+
+
+def test_the_command_says_what_it_did(place: Place, capsys):
     place.keep(several(place.chain, 3))
     place.round()
     place.keep(several(place.chain, 1))
-    assert main(["erase", "--db", str(tmp_path / "events.sqlite"), "--keep", "evt=30"]) == 1
+    assert main(["erase", "--db", place.database, "--keep", "evt=30"]) == 1
     assert capsys.readouterr().out == "evt: 3 erased, 1 wait for a checkpoint: piazza witness seal\n"
 
 

@@ -1,9 +1,10 @@
-"""Envelopes in SQLite, each once."""
+"""Envelopes in a database, SQLite or PostgreSQL, each once."""
 
 from __future__ import annotations
 
 import random
-import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from agent.contract.envelope import open_envelope
 from agent.contract.jws import Key, KeyRing
 from agent.contract.topics import NodeName
 from agent.errors import StoreError
-from agent.subscriber.holding import Item, Taken
+from agent.subscriber.holding import EventStore, Item, Taken
 from agent.subscriber.store import Store
+from agent.subscriber.tables import Row, open_store, open_tables
 from agent.transport import Message
 from tests.contract.makers import NODE, ROOM, Chain, ring_of, signer
 from tests.subscriber.parts import dropping, head, message, several, verdict
@@ -28,17 +30,24 @@ def items(messages: list[Message], ring: KeyRing) -> list[Item]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "events.sqlite")
+def store(where: str) -> Iterator[EventStore]:
+    with closing(open_store(where)) as made:
+        yield made
 
 
-def test_a_batch_is_kept_and_owed_a_receipt(store: Store):
+def rows(where: str, sql: str) -> list[Row]:
+    """What another reader of the database sees."""
+    with closing(open_tables(where)) as tables:
+        return tables.rows(sql)
+
+
+def test_a_batch_is_kept_and_owed_a_receipt(store: EventStore):
     chain = Chain()
     assert store.commit(items(several(chain, 3), chain.ring), at=1.0) == Taken(fresh=3, nodes=(NAME,))
     assert store.held(NAME).span == ((1, 3),)
 
 
-def test_a_repetition_changes_nothing_and_is_owed_a_receipt_again(store: Store):
+def test_a_repetition_changes_nothing_and_is_owed_a_receipt_again(store: EventStore):
     chain = Chain()
     batch = items(several(chain, 3), chain.ring)
     store.commit(batch, at=1.0)
@@ -46,50 +55,46 @@ def test_a_repetition_changes_nothing_and_is_owed_a_receipt_again(store: Store):
     assert store.count() == 3
 
 
-def test_a_second_content_under_one_number_is_kept_beside_the_first(store: Store, tmp_path: Path):
+def test_a_second_content_under_one_number_is_kept_beside_the_first(store: EventStore, where: str):
     chain, clone = Chain(), Chain()
     store.commit(items([message(chain)], chain.ring), at=1.0)
     other = message(clone, kind="crossing")
     assert store.commit(items([other], chain.ring), at=2.0).equivocations == 1
     assert store.count() == 1
-    rows = sqlite3.connect(tmp_path / "events.sqlite")
-    assert rows.execute("SELECT token FROM equivocation").fetchall() == [(other.payload.decode(),)]
-    rows.close()
+    assert rows(where, "SELECT token FROM equivocation") == [(other.payload.decode(),)]
 
 
-def test_verdicts_are_all_kept_each_once(store: Store, tmp_path: Path):
+def test_verdicts_are_all_kept_each_once(store: EventStore, where: str):
     ring = ring_of((signer("room"), "operator", ROOM))
     words = [verdict("useful"), verdict("false", seconds=1)]
     assert store.commit(items([*words, *words], ring), at=1.0) == Taken()
-    rows = sqlite3.connect(tmp_path / "events.sqlite")
-    assert rows.execute("SELECT node, event, maker FROM verdict").fetchall() == [(NAME, "0" * 16, str(ROOM))] * 2
-    rows.close()
+    assert rows(where, "SELECT node, event, maker FROM verdict") == [(NAME, "0" * 16, str(ROOM))] * 2
 
 
-def test_a_gap_shows_in_the_span(store: Store):
+def test_a_gap_shows_in_the_span(store: EventStore):
     chain = Chain()
     first, _, third = items(several(chain, 3), chain.ring)
     store.commit([first, third], at=1.0)
     assert store.held(NAME).span == ((1, 1), (3, 3))
 
 
-def test_numbers_that_the_node_signed_away_are_not_waited_for(store: Store):
+def test_numbers_that_the_node_signed_away_are_not_waited_for(store: EventStore):
     chain = Chain()
     first, *_ = several(chain, 4)
     store.commit(items([first, dropping(chain, (2, 4))], chain.ring), at=1.0)
     assert store.held(NAME).span == ((1, 5),)
 
 
-def test_spans_are_the_same_after_a_restart(store: Store, tmp_path: Path):
+def test_spans_are_the_same_after_a_restart(store: EventStore, where: str):
     chain = Chain()
     first, _, third = several(chain, 3)
     store.commit(items([first, third, dropping(chain, (7, 9))], chain.ring), at=1.0)
     before = store.held(NAME)
-    store.close()
-    assert Store(tmp_path / "events.sqlite").held(NAME) == before
+    with closing(open_store(where)) as again:
+        assert again.held(NAME) == before
 
 
-def test_a_new_key_with_number_one_begins_a_new_chain(store: Store):
+def test_a_new_key_with_number_one_begins_a_new_chain(store: EventStore):
     """A node that was replaced after a lightning stroke must not be taken for its predecessor."""
     old, new = Chain(), Chain(signer=signer("the new card"))
     ring = KeyRing()
@@ -103,7 +108,7 @@ def test_a_new_key_with_number_one_begins_a_new_chain(store: Store):
     assert store.held(NAME).span == ((1, 2),)
 
 
-def test_a_replaced_node_that_is_heard_from_its_retained_health_on_has_a_chain_of_its_own(store: Store):
+def test_a_replaced_node_that_is_heard_from_its_retained_health_on_has_a_chain_of_its_own(store: EventStore):
     """The broker retains the newest health record, so number 2 may come before number 1."""
     old, new = Chain(), Chain(signer=signer("the new card"))
     ring = KeyRing()
@@ -117,7 +122,7 @@ def test_a_replaced_node_that_is_heard_from_its_retained_health_on_has_a_chain_o
     assert (store.held(NAME).span, store.held(NAME).kid) == (((1, 2),), new.signer.kid)
 
 
-def test_a_renewed_key_in_the_middle_goes_on_with_the_chain(store: Store):
+def test_a_renewed_key_in_the_middle_goes_on_with_the_chain(store: EventStore):
     chain = Chain()
     batch = items(several(chain, 2), chain.ring)
     chain.signer = signer("renewed")
@@ -125,26 +130,24 @@ def test_a_renewed_key_in_the_middle_goes_on_with_the_chain(store: Store):
     assert store.held(NAME).span == ((1, 3),)
 
 
-def test_only_the_newest_statement_of_a_topic_is_kept(store: Store, tmp_path: Path):
+def test_only_the_newest_statement_of_a_topic_is_kept(store: EventStore, where: str):
     chain = Chain()
     several(chain, 2)
     told = [head(chain), head(chain)]
     store.commit(items(told, chain.ring), at=1.0)
-    rows = sqlite3.connect(tmp_path / "events.sqlite")
-    assert rows.execute("SELECT token FROM statement").fetchall() == [(told[-1].payload.decode(),)]
-    rows.close()
+    assert rows(where, "SELECT token FROM statement") == [(told[-1].payload.decode(),)]
 
 
-def test_tokens_come_back_as_they_were_signed(store: Store):
+def test_tokens_come_back_as_they_were_signed(store: EventStore):
     chain = Chain()
     batch = several(chain, 3)
     store.commit(items(batch[::-1], chain.ring), at=1.0)
     assert [token for _, token in store.tokens(NAME)] == [one.payload.decode() for one in batch]
 
 
-def test_a_batch_that_fails_leaves_nothing_behind_and_owes_nothing(store: Store, tmp_path: Path):
+def test_a_batch_that_fails_leaves_nothing_behind_and_owes_nothing(tmp_path: Path):
     """Disk full in the middle: the node keeps its rows, so the batch comes again."""
-    chain = Chain()
+    store, chain = Store(tmp_path / "events.sqlite"), Chain()
     batch = items(several(chain, 3), chain.ring)
     store.commit(batch[:1], at=1.0)
     store._db.execute("PRAGMA max_page_count = 1")

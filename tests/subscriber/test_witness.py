@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from agent.contract.types import HeadData
 from agent.errors import Refused, StoreError
 from agent.subscriber.checkpoint import Seals
 from agent.subscriber.holding import Item
-from agent.subscriber.store import Store
+from agent.subscriber.tables import open_store, open_tables
 from agent.subscriber.witness import Witness, requests
 from tests.contract.makers import AT, NODE, STORE, Chain, ring_of, signer
 from tests.subscriber.parts import dropping, message, several
@@ -27,8 +28,9 @@ NAME = str(NODE)
 class Place:
     """A store's database, a witness, and a node whose chain is kept."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, where: str) -> None:
         self.folder = folder
+        self.database = where
         self.chain = Chain()
         self.ring = ring_of(
             (self.chain.signer, "node", NODE),
@@ -36,9 +38,18 @@ class Place:
             (signer("witness"), "witness", WITNESS),
         )
         self.where = origin(NODE, self.chain.signer.kid)
-        self.store = Store(folder / "events.sqlite")
-        self.seals = Seals(folder / "events.sqlite")
+        self.store = open_store(where)
+        self.seals = Seals(where)
         self.witness = Witness(folder / "witness.sqlite", signer("witness"), str(WITNESS))
+
+    def close(self) -> None:
+        for one in (self.store, self.seals, self.witness):
+            one.close()
+
+    def change(self, sql: str) -> None:
+        """What somebody with the rights of the database does to it behind the store's back."""
+        with closing(open_tables(self.database)) as tables:
+            tables.change(sql)
 
     def keep(self, messages, ring: KeyRing | None = None) -> None:
         items = [
@@ -70,8 +81,9 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path, where: str) -> Iterator[Place]:
+    with closing(Place(tmp_path, where)) as made:
+        yield made
 
 
 # What a store seals
@@ -144,9 +156,7 @@ def test_a_store_that_changed_the_past_is_caught(place: Place):
     place.keep(several(place.chain, 5))
     place.round()
     place.keep(several(place.chain, 1))
-    rows = sqlite3.connect(place.folder / "events.sqlite", isolation_level=None)
-    rows.execute("UPDATE envelope SET digest = ? WHERE seq = 2", ("0a" * 32,))
-    rows.close()
+    place.change(f"UPDATE envelope SET digest = '{'0a' * 32}' WHERE seq = 2")
     with pytest.raises(Refused) as refused:
         place.round()
     assert refused.value.why == "inconsistent"
@@ -194,9 +204,7 @@ def test_a_signature_for_a_checkpoint_that_was_never_made_is_not_kept(place: Pla
     place.keep(several(place.chain, 3))
     place.round()
     (note,) = place.seals.notes()
-    rows = sqlite3.connect(place.folder / "events.sqlite", isolation_level=None)
-    rows.execute("DELETE FROM checkpoint")
-    rows.close()
+    place.change("DELETE FROM checkpoint")
     with pytest.raises(Refused) as refused:
         place.seals.add(note, place.ring)
     assert refused.value.why == "unknown"
