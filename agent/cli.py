@@ -47,6 +47,7 @@ VERBS = {
     "schema": "print the schemas of the contract and of the configuration",
     "patto": "check, compare, apply and try agreements with partners",
     "console": "the control room: a page on this machine with the rights of one party",
+    "form": "the neighbourhood's report form: choices that become signed, unverified events",
     "union": "a whole union of comuni that does not exist, to look at",
     "fleet": "simulate hundreds of nodes, to try a broker and its stores",
     "export": "verified envelopes in the words of other systems",

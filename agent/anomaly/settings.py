@@ -224,7 +224,7 @@ class ButtonRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="button"
     """Somebody presses a button; presses within `clear_s` of one another are one event."""
 
     quantity: Pattern = "pressed"
-    event: EventKind = "help-button"
+    event: EventKind = "report"
     severity: Severity = Severity.ALARM
     clear_s: Seconds = 30.0
     update_s: Seconds = 5.0

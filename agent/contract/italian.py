@@ -40,6 +40,8 @@ ITALIAN = Tongue(
         "stay": "{label} {stays} {observed_span}, al massimo {expected_span}",
         "occupancy": "{seen}, al massimo {limit}",
         "button": "il pulsante è stato premuto{times}",
+        "trial": "un tecnico prova se questo si vede; non è successo nulla",
+        "report": "una persona dice: {seen}; non verificato",
         "budget": "altri {observed} non detti uno per uno, se ne dicono al massimo {expected} all'ora",
     },
     states={
@@ -51,6 +53,14 @@ ITALIAN = Tongue(
         "chatter": "un contatto instabile",
         "fault": "guasto",
         "implausible": "un valore inverosimile",
+        "help_told": "qualcuno ha bisogno di aiuto",
+        "crowd_told": "una folla troppo fitta",
+        "noise_told": "rumore",
+        "damage_told": "qualcosa è danneggiato",
+        "dark_told": "un lampione è spento",
+        "water_told": "acqua dove non dovrebbe essere",
+        "smoke_told": "fumo o fuoco",
+        "obstacle_told": "il passaggio è bloccato",
     },
     faults={
         "frozen": "l'immagine è ferma",

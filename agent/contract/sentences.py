@@ -30,6 +30,14 @@ _STATES = {
     "chatter": "a chattering contact",
     "fault": "at fault",
     "implausible": "an implausible value",
+    "help_told": "somebody needs help",
+    "crowd_told": "a crowd that is too dense",
+    "noise_told": "noise",
+    "damage_told": "something is damaged",
+    "dark_told": "a lamp is out",
+    "water_told": "water where none should be",
+    "smoke_told": "smoke or fire",
+    "obstacle_told": "the way is blocked",
 }
 """Measures that are 1 or 0 -> what 1 means."""
 
@@ -77,6 +85,8 @@ _TEMPLATES = {
     "stay": "{label} {stays} {observed_span}, at most {expected_span}",
     "occupancy": "{seen}, at most {limit}",
     "button": "the button was pressed{times}",
+    "report": "a person says: {seen}; not verified",
+    "trial": "a technician tries whether this is seen; nothing has happened",
     "budget": "{observed} more not told one by one, at most {expected} an hour are",
 }
 """Test of a reason -> what it says."""

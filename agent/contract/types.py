@@ -46,12 +46,15 @@ Ranges = Annotated[tuple[tuple[Seq, Seq], ...], Meta(max_length=32, description=
 Label = Literal[
     "", "person", "bicycle", "car", "motorcycle", "bus", "truck", "train", "boat", "dog", "animal", "vehicle", "object"
 ]
-EventKind = Literal["anomaly", "crossing", "loitering", "occupancy", "tamper", "sensor", "help-button"]
+EventKind = Literal["anomaly", "crossing", "loitering", "occupancy", "tamper", "sensor", "help-button", "report"]
+Reported = Literal["help", "crowd", "noise", "damage", "dark", "water", "smoke", "obstacle"]
+"""What a person may report: choices, never words of their own; the rule of a `report` is the choice."""
+
 EvidenceUnit = Literal["", "weeks", "tracks", "samples", "hours"]
 Test = Literal[
     "limit", "presence", "absence", "schedule", "rate", "baseline", "crossing", "stay", "occupancy", "button",
     "switch", "normality", "health", "stuck", "chatter", "combined", "budget",
-    "spike", "shift", "drift", "rhythm", "noise", "together",
+    "spike", "shift", "drift", "rhythm", "noise", "together", "report",
 ]  # fmt: skip
 Verdict = Literal["received", "useful", "false", "unclear"]
 Action = Literal[
@@ -86,6 +89,7 @@ class Quality(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     observed: Fraction = 1.0
     clock: ClockQuality = ClockQuality.UNSYNCED
     visibility: Fraction = 1.0
+    unverified: Annotated[bool, Meta(description="a person says so, and no sensor saw it")] = False
 
 
 class EventData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

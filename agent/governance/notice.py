@@ -84,6 +84,7 @@ ITALIAN = Words(
         "tamper": "manomissioni",
         "sensor": "guasti dei sensori",
         "help-button": "richieste di aiuto",
+        "report": "segnalazioni di persone, non verificate",
     },
 )
 ENGLISH = Words(

@@ -112,7 +112,7 @@ def _ordinary(chance: random.Random) -> Iterator[tuple[float, Happening]]:
     yield 0.3, ("crowd", "occupancy", Severity.WARNING, crowd)
     yield 0.1, ("wrong-way", "crossing", Severity.NOTICE, against)
     yield 0.03, ("turned", "tamper", Severity.ALARM, Reason("camera/moved_by", "health", 0.2, 0.02))
-    yield 0.02, ("help", "help-button", Severity.ALARM, Reason("pressed", "button", 1.0))
+    yield 0.02, ("help", "report", Severity.ALARM, Reason("pressed", "button", 1.0))
 
 
 def _life(happening: Happening, spot: Spot, begin: float, chance: random.Random) -> Iterator[Event]:
@@ -120,7 +120,7 @@ def _life(happening: Happening, spot: Spot, begin: float, chance: random.Random)
     rule, kind, severity, reason = happening
     at = begin + chance.uniform(0, QUARTER_S)
     lasted = chance.uniform(60, LONGEST_S)
-    zone = "" if kind in ("help-button", "tamper") else GATE
+    zone = "" if kind in ("report", "tamper") else GATE
     opened = Event(
         id=f"{spot.name} {rule} {at:.3f}",
         rule=rule,
@@ -128,7 +128,7 @@ def _life(happening: Happening, spot: Spot, begin: float, chance: random.Random)
         phase=Phase.OPENED,
         severity=severity,
         at=at,
-        source=BUTTON if kind == "help-button" else CAMERA,
+        source=BUTTON if kind == "report" else CAMERA,
         reason=reason,
         zone=zone,
         label="person" if zone else "",

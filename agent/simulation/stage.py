@@ -50,7 +50,7 @@ partner:
   role: police
   contact: dpo@police.example
 comuni: [faenza, brisighella]
-events: [crossing, tamper, help-button, anomaly]
+events: [crossing, tamper, report, anomaly]
 purpose: public-security
 legal_basis: Accordo quadro 12/2026
 since: "{since}"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import get_args
 
+from agent.contract.types import Reported
 from agent.errors import Refused
 from agent.uplink.numbers import BUDGETED
 
@@ -26,9 +28,11 @@ _COUNTS = (
     "wrong_way",
 )  # fmt: skip
 
+_TOLD = tuple(f"{what}_told" for what in get_args(Reported))
+
 DECIMALS: Mapping[str, int] = MappingProxyType(
     {
-        **dict.fromkeys(_STATES, 0),
+        **dict.fromkeys((*_STATES, *_TOLD), 0),
         **dict.fromkeys(_COUNTS, 1),  # a mean over an interval has a fraction
         **dict.fromkeys(("stay_s", "stayed_s", "fallen_s", "stopped_s", "left_s", "removed_s", "uptime_s"), 0),
         "speed": 1,

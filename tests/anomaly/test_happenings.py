@@ -31,7 +31,7 @@ def test_a_group_that_crosses_together_can_be_one_event():
 def test_a_press_of_the_help_button_is_an_alarm():
     text = "- {kind: button, id: help}"
     opened, closed = play(text, series("pressed", [(0, 0), (3, 1), (3.5, 1), (4, 0)]), until=60)
-    assert (opened.kind, opened.severity) == ("help-button", "alarm")
+    assert (opened.kind, opened.severity) == ("report", "alarm")
     assert lines([opened, closed]) == ["3 opened 1", "34 closed 1"]
 
 

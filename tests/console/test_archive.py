@@ -63,7 +63,7 @@ def test_the_police_find_only_what_was_agreed(built):
     archive = built.archive(POLICE)
     found = archive.events(Question(), at=NOON)
     assert {item["comune"] for item in found} <= {"faenza", "brisighella"}
-    assert {item["type"] for item in found} <= {"crossing", "tamper", "help-button", "anomaly"}
+    assert {item["type"] for item in found} <= {"crossing", "tamper", "report", "anomaly"}
     assert archive.events(Question(comune="riolo"), at=NOON) == []
     assert archive.audits(at=NOON) == []
     archive.close()

@@ -65,7 +65,7 @@ def _info(info: ET.Element, event: Envelope, data: EventData, *, comune: str, la
     _fill(
         info,
         language=language,
-        category="Security" if event.topic.type in ("tamper", "help-button") else "Safety",
+        category="Security" if event.topic.type in ("tamper", "help-button", "report") else "Safety",
         event=event.topic.type,
         urgency="Past" if data.phase is Phase.CLOSED else "Immediate",
         severity=_SEVERITIES[severity],

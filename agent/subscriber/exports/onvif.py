@@ -19,6 +19,7 @@ _TOPICS = {
     "occupancy": "tns1:RuleEngine/CountAggregation/Counter",
     "tamper": "tns1:VideoSource/GlobalSceneChange/AnalyticsService",
     "help-button": "tns1:Device/Trigger/DigitalInput",
+    "report": "tns1:Device/Trigger/DigitalInput",
     "sensor": "tns1:Device/HardwareFailure",
     "anomaly": "tns1:RuleEngine/MyRuleDetector/Anomaly",
 }
