@@ -208,7 +208,7 @@ class Keeping(Counted):
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory(dir=row.MEMORY)
         self.path = Path(self.folder.name)
-        self.place = Place(self.path)
+        self.place = Place(self.path, str(self.path / "events.sqlite"))
         self.late: list[Any] = []
 
     @rule(count=some.integers(1, 4))
