@@ -147,6 +147,23 @@ def read_plain(path: Path) -> Any:
     return parse(text, name=str(path))
 
 
+def lines(path: Path) -> dict[str, int]:
+    """The line on which each value of a document that was read begins, by path: `cameras[0].view.masks` -> 14."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    return dict(_lines(node, "")) if node else {}
+
+
+def _lines(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield _joined(path, key.value), key.start_mark.line + 1
+            yield from _lines(value, _joined(path, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield f"{path}[{number}]", value.start_mark.line + 1
+            yield from _lines(value, f"{path}[{number}]")
+
+
 def _problems(value: Any, kind: Any, path: str) -> Iterator[str]:
     """Every problem below `path`: msgspec stops at the first, so parts are converted one by one."""
     found = list(_inner_problems(value, kind, path))

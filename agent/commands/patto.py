@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("apply", "write the access list of a broker, as it is now, and say when it changes next"),
         ("view", "print a partner's AsyncAPI document"),
         ("notice", "write the public notice of a comune, from its agreements and what its nodes run"),
+        ("register", "print the record of processing activities (GDPR art. 30), each number with its source"),
+        ("dpia", "print a data protection impact assessment (GDPR art. 35) as far as the documents can tell it"),
         ("test", "try every party against every class on a real broker and print the table"),
     ):
         act = acts.add_parser(name, help=text)
@@ -58,6 +60,10 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
             act.add_argument(
                 "--config", type=Path, action="append", default=[], help="of a node there; may be repeated"
             )
+        case "register" | "dpia":
+            act.add_argument("--config", type=Path, action="append", default=[], help="of a node; may be repeated")
+            act.add_argument("--language", choices=("it", "en"), default="it", help="of the record (it)")
+            act.add_argument("--format", choices=("markdown", "html"), default="markdown", help="(markdown)")
         case "test":
             act.add_argument("--broker", metavar="HOST:PORT", help="a broker that runs (default: one of our own)")
             act.add_argument("--keys", type=Path, metavar="DIR", help="the folder of its authority, with --broker")
@@ -74,16 +80,26 @@ def run(options: argparse.Namespace) -> int:
             return _diff(whole, agreed, load_union(options.other)[1], at)
         case "apply":
             return _apply(options, whole, agreed, at)
-        case "view":
-            print(json.dumps(terms.view(whole, _one(agreed, options.agreement)), indent=1))
-            return 0
-        case "notice":
-            print(_notice(whole, agreed, options, at), end="")
-            return 0
-        case _:
+        case "test":
             from agent.commands.permissions import try_table
 
             return try_table(options, whole, rights(whole, agreed, at=at), roles(whole, agreed))
+        case _:
+            print(_document(options, whole, agreed, at), end="")
+            return 0
+
+
+def _document(options: argparse.Namespace, whole: Union, agreed: tuple[Agreement, ...], at: float) -> str:
+    """What is only to be printed: a partner's view, a notice, a record."""
+    match options.act:
+        case "view":
+            return json.dumps(terms.view(whole, _one(agreed, options.agreement)), indent=1) + "\n"
+        case "notice":
+            return _notice(whole, agreed, options, at)
+        case _:
+            from agent.commands import papers
+
+            return papers.text(options, whole, at=at)
 
 
 def load_union(folder: Path) -> tuple[Union, tuple[Agreement, ...]]:

@@ -54,21 +54,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("public"), help="the folder of the site (public)")
     parser.add_argument("--days", type=float, default=7.0, help="how far back counts go (7)")
-    parser.add_argument("--k", type=int, default=10, help="hours with fewer passages are withheld (10)")
-    parser.add_argument("--epsilon", type=float, default=1.0, help="noise for one passage; 0 for none (1)")
+    parser.add_argument("--k", type=int, help="hours with fewer passages are withheld (what union.yaml says, or 10)")
+    parser.add_argument("--epsilon", type=float, help="noise for one passage; 0 for none (what union.yaml says, or 1)")
     parser.add_argument("--secret", type=Path, default=Path("public.secret"), help="what the noise is drawn from")
     party.add_session_arguments(parser, default="")
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.k < 1 or options.epsilon < 0 or options.days <= 0:
-        raise UserError(
-            "--k is at least 1, --epsilon at least 0, --days more than 0", hint="such as --k 10 --epsilon 1"
-        )
     at = SystemClock().now()
     whole, agreed = load_union(options.folder)
     ring = load_ring(Bench(options.keys).ring if options.keys.is_dir() else options.keys)
-    protection = Protection(options.k, options.epsilon, _secret(options.secret))
+    protection = _protection(options, whole)
     envelopes = list(_envelopes(options.db, ring, since=at - max(MONTH_S, options.days * 86_400)))
     intervals = _intervals(envelopes, since=at - options.days * 86_400)
     found = counts.hours(intervals, protection, at=at)
@@ -85,6 +81,17 @@ def run(options: argparse.Namespace) -> int:
         places = say(options, told(found, protection, at=at))
         print(f"{options.broker}: the last day of {places} places")
     return 0
+
+
+def _protection(options: argparse.Namespace, union: Union) -> Protection:
+    """As the options say, or else the union."""
+    k = union.public.k if options.k is None else options.k
+    epsilon = union.public.epsilon if options.epsilon is None else options.epsilon
+    if k < 1 or epsilon < 0 or options.days <= 0:
+        raise UserError(
+            "--k is at least 1, --epsilon at least 0, --days more than 0", hint="such as --k 10 --epsilon 1"
+        )
+    return Protection(k, epsilon, _secret(options.secret))
 
 
 def _secret(path: Path) -> bytes:

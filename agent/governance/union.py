@@ -45,6 +45,25 @@ class Party(_Strict, frozen=True):
     comuni: tuple[Id, ...] = ()
 
 
+Days = Annotated[int, Meta(ge=1, le=3650)]
+
+
+class Keeping(_Strict, frozen=True):
+    """For how many days the union's store keeps what nodes say, by class."""
+
+    evt: Days = 30
+    stat: Days = 365
+    health: Days = 30
+    audit: Days = 365
+
+
+class Published(_Strict, frozen=True):
+    """How counts for everybody are protected; see `agent.governance.counts`."""
+
+    k: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
+    epsilon: Annotated[float, Meta(ge=0.0, le=10.0)] = 1.0
+
+
 class Commissioning(_Strict, frozen=True):
     """A technician at one node, for half an hour at most."""
 
@@ -65,6 +84,10 @@ class Union(_Strict, frozen=True):
     parties: tuple[Party, ...] = ()
     commissioning: tuple[Commissioning, ...] = ()
     seat: Id = "centre"
+    dpo: Line | None = None
+    legal_basis: Line | None = None
+    keep_days: Keeping = Keeping()
+    public: Published = Published()
 
     def node_names(self) -> Iterator[NodeName]:
         """Every node, and the probe of every comune."""

@@ -1,0 +1,146 @@
+"""The words of records of processing, Italian and English side by side; `{…}` takes a value."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Language = Literal["it", "en"]
+
+WORDS: dict[str, tuple[str, str]] = {
+    "head-what": ("Voce", "Item"),
+    "head-says": ("Contenuto", "Content"),
+    "head-from": ("Fonte", "Source"),
+    "open": ("☐ da completare dal titolare", "☐ to be completed by the controller"),
+    "none": ("nessuno", "none"),
+    "intro": (
+        "Stato al {at}. Ogni numero viene dalla fonte indicata; le righe senza fonte sono da completare. Documenti: {papers}.",
+        "As of {at}. Every number comes from its source; lines without one are to be completed. Documents: {papers}.",
+    ),
+    # The record of processing
+    "register": (
+        "Registro delle attività di trattamento (art. 30 GDPR)",
+        "Record of processing activities (GDPR art. 30)",
+    ),
+    "controller": ("Titolare e contatti", "Controller and contacts"),
+    "union": ("Unione", "Union"),
+    "contact": ("Contatto", "Contact"),
+    "dpo": ("Responsabile della protezione dei dati", "Data protection officer"),
+    "joint": ("Comuni contitolari", "Municipalities, joint controllers"),
+    "purposes": ("Finalità e basi giuridiche", "Purposes and legal bases"),
+    "own-basis": ("Base giuridica dell'Unione", "Legal basis of the union"),
+    "purpose-of": ("{purpose}; base giuridica: {basis}", "{purpose}; legal basis: {basis}"),
+    "subjects": ("Interessati e categorie di dati", "Data subjects and categories of data"),
+    "passers": ("Interessati", "Data subjects"),
+    "passers-are": (
+        "Persone che attraversano i luoghi osservati; nessuna è identificata né riconosciuta",
+        "People who pass the observed places; nobody is identified or recognised",
+    ),
+    "recipients": ("Destinatari", "Recipients"),
+    "receives": (
+        "{what} di {comuni}; dal {since} al {until}; contatto: {contact}",
+        "{what} of {comuni}; from {since} to {until}; contact: {contact}",
+    ),
+    "role-police": ("eventi: {events}", "events: {events}"),
+    "role-operator": ("eventi: {events}", "events: {events}"),
+    "role-statistics": ("conteggi", "counts"),
+    "role-auditor": ("registri di controllo", "audit records"),
+    "role-witness": ("firme di chiusura delle catene", "signed heads of the chains"),
+    "role-public": ("conteggi pubblicati", "published counts"),
+    "transfers": ("Trasferimenti verso paesi terzi", "Transfers to third countries"),
+    "broker": ("{node}: broker", "{node}: broker"),
+    "where-broker": ("Dove si trovano broker e archivio", "Where the broker and the store stand"),
+    "limits": ("Termini di cancellazione", "Time limits for erasure"),
+    "store-keeps": ("Archivio dell'Unione, classe {klass}", "Store of the union, class {klass}"),
+    "partner-keeps": ("{partner}, eventi ricevuti", "{partner}, events received"),
+    "broker-keeps": ("Broker, eventi in attesa", "Broker, waiting events"),
+    "days": ("{days} giorni", "{days} days"),
+    "measures": ("Misure di sicurezza (art. 32)", "Security measures (art. 32)"),
+    "signed": ("Firma e catena", "Signature and chain"),
+    "signed-is": (
+        "Ogni messaggio è firmato (Ed25519), numerato e legato al precedente; canale TLS 1.3 con certificati dei due lati",
+        "Every message is signed (Ed25519), numbered and bound to the one before; TLS 1.3 with certificates of both sides",
+    ),
+    "from-contract": ("contratto {version}", "contract {version}"),
+    "public-counts": ("Conteggi pubblicati", "Published counts"),
+    "public-are": (
+        "sotto {k} passaggi all'ora nulla è detto; rumore con ε = {epsilon} per passaggio",
+        "below {k} passages in an hour nothing is told; noise with ε = {epsilon} for one passage",
+    ),
+    # What a node's configuration says
+    "cameras": ("{node}: telecamere", "{node}: cameras"),
+    "masks": ("{node}: zone oscurate, camera {thing}", "{node}: masked areas, camera {thing}"),
+    "places": ("{node}: zone e linee contate, camera {thing}", "{node}: zones and lines counted, camera {thing}"),
+    "labels": ("{node}: che cosa è cercato nelle immagini", "{node}: what is looked for in pictures"),
+    "sensors": ("{node}: sensori", "{node}: sensors"),
+    "sound": ("{node}: suono", "{node}: sound"),
+    "events": ("{node}: tipi di eventi", "{node}: types of events"),
+    "outbox_mb": ("{node}: memoria di transito, MB", "{node}: spool, MB"),
+    "budget": ("{node}: kB all'ora in uscita, classe {thing}", "{node}: kB an hour outwards, class {thing}"),
+    "learned_k": ("{node}: ogni numero appreso viene da almeno", "{node}: every learned number rests on at least"),
+    "true": ("sì", "yes"),
+    "false": ("no", "no"),
+    # The impact assessment
+    "dpia": (
+        "Valutazione d'impatto sulla protezione dei dati (art. 35 GDPR), modello compilato dalla configurazione",
+        "Data protection impact assessment (GDPR art. 35), a template filled from the configuration",
+    ),
+    "description": ("a) Descrizione del trattamento", "a) Description of the processing"),
+    "necessity": ("b) Necessità e proporzionalità", "b) Necessity and proportionality"),
+    "why-needed": ("Perché ogni finalità richiede questi dati", "Why each purpose needs these data"),
+    "less": ("Alternative meno invasive considerate", "Less intrusive alternatives that were considered"),
+    "minimal": ("Minimizzazione", "Minimisation"),
+    "minimal-is": (
+        "Escono solo conteggi ed eventi in campi chiusi: nessun campo può portare immagini, volti, targhe, suoni o testo",
+        "Only counts and events in closed fields leave: no field can carry pictures, faces, plates, sound or text",
+    ),
+    "risks": ("c) Rischi per i diritti e le libertà", "c) Risks to rights and freedoms"),
+    "countered": ("d) Misure previste, per rischio", "d) Measures, for each risk"),
+    "risk-identify": ("Riconoscimento di una persona", "Somebody is recognised"),
+    "risk-follow": ("Ricostruzione degli spostamenti", "Movements are pieced together"),
+    "risk-small": ("Un numero piccolo svela una persona", "A small number gives somebody away"),
+    "risk-access": ("Accesso oltre quanto accordato", "Access beyond what was agreed"),
+    "risk-long": ("Conservazione oltre il necessario", "Kept longer than needed"),
+    "risk-creep": ("Ampliamento silenzioso (function creep)", "The purpose grows unseen (function creep)"),
+    "risk-wrong": ("Decisioni su un evento sbagliato", "Decisions on a wrong event"),
+    "risk-weight": ("☐ probabilità: …  gravità: …", "☐ likelihood: …  severity: …"),
+    "by-identify": (
+        "Le immagini sono esaminate e dimenticate nel nodo; {masks} zone oscurate prima di ogni esame",
+        "Pictures are looked at and forgotten inside the node; {masks} masked areas before anything looks",
+    ),
+    "by-follow": (
+        "Nessun identificativo di persona sopravvive al suo evento, nessuno passa da un nodo all'altro",
+        "No identifier of a person outlives its event, none passes from node to node",
+    ),
+    "by-access": (
+        "{count} accordi in vigore diventano i permessi del broker, provati ruolo per ruolo, e finiscono da soli",
+        "{count} agreements in force become the broker's permissions, tried role by role, and end by themselves",
+    ),
+    "by-long": (
+        "`piazza erase` cancella ogni giorno; il termine più lungo per gli eventi è di {days} giorni",
+        "`piazza erase` erases every day; the longest limit for events is {days} days",
+    ),
+    "by-creep": (
+        "Ciò che allenta una protezione vuole la seconda firma del comune; configurazioni in uso: {digests}",
+        "What loosens a protection needs the comune's second signature; configurations in use: {digests}",
+    ),
+    "by-wrong": (
+        "Ogni evento dice perché; nessun allarme CAP senza la conferma di una persona; il giudizio torna al nodo",
+        "Every event says why; no CAP alert without a person's word; the verdict returns to the node",
+    ),
+    "views": ("Parere degli interessati (art. 35.9)", "Views of data subjects (art. 35.9)"),
+    "opinion": ("Parere del RPD (art. 35.2)", "Advice of the DPO (art. 35.2)"),
+    "outcome": ("Esito", "Outcome"),
+    "decision": ("Decisione e consultazione preventiva (art. 36)", "Decision, and prior consultation (art. 36)"),
+    "review": ("Riesame", "Review"),
+    "review-is": (
+        "A ogni cambio di uno dei documenti elencati, e al più tardi il {day}, quando finisce un accordo",
+        "When any of the listed documents changes, and on {day} at the latest, when an agreement ends",
+    ),
+    "review-open": ("A ogni cambio di uno dei documenti elencati", "When any of the listed documents changes"),
+}
+"""Word -> Italian, English."""
+
+
+def said(word: str, language: Language, **values: object) -> str:
+    """A word or sentence in a language, with its values."""
+    return WORDS[word][("it", "en").index(language)].format(**values)
