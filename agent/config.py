@@ -21,6 +21,8 @@ from agent.camera.settings import CameraSettings
 from agent.clock import CLOCK
 from agent.contract.topics import NAME
 from agent.documents import problems_in, read
+from agent.governance import agreement
+from agent.governance.agreement import Agreement
 from agent.sensors.settings import AudioSettings, LampSettings, SensorSettings, pins
 from agent.uplink.settings import UplinkSettings
 from agent.vision.settings import View, VisionSettings
@@ -64,6 +66,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lamp: LampSettings | None = None
     vision: VisionSettings = VisionSettings()
     rules: tuple[RuleSettings, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
 
 
 def load(path: Path) -> Config:
@@ -88,6 +91,7 @@ def check(config: Config) -> Iterator[str]:
     for number, rule in enumerate(config.rules):
         yield from _strangers(config, rule, f"rules[{number}]")
     yield from _twice("calendar.days", [day.id for day in config.calendar.days])
+    yield from _agreed(config)
     try:
         ZoneInfo(config.timezone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -99,6 +103,12 @@ def sources(config: Config) -> list[str]:
     return [one.id for one in (*config.cameras, *config.sensors)]
 
 
+def declared(config: Config) -> frozenset[str]:
+    """Ids that an audit record may be about."""
+    rules, agreements = {rule.id for rule in config.rules}, {one.id for one in config.agreements}
+    return frozenset({*sources(config), *rules, *agreements})
+
+
 def places(config: Config) -> frozenset[str]:
     """Ids of all zones and lines."""
     return frozenset(place for camera in config.cameras for place in _places(camera.view))
@@ -106,6 +116,15 @@ def places(config: Config) -> frozenset[str]:
 
 def _places(view: View) -> list[str]:
     return [zone.id for zone in view.zones] + [line.id for line in view.lines]
+
+
+def _agreed(config: Config) -> Iterator[str]:
+    """What is wrong with the agreements under which the node works."""
+    yield from _twice("agreements", [one.id for one in config.agreements])
+    for number, one in enumerate(config.agreements):
+        yield from (f"agreements[{number}].{problem}" for problem in agreement.problems(one))
+        if config.node.comune not in one.comuni:
+            yield f"agreements[{number}].comuni: '{config.node.comune}' is not among them, so it is none of this node"
 
 
 def _strangers(config: Config, rule: RuleSettings, path: str) -> Iterator[str]:

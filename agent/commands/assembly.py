@@ -54,6 +54,7 @@ def vocabulary(config: Config, *, digests: Sequence[str] = ()) -> Vocabulary:
         rules=frozenset({LOST, *(rule.id for rule in config.rules)}),
         sources=frozenset(sources(config)),
         zones=places(config),
+        agreements=frozenset(one.id for one in config.agreements),
         outcomes=outcomes(),
         digests=frozenset(digests),
     )

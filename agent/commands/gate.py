@@ -79,7 +79,7 @@ class AliveGate:
 def _compared(shadow: Compared) -> Verdict | None:
     """Why a new model is not kept, or not yet; None where nothing speaks against it."""
     if shadow.frames < COMPARED_FRAMES:
-        return Verdict(None, "no-comparison")
+        return Verdict(None, "no-comparison", patient=True)
     if shadow.agreement < LEAST_AGREEMENT:
         return Verdict(False, "disagrees")
     return Verdict(False, "slower") if shadow.slower > MOST_SLOWER else None

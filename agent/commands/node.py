@@ -132,7 +132,7 @@ class Node:
         if news := renewal.news(at):
             self._put_all(news)
             self.spool.tell(self.state())
-        if renewal.renewed():
+        if renewal.is_over():
             self.stop()
 
     def _follow_clock(self) -> None:

@@ -29,7 +29,7 @@ from agent.ota.offer import Instant, Offers
 from agent.ota.releases import CONFIG, RealDisk, Releases
 from agent.ota.report import ASK, REPORT
 from agent.ota.source import Shelf
-from agent.ota.update import OFFER, TRIAL_S, Update
+from agent.ota.update import OFFER, PROOF_S, TRIAL_S, Update
 from agent.records import ClockQuality
 from agent.sensors.kernel_clock import clock_quality
 
@@ -60,6 +60,7 @@ def add_arguments(acts: Acts[argparse.ArgumentParser]) -> None:
     check = acts.add_parser("check", help="fetch and judge what is offered, and change nothing that runs")
     apply = acts.add_parser("apply", help="take in what is offered, and wait until it is kept or went back")
     apply.add_argument("--trial", type=float, default=TRIAL_S, metavar="SECONDS", help="how long it may prove itself")
+    apply.add_argument("--proof", type=float, default=PROOF_S, metavar="SECONDS", help="how long of it between boots")
     confirm = acts.add_parser("confirm", help="keep the release on trial, whatever the health gate says")
     back = acts.add_parser("rollback", help="put the release before it back")
     well = acts.add_parser("well", help="wait until the node is well: for whoever commits an image of the system")
@@ -106,7 +107,7 @@ def _act(options: argparse.Namespace, update: Update, folder: Path, clock: Syste
         case "rollback":
             attempt = update.roll_back()
         case _:
-            update.trial_s = options.trial
+            update.trial_s, update.proof_s = options.trial, options.proof
             attempt = _apply(update, folder, clock)
     _tell(folder, attempt)
     print(_sentence(attempt))
@@ -151,6 +152,7 @@ def _update(name: NodeName, state: Path, clock: SystemClock, *, shelf: Path | No
         ledger,
         AliveGate(state, folder, clock.now),
         lambda: Instant(clock.now(), sure=clock_quality() is ClockQuality.NTP),
+        clock.monotonic,
         BOOT_ID.read_text(encoding="ascii").strip(),
         lambda names: _wish(folder, names),
     )

@@ -87,6 +87,7 @@ class Node:
             ledger,
             self.gate,
             lambda: Instant(self.clock.now(), sure=True),
+            self.clock.monotonic,
             "rehearsal",
             self._wish,
         )

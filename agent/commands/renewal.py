@@ -30,6 +30,8 @@ from agent.vision import NO_MODEL, Detector
 from agent.vision.shadow import Shadow
 
 ALIVE_S = 5.0
+COMPARED = "compared.json"
+"""What the last comparison of two models came to, for the state of whoever starts after its trial."""
 INFERENCE = "camera/inference_ms"
 ACTIONS = {
     State.COMMITTED: "config-applied",
@@ -47,9 +49,9 @@ def use_models_beside(config: Path) -> Path:
 
 
 def shadow(sight: Detector, folder: Path, shipped: Path, *, timer: Callable[[], float]) -> Shadow | None:
-    """The detector with the one before it at its side, while a release with another model is on trial.
+    """The model before with the one on trial at its side, while a release with another model is on trial.
 
-    An old model that cannot be opened any more leaves nothing to compare with.
+    An old model that cannot be opened any more leaves nothing to compare with, and nobody else to answer.
     """
     told = report.read(folder / "ota" / REPORT, Report)
     before = folder / "ota" / "releases" / told.before if told and told.state is State.TRIAL else None
@@ -64,6 +66,13 @@ def shadow(sight: Detector, folder: Path, shipped: Path, *, timer: Callable[[], 
     return None if old.digest == sight.digest else Shadow(sight, old, timer=timer)
 
 
+class Tried(msgspec.Struct, frozen=True):
+    """What the comparison in the trial of one order came to."""
+
+    seq: int
+    compared: Compared
+
+
 @dataclass(slots=True)
 class Renewal:
     """Asked by sense every second; `told` is what the state has said of updates so far."""
@@ -72,7 +81,8 @@ class Renewal:
     renewed: Callable[[], bool]
     cfg: str
     since: float
-    sources: frozenset[str] = frozenset()
+    declared: frozenset[str] = frozenset()
+    """Ids of the running configuration, which a refusal may name."""
     shadow: Shadow | None = None
     _report: Report | None = None
     _stamp: int = 0
@@ -110,7 +120,6 @@ class Renewal:
         if (stamp := self._changed()) != self._stamp:
             self._stamp, before = stamp, self._report
             self._report = report.read(self.folder / "ota" / REPORT, Report)
-            self._end_shadow()
             news = [self._audit(self._report, at)] if self._report and _is_news(before, self._report) else []
         if self._is_asked() and not 0.0 <= at - self._alive_at < ALIVE_S:
             self._alive_at = at
@@ -120,25 +129,29 @@ class Renewal:
     def _audit(self, found: Report, at: float) -> Audit:
         action = "config-refused" if found.why.startswith("offer-") else ACTIONS.get(found.state, "")
         outcome = found.why if found.why in report.outcomes() else ""
-        return Audit(at, action, subject=found.subject if found.subject in self.sources else "", outcome=outcome)
+        return Audit(at, action, subject=found.subject if found.subject in self.declared else "", outcome=outcome)
+
+    def is_over(self) -> bool:
+        """Whether sense is to be started again: another release runs, or the trial of its model has ended."""
+        tried = self.shadow is not None and self._report is not None and self._report.state is not State.TRIAL
+        return tried or self.renewed()
 
     def _write_alive(self, at: float) -> None:
         connected = dict(numbers.vitals(self.folder / "inbox", at=at)).get("link_connected", 0.0) > 0.0
         frames, inferred = tuple(sorted(self._frames)), tuple(sorted(self._inferred))
-        report.write(self.folder, ALIVE, Alive(at, self.since, self.cfg, frames, inferred, connected, self._compared()))
+        compared = self._compared() if self.shadow else None
+        report.write(self.folder, ALIVE, Alive(at, self.since, self.cfg, frames, inferred, connected, compared))
+        if compared:
+            report.write(self.folder, COMPARED, Tried(self._report.seq if self._report else 0, compared))
 
     def _compared(self) -> Compared | None:
-        """Numbers of the comparison so far, rounded to what they are for."""
+        """Numbers of the comparison so far, rounded to what they are for; after the trial what they came to."""
         if self.shadow is None:
-            return None
+            tried = report.read(self.folder / COMPARED, Tried)
+            return tried.compared if tried and self._report and self._report.seq == tried.seq else None
         found = self.shadow.comparison
         rss_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return Compared(found.frames, round(found.agreement, 2), round(min(found.slower, 100.0), 2), rss_mb)
-
-    def _end_shadow(self) -> None:
-        """After the trial the old model has nothing more to say."""
-        if self.shadow and self._report and self._report.state is not State.TRIAL:
-            self.shadow.end()
 
     def _is_asked(self) -> bool:
         """Whether somebody wants to know that sense is alive: a trial, or whoever commits an image of the system."""

@@ -61,7 +61,7 @@ def _file(config: Config, camera: str) -> SceneFile:
 def _learned(file: SceneFile) -> Learned:
     try:
         state = file.read()
-        return Learned.of(state, classes=int(state["classes"]))
+        return Learned.of(state, classes=int(state["classes"]), least=int(state["least"]))
     except FileNotFoundError:
         return Learned(1)
     except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:

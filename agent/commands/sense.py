@@ -27,8 +27,9 @@ from agent.commands import assembly, floor
 from agent.commands.node import OUTBOX, Node, Numbers
 from agent.commands.renewal import Renewal, shadow, use_models_beside
 from agent.commands.renewed import RENEWED, Renewed
-from agent.config import Config, load, sources
+from agent.config import Config, declared, load
 from agent.contract.types import StateData
+from agent.governance.terms import expires_s
 from agent.notify import Notify, Pulse
 from agent.pipeline import Decider, LiveMerge, Stream, read, ticks, watch
 from agent.provision.keys import load_ring, load_signer
@@ -65,17 +66,18 @@ def run(options: argparse.Namespace) -> int:
             signal.signal(number, lambda *_: node.stop())
         node.run()
     log.info("sense has ended")
-    return RENEWED if renewed() else 0
+    return RENEWED if node.renewal and node.renewal.is_over() else 0
 
 
 def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool], *, shipped: Path) -> Node:
     """Everything opened, the birth said, what an earlier run left open closed."""
     clock, boot = SystemClock(), BOOT_ID.read_text(encoding="ascii")[:8]
     sight = assembly.detector(config.vision, timer=clock.monotonic) if config.cameras else None
-    digests = Digests(cfg[: assembly.SHORT], assembly.model_digest(sight)[: assembly.SHORT])
     folder = Path(config.state_dir)
     folder.mkdir(parents=True, exist_ok=True)
     beside = shadow(sight, folder, shipped, timer=clock.monotonic) if sight else None
+    sight = beside or sight
+    digests = Digests(cfg[: assembly.SHORT], assembly.model_digest(sight)[: assembly.SHORT])
     stack.callback(Life(folder).close)
     clock.not_before(floor.read(folder))
     spool = _spool(config, clock, boot=boot, digests=digests)
@@ -83,7 +85,7 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
     cameras = {section.id: assembly.camera(section, clock=clock) for section in config.cameras}
     for camera in cameras.values():
         stack.callback(camera.close)
-    renewal = Renewal(folder, renewed, digests.cfg, clock.now(), frozenset(sources(config)), beside)
+    renewal = Renewal(folder, renewed, digests.cfg, clock.now(), declared(config), beside)
     state = _state(digests, config, renewal, clock, networked=any(camera.networked for camera in cameras.values()))
     learned = folder / "learned.json"
     runtime = _runtime_folder()
@@ -95,7 +97,7 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
         decider=decider,
         lost=_left_open(spool, decider, clock.now(), boot=boot),
         pulse=Pulse.of(Notify.of_service(), [*cameras, OUTBOX]),
-        merge=LiveMerge(_watched(config, cameras, beside or sight, runtime), _read(config, clock, stack)),
+        merge=LiveMerge(_watched(config, cameras, sight, runtime), _read(config, clock, stack)),
         learned=learned,
         numbers=Numbers(runtime / "numbers.json") if runtime else None,
         renewal=renewal,
@@ -116,6 +118,7 @@ def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests) -
         boot=boot,
         digests=digests,
         trust=partial(_trust, clock),
+        lasts_s=expires_s(config.agreements, at=clock.now()),
     )
     outbox = Outbox(folder / "outbox.sqlite", config.uplink.outbox)
     return Spool(outbox, sealer, Inbox(folder / "inbox"), load_ring(Path(config.node.keyring)), config.uplink)

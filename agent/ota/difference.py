@@ -10,7 +10,7 @@ import msgspec
 from agent.config import CameraSection, Config
 from agent.ota.area import uncovered
 
-_SAID_APART = ("cameras", "rules", "sensors")
+_SAID_APART = ("cameras", "rules", "sensors", "agreements")
 
 
 def difference(before: Config, after: Config) -> list[str]:
@@ -19,6 +19,7 @@ def difference(before: Config, after: Config) -> list[str]:
         *_cameras(before, after),
         *_named("sensor", _by_id(before.sensors), _by_id(after.sensors)),
         *_named("rule", _by_id(before.rules), _by_id(after.rules)),
+        *_named("agreement", _by_id(before.agreements), _by_id(after.agreements)),
         *_rest(before, after),
         *_readers(before, after),
     ]
@@ -89,11 +90,20 @@ def _options(where: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
 
 
 def _readers(before: Config, after: Config) -> Iterator[str]:
-    """Whoever may read a kind of event reads more when it is told for the first time."""
-    told = {rule.event for rule in before.rules}
+    """Who would newly see which events: by an agreement, or because they are told for the first time."""
+    old, told = _seen(before), {rule.event for rule in before.rules}
+    for partner, event in _seen(after):
+        if (partner, event) not in old:
+            yield f"{partner} would newly see {event} in {after.node.comune}"
     for event in dict.fromkeys(rule.event for rule in after.rules):
         if event not in told:
             yield f"whoever may read '{event}' of {after.node.comune} would newly see it from {after.node.id}"
+
+
+def _seen(config: Config) -> dict[tuple[str, str], None]:
+    """Partner and kind of event, where the node tells it and an agreement lets the partner see it."""
+    told = {rule.event for rule in config.rules}
+    return {(one.partner.id, event): None for one in config.agreements for event in one.events if event in told}
 
 
 def _by_id(things: tuple[Any, ...]) -> dict[str, dict[str, Any]]:

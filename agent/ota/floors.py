@@ -1,4 +1,4 @@
-"""What no update may lower on its own: masks, retention, classes told, byte budget, receivers.
+"""What no update may lower on its own: masks, retention, classes told, byte budget, minimum k, who receives.
 
 Two configurations in, the lines that loosen out. The invariant: a change that is not known to be
 harmless to these floors is named, and a new configuration is compared with the one that runs.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.config import CameraSection, Config
+from agent.governance.agreement import Agreement
 from agent.ota.area import uncovered
 
 NEGLIGIBLE = 1e-9
@@ -36,7 +37,7 @@ class Loosening:
 
     @property
     def thing(self) -> str:
-        """The id of the camera or rule concerned, empty where it is the whole node."""
+        """The id of the camera, rule or agreement concerned, empty where it is the whole node."""
         found = _ID.search(self.path)
         return found[1] if found else ""
 
@@ -132,4 +133,38 @@ def _receivers(before: Config, after: Config) -> Iterator[Loosening]:
         yield Loosening("uplink.delete_on", "receivers", "events would be let go before the store has them")
 
 
-_FLOORS = (_masks, _labels, _events, _retention, _budget, _receivers)
+def _crowds(before: Config, after: Config) -> Iterator[Loosening]:
+    old, new = before.vision.normality.k, after.vision.normality.k
+    if new < old:
+        yield Loosening("vision.normality.k", "k", f"what is learned might rest on {new} things instead of {old}")
+
+
+def _agreements(before: Config, after: Config) -> Iterator[Loosening]:
+    known = {one.id: one for one in before.agreements}
+    for one in after.agreements:
+        path = f"agreements[{one.id}]"
+        if one.id not in known:
+            yield Loosening(path, "receivers", f"{one.partner.id} would newly receive from {after.node.comune}")
+            continue
+        for name, says in _widened(known[one.id], one):
+            floor = "retention" if name == "retention_days" else "receivers"
+            yield Loosening(f"{path}.{name}", floor, says)
+
+
+def _widened(before: Agreement, after: Agreement) -> Iterator[tuple[str, str]]:
+    """The terms by which a partner would receive more, for longer or for another purpose, and how."""
+    for kind in after.events:
+        if kind not in before.events:
+            yield "events", f"{after.partner.id} would newly see {kind}"
+    if after.since < before.since:
+        yield "since", f"would begin on {after.since} instead of {before.since}"
+    if after.until > before.until:
+        yield "until", f"would end on {after.until} instead of {before.until}"
+    if after.retention_days > before.retention_days:
+        yield "retention_days", f"events would be kept {after.retention_days} days instead of {before.retention_days}"
+    for name in ("partner", "purpose", "legal_basis", "timezone"):
+        if getattr(after, name) != getattr(before, name):
+            yield name, "nobody agreed to another one"
+
+
+_FLOORS = (_masks, _labels, _events, _retention, _budget, _crowds, _receivers, _agreements)

@@ -14,6 +14,7 @@ import msgspec
 from agent.camera.settings import PiCameraSettings, SyntheticSettings, VideoSettings
 from agent.config import Config
 from agent.files import write_atomic
+from agent.governance.agreement import Agreement
 from agent.ota.ledger import Attempt, State
 from agent.uplink.settings import BudgetSettings
 
@@ -87,7 +88,7 @@ def of(attempt: Attempt) -> Report:
     return Report(attempt.state, attempt.seq, attempt.config, attempt.why, attempt.subject, attempt.before)
 
 
-def write(folder: Path, name: str, content: Report | Alive) -> None:
+def write(folder: Path, name: str, content: msgspec.Struct) -> None:
     write_atomic(folder / name, msgspec.json.encode(content), mode=0o640)
 
 
@@ -114,7 +115,9 @@ def options() -> frozenset[str]:
         | {f"cameras-input-{_spelt(name)}" for name in inputs}
         | {f"uplink-budget-{_spelt(name)}" for name in BudgetSettings.__struct_fields__}
         | {f"uplink-broker-{name}" for name in ("host", "port", "ca")}
-        | {"vision-labels", "rules-event", "uplink-outbox-max-mb", "uplink-delete-on"}
+        | {"agreements"}
+        | {f"agreements-{_spelt(name)}" for name in Agreement.__struct_fields__}
+        | {"vision-labels", "vision-normality-k", "rules-event", "uplink-outbox-max-mb", "uplink-delete-on"}
     )
 
 

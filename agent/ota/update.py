@@ -31,7 +31,10 @@ OFFER = "offer-"
 """Begins the word for an offer that was not believed; other words are of the update itself."""
 
 TRIAL_S = 900.0
-"""How long a release may take to prove itself."""
+"""How long a release may take to prove itself, boots of the machine included."""
+
+PROOF_S = 75.0
+"""How long one process watches a release that does not prove itself; what it is patient with does not count."""
 
 MAX_BOOTS = 3
 """Boots of the machine within a trial; one more and the release goes back."""
@@ -42,10 +45,14 @@ MAX_TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the health gate says of a trial: `good`, `bad` or not yet (None), and one word for why."""
+    """What the health gate says of a trial: good, bad or not yet (None), and one word for why.
+
+    `patient` where only waiting can tell, as for passers-by by whom two models could be compared.
+    """
 
     good: bool | None
     why: str = ""
+    patient: bool = False
 
 
 class Gate(Protocol):
@@ -68,10 +75,14 @@ class Update:
     ledger: Ledger
     gate: Gate
     now: Callable[[], Instant]
+    timer: Callable[[], float]
+    """Seconds that never run back, whatever becomes of the clock."""
     boot: str
     wish: Callable[[Sequence[str]], None] = lambda _: None
     """Told the names of the chunks that an update needs until it is staged, so that somebody may bring them."""
     trial_s: float = TRIAL_S
+    proof_s: float = PROOF_S
+    _watched_since: float | None = None
 
     def __post_init__(self) -> None:
         """A lost ledger does not forget what runs."""
@@ -176,6 +187,7 @@ class Update:
         return moved
 
     def _try(self, attempt: Attempt) -> Attempt:
+        self._watched_since = None
         self.gate.begin(attempt)
         until = self.now().at + self.trial_s
         begun = msgspec.structs.replace(attempt, until=until, lasts_s=self.trial_s, boots=(self.boot,))
@@ -195,7 +207,15 @@ class Update:
         verdict = self.gate.judge(attempt)
         if verdict.good:
             return self._move(attempt, State.COMMITTED)
-        return attempt if verdict.good is None else self._back(attempt, verdict.why)
+        if verdict.good is None and not self._is_proof_over(verdict):
+            return attempt
+        return self._back(attempt, verdict.why)
+
+    def _is_proof_over(self, verdict: Verdict) -> bool:
+        """Whether this process has watched for long enough; one that begins after a boot gives the node time anew."""
+        if self._watched_since is None or verdict.patient:
+            self._watched_since = self.timer()
+        return self.timer() - self._watched_since >= self.proof_s
 
     def _reason(self, attempt: Attempt) -> str:
         """Why a trial did not end in time, if the gate can still say it."""

@@ -46,9 +46,6 @@ VALUES_BYTES = 1800
 """Names and numbers that one envelope takes; more of them go into several."""
 
 _SEVERITIES = frozenset(Severity)
-_BY_PEOPLE = frozenset({"button", "report"})
-"""Tests that rest on what a person says and no sensor saw."""
-
 _LABELS = frozenset(get_args(Label)) - {""}
 _KINDS = frozenset(get_args(EventKind))
 _MEASURES = frozenset(DECIMALS)
@@ -68,6 +65,7 @@ class Vocabulary:
     sources: frozenset[str] = frozenset()
     zones: frozenset[str] = frozenset()
     """Zones and lines."""
+    agreements: frozenset[str] = frozenset()
     outcomes: frozenset[str] = frozenset()
     """What audit records may say of an act, besides the words of refusal."""
     digests: frozenset[str] = frozenset()
@@ -123,7 +121,7 @@ class Door:
             label=_declared("label", event.label, _LABELS, empty=True),
             duration_s=None if event.duration_s is None else rounded(event.duration_s, decimals=0),
             closed_by=event.closed_by,
-            quality=Quality(clock=clock, unverified=event.reason.test in _BY_PEOPLE),
+            quality=Quality(clock=clock),
         )
         kind = _declared("kind", event.kind, _KINDS)
         return Passed(Class.EVT, kind, event.at, data, _severity(event.severity), self._correlation(event.id))
@@ -173,13 +171,14 @@ class Door:
     def _audit(self, audit: Audit) -> Passed:
         if audit.action != DROPPED and (audit.first, audit.last, audit.ranges) != (None, None, ()):
             raise Refused("not-declared", "numbers in an audit record that drops nothing")
-        ids = self.vocabulary.sources | self.vocabulary.rules | self.vocabulary.zones | _WORDS
+        own = self.vocabulary
+        ids = own.sources | own.rules | own.zones | own.agreements | _WORDS
         data = _made(
             AuditData,
             action=audit.action,
             subject=_declared("subject", audit.subject, ids, empty=True),
-            outcome=_declared("outcome", audit.outcome, self.vocabulary.outcomes | REFUSALS | OUTCOMES, empty=True),
-            digest=_declared("digest", audit.digest, self.vocabulary.digests, empty=True),
+            outcome=_declared("outcome", audit.outcome, own.outcomes | REFUSALS | OUTCOMES, empty=True),
+            digest=_declared("digest", audit.digest, own.digests, empty=True),
             first=audit.first,
             last=audit.last,
             ranges=audit.ranges,

@@ -6,7 +6,7 @@ The invariant: nothing is signed that did not pass the door.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -67,7 +67,9 @@ class Sealer:
         boot: str,
         digests: Digests = Digests(),
         trust: Trust = lambda: ClockQuality.UNSYNCED,
+        lasts_s: Mapping[Class, int] = EXPIRES_S,
     ) -> None:
+        """`lasts_s` is after how long a message of a class has had its day, by what was agreed with who receives it."""
         self.name = name
         self._signer = signer
         self._door = Door(name, vocabulary)
@@ -75,6 +77,7 @@ class Sealer:
         self._boot = boot
         self._digests = digests
         self._trust = trust
+        self._lasts_s = lasts_s
         self._quality = ClockQuality.UNSYNCED
         self._asked = -TRUST_S
         self._stated = 0
@@ -100,7 +103,7 @@ class Sealer:
         return self._statement(Class.RES, data)
 
     def _draft(self, passed: Passed) -> Draft:
-        lasts_s = EXPIRES_S.get(passed.klass)
+        lasts_s = self._lasts_s.get(passed.klass)
         payload = self._payload(
             passed.klass,
             passed.kind,

@@ -5,7 +5,7 @@ twenty (or a tenth) of them reached it goes on as an exponential whose mean exce
 a threshold; Coles, An Introduction to Statistical Modeling of Extreme Values, 2001, chapter 4, with a shape
 of zero). So a score is a false-alarm rate: 3 means that one usual thing in a thousand ever gets there.
 
-The invariant: what `state` gives rests on at least `LEAST` things in each of its numbers.
+The invariant: what `state` gives rests on at least `least` things in each of its numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 Doubles = NDArray[np.float64]
 
 LEAST = 20
-"""No number that is kept stems from fewer different things (k-anonymity)."""
+"""No number that is kept stems from fewer different things (k-anonymity); a configuration may ask for more."""
 LEVELS: Doubles = np.geomspace(1e-3, 1e3, 284)
 """Steps of five per cent."""
 FADES = 5000.0
@@ -40,6 +40,7 @@ class Tail:
     grain: float
     total: float = 0.0
     reached: Doubles = field(default_factory=lambda: np.zeros(len(LEVELS)))
+    least: int = LEAST
 
     def add(self, largest: float) -> None:
         """One more usual thing, and the largest value that it showed."""
@@ -51,13 +52,13 @@ class Tail:
     @property
     def is_known(self) -> bool:
         """Whether enough things were seen for anything to be said."""
-        return self.total >= LEAST
+        return self.total >= self.least
 
     def score(self, value: float) -> float:
         """-log10 of the share of usual things that ever reach a value; 0 while nothing is known."""
         if not self.is_known:
             return 0.0
-        start, excess = self._threshold(max(LEAST, _HIGH * self.total))
+        start, excess = self._threshold(max(self.least, _HIGH * self.total))
         u = LEVELS[start]
         rare = -np.interp(value, LEVELS[: start + 1], np.log(self.reached[: start + 1] / self.total))
         rare += max(value - u, 0.0) / excess
@@ -69,10 +70,10 @@ class Tail:
         return float(LEVELS[above[-1]]) if len(above) else 0.0
 
     def state(self) -> dict[str, Any]:
-        """What may be kept: levels that at least `LEAST` things reached, and their mean excess."""
+        """What may be kept: levels that at least `least` things reached, and their mean excess."""
         if not self.is_known:
             return {"tracks": 0}
-        start, excess = self._threshold(LEAST)
+        start, excess = self._threshold(self.least)
         kept = [round(float(one), 1) for one in self.reached[: start + 1]]
         return {"tracks": int(self.total), "reached": kept, "excess": round(excess, 5)}
 

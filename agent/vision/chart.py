@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.vision.calibration import LEAST
 from agent.vision.learned import Learned, Stage
 from agent.vision.places import COLUMNS, ROWS
 
@@ -51,7 +50,7 @@ class Chart:
             ("stage", learned.stage(self.progress).name.lower()),
             ("progress", f"{self.progress:.0%}"),
             ("learned from", f"{learned.tracks} things in {learned.seconds / 3600:.1f} h"),
-            ("prototypes", f"{len(learned.looks.means)}, each of {LEAST} things or more"),
+            ("prototypes", f"{len(learned.looks.means)}, each of {learned.least} things or more"),
         ]
         for name, unit in _USUAL:
             if (tail := learned.tails[name]).is_known:
@@ -70,17 +69,19 @@ class Chart:
             f"<h1>{html.escape(self.camera)}</h1><table>{rows}</table>"
             f"<h2>Where things pass</h2>{self._svg(self._busy())}"
             f"<h2>How fast, up to {self._fastest():.2g} body heights a second</h2>{self._svg(self._speeds())}"
-            f"<p>A cell is coloured where {LEAST} things or more have passed. Nothing here shows a person.</p>"
+            f"<p>A cell is coloured where {self.learned.least} things or more have passed. Nothing here shows a person.</p>"
         )
 
     def _busy(self) -> Doubles:
         """Shares of the busiest cell; cells that fewer have crossed are empty."""
-        passed = np.where(self.learned.places.passed >= LEAST, self.learned.places.passed, 0.0)
+        passed = np.where(self.learned.places.passed >= self.learned.least, self.learned.places.passed, 0.0)
         return np.asarray(passed / max(float(passed.max()), 1.0))
 
     def _mean_speeds(self) -> Doubles:
         places = self.learned.places
-        return np.asarray(np.where(places.passed >= LEAST, places.speeds / np.maximum(places.passed, 1.0), 0.0))
+        return np.asarray(
+            np.where(places.passed >= self.learned.least, places.speeds / np.maximum(places.passed, 1.0), 0.0)
+        )
 
     def _fastest(self) -> float:
         return float(self._mean_speeds().max())

@@ -3,7 +3,7 @@
 Learning has three stretches: the looks of things, the ruler and the places come first; then how far
 usual things stray from them; then how rare the sum of that is. So the calibration rests on things that
 the prototypes have not seen. The invariant: no picture, no box and no single thing is in it, and each of its
-numbers stems from at least `LEAST` different things.
+numbers stems from at least `least` different things.
 """
 
 from __future__ import annotations
@@ -51,15 +51,18 @@ class Learned:
     tracks: int = 0
     odd: float = 0.1
     drifted: bool = False
-    perspective: Perspective = field(default_factory=Perspective)
-    places: Places = field(default_factory=Places)
+    least: int = LEAST
+    perspective: Perspective = field(init=False)
+    places: Places = field(init=False)
     looks: Codebook = field(init=False)
     tails: dict[str, Tail] = field(init=False)
-    joint: Tail = field(default_factory=lambda: Tail(_JOINT_GRAIN))
+    joint: Tail = field(init=False)
 
     def __post_init__(self) -> None:
-        self.looks = Codebook(self.classes)
-        self.tails = {name: Tail(grain) for name, grain in GRAINS.items()}
+        self.perspective, self.places = Perspective(least=self.least), Places(least=self.least)
+        self.looks = Codebook(self.classes, least=self.least)
+        self.tails = {name: Tail(grain, least=self.least) for name, grain in GRAINS.items()}
+        self.joint = Tail(_JOINT_GRAIN, least=self.least)
 
     def progress(self, *, learn_s: float, learn_tracks: int) -> float:
         """0 to 1: of the time and of the things that learning takes, whichever is farther behind."""
@@ -81,7 +84,7 @@ class Learned:
         looks = self.looks.state()
         return {
             "version": VERSION,
-            "least": LEAST,
+            "least": self.least,
             "classes": self.classes,
             "seconds": round(self.seconds, 1) if looks else 0.0,
             "tracks": self.tracks if looks else 0,
@@ -95,11 +98,15 @@ class Learned:
         }
 
     @classmethod
-    def of(cls, state: Mapping[str, Any], *, classes: int) -> Learned:
-        """What an earlier run kept; ValueError for another version or another detector."""
+    def of(cls, state: Mapping[str, Any], *, classes: int, least: int = LEAST) -> Learned:
+        """What an earlier run kept; ValueError for another version or detector, or for what rests on too few things."""
         if state.get("version") != VERSION or state.get("classes") != classes:
             raise ValueError("a scene of another version or another detector")
-        learned = cls(classes, float(state["seconds"]), int(state["tracks"]), float(state["odd"]), state["drifted"])
+        if state["least"] < least:
+            raise ValueError("a scene of fewer things than are asked for")
+        learned = cls(
+            classes, float(state["seconds"]), int(state["tracks"]), float(state["odd"]), state["drifted"], least
+        )
         learned.perspective.restore(state["perspective"])
         learned.looks.restore(state["looks"])
         learned.places.restore(state["places"])

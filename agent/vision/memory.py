@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from agent.files import write_atomic
+from agent.vision.calibration import LEAST
 from agent.vision.learned import Learned
 
 log = logging.getLogger(__name__)
@@ -36,15 +37,15 @@ class SceneFile:
         """Lies there when somebody asked that the camera learns anew."""
         return self.folder / f"scene-{self.camera}.forget"
 
-    def load(self, *, classes: int) -> Learned:
+    def load(self, *, classes: int, least: int = LEAST) -> Learned:
         """What an earlier run kept; nothing where there is none, or none that fits."""
         try:
-            return Learned.of(self.read(), classes=classes)
+            return Learned.of(self.read(), classes=classes, least=least)
         except FileNotFoundError:
-            return Learned(classes)
+            return Learned(classes, least=least)
         except (OSError, msgspec.DecodeError, LookupError, TypeError, ValueError):
             log.exception("what was learned of a scene cannot be read; learning begins anew", extra=self._named())
-            return Learned(classes)
+            return Learned(classes, least=least)
 
     def read(self) -> dict[str, Any]:
         """The file as it is; OSError or msgspec.DecodeError as they come."""

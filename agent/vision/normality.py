@@ -34,7 +34,7 @@ _GAP_S = 5.0
 class Memory(Protocol):
     """Where what was learned is kept; `forgotten` is true once after somebody asked for that."""
 
-    def load(self, *, classes: int) -> Learned: ...
+    def load(self, *, classes: int, least: int) -> Learned: ...
     def keep(self, learned: Learned) -> None: ...
     def forgotten(self) -> bool: ...
 
@@ -46,7 +46,8 @@ class Normality:
         self, camera: str, settings: NormalitySettings, *, classes: Sequence[str], memory: Memory | None = None
     ) -> None:
         self._camera, self._settings, self._classes, self._memory = camera, settings, tuple(classes), memory
-        learned = memory.load(classes=len(classes)) if memory else Learned(len(classes))
+        count = len(classes)
+        learned = memory.load(classes=count, least=settings.k) if memory else Learned(count, least=settings.k)
         self.scene = Scene(learned, person=self._classes.index("person"), least=settings.score)
         self._at: float | None = None
         self._kept_at: float | None = None

@@ -33,10 +33,11 @@ class Perspective:
 
     tracks: int = 0
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(5))
+    least: int = LEAST
 
     @property
     def is_known(self) -> bool:
-        return self.tracks >= LEAST
+        return self.tracks >= self.least
 
     def see(self, foot: float, height: float, *, fresh: bool) -> None:
         """A person who stands in full within the frame; `fresh` when this track was not seen before."""

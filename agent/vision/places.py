@@ -2,7 +2,7 @@
 
 A thing counts once for a cell, and once for each of eight ways in which it crosses the cell. Rarity is
 minus the logarithm of a share, smoothed over the neighbours. The invariant: what `state` gives are
-patches of cells that at least `LEAST` tracks have crossed; cells with fewer are one patch together.
+patches of cells that at least `least` tracks have crossed; cells with fewer are one patch together.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Places:
     passed: Doubles = field(default_factory=lambda: np.zeros((ROWS, COLUMNS)))
     headed: Doubles = field(default_factory=lambda: np.zeros((WAYS, ROWS, COLUMNS)))
     speeds: Doubles = field(default_factory=lambda: np.zeros((ROWS, COLUMNS)))
+    least: int = LEAST
 
     def begin(self) -> None:
         """Another track is counted."""
@@ -62,26 +63,26 @@ class Places:
 
     def rarity(self, cell: Cell) -> tuple[float, float]:
         """How rare it is that things pass here, and that those who do go this way; 0 where not known."""
-        if self.tracks < LEAST:
+        if self.tracks < self.least:
             return 0.0, 0.0
         rows, columns = _around(cell.row, ROWS), _around(cell.column, COLUMNS)
         near = float(self.passed[rows, columns].mean())
         place = -math.log((near + _DOUBT) / (self.tracks + 1.0))
         ways = self.headed[:, rows, columns].sum(axis=(1, 2))
-        if cell.way is None or ways.sum() < LEAST:
+        if cell.way is None or ways.sum() < self.least:
             return place, 0.0
         alike = ways[cell.way] + (ways[cell.way - 1] + ways[(cell.way + 1) % WAYS]) / 2.0
         return place, -math.log((alike + _DOUBT) / (ways.sum() + 2.0 * _DOUBT))
 
     def state(self) -> dict[str, Any]:
         """What may be kept."""
-        if self.tracks < LEAST:
+        if self.tracks < self.least:
             return {"tracks": 0}
-        speeds = np.where(self.passed >= LEAST, self.speeds, 0.0)
+        speeds = np.where(self.passed >= self.least, self.speeds, 0.0)
         return {
             "tracks": int(self.tracks),
-            "passed": _patches(self.passed, self.tracks),
-            "headed": [_patches(plate, self.tracks) for plate in self.headed],
+            "passed": _patches(self.passed, self.tracks, self.least),
+            "headed": [_patches(plate, self.tracks, self.least) for plate in self.headed],
             "speeds": [[round(float(one), 1) for one in row] for row in speeds],
         }
 
@@ -104,13 +105,13 @@ def _around(place: int, size: int) -> slice:
     return slice(max(0, place - 1), min(size, place + 2))
 
 
-def _patches(plate: Doubles, tracks: float) -> list[dict[str, Any]]:
+def _patches(plate: Doubles, tracks: float, least: int) -> list[dict[str, Any]]:
     """Cells that rest on enough tracks one by one; all others as one patch with their mean."""
     flat = plate.ravel()
-    sure = np.flatnonzero(flat >= LEAST)
-    rest = np.flatnonzero((flat > 0.0) & (flat < LEAST))
+    sure = np.flatnonzero(flat >= least)
+    rest = np.flatnonzero((flat > 0.0) & (flat < least))
     told = [{"tracks": round(float(flat[at]), 1), "cells": [int(at)], "each": round(float(flat[at]), 1)} for at in sure]
-    if len(rest) and flat[rest].sum() >= LEAST:
+    if len(rest) and flat[rest].sum() >= least:
         told.append({"tracks": int(tracks), "cells": rest.tolist(), "each": round(float(flat[rest].mean()), 2)})
     return told
 

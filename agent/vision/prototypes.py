@@ -2,7 +2,7 @@
 
 Sequential k-means over vectors: what was gathered since the last `fold` is clustered together with the
 prototypes of before, which weigh as much as they stand for. The invariant: a prototype rests on at
-least `LEAST` different tracks, by a count that may be too low but never too high; what is fewer is taken
+least `least` different tracks, by a count that may be too low but never too high; what is fewer is taken
 into its nearest neighbour. What is gathered stays in memory and is bounded.
 """
 
@@ -40,6 +40,7 @@ class Codebook:
     _waiting: list[tuple[int, Floats]] = field(default_factory=list)
     _folded: int = -1
     """The highest track number that an earlier fold has counted."""
+    least: int = LEAST
 
     def __post_init__(self) -> None:
         self._set(np.zeros((0, self.size), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
@@ -64,13 +65,13 @@ class Codebook:
     def fold(self) -> bool:
         """Take in what was gathered; False where that is still too little, and goes on waiting."""
         numbers = np.array([track for track, _ in self._waiting], np.int64)
-        if not len(self.means) and len(np.unique(numbers)) < LEAST:
+        if not len(self.means) and len(np.unique(numbers)) < self.least:
             return False
         if not len(numbers):
             return True
         vectors = np.concatenate([self.means, np.stack([vector for _, vector in self._waiting])])
         weights = np.concatenate([self.weights, np.ones(len(numbers), np.float32)])
-        counting = Counting(len(self.means), self.tracks, numbers, self._folded)
+        counting = Counting(len(self.means), self.tracks, numbers, self._folded, self.least)
         self._set(*_clustered(vectors, weights, counting))
         self._folded = max(self._folded, int(numbers.max()))
         self._waiting.clear()
@@ -78,7 +79,7 @@ class Codebook:
 
     def state(self) -> list[dict[str, Any]]:
         """What may be kept: also what waits, where it can be taken in; here it goes on waiting."""
-        kept = Codebook(self.size, list(self._waiting), self._folded)
+        kept = Codebook(self.size, list(self._waiting), self._folded, self.least)
         kept._set(self.means, self.weights, self.tracks)
         kept.fold()
         return kept._told()
@@ -92,7 +93,7 @@ class Codebook:
     def restore(self, state: list[Mapping[str, Any]]) -> None:
         """Take up what was kept; ValueError where a prototype is of another size or of too few."""
         means = np.array([one["mean"] for one in state], np.float32).reshape(-1, self.size)
-        if any(one["tracks"] < LEAST for one in state):
+        if any(one["tracks"] < self.least for one in state):
             raise ValueError("a prototype of too few tracks")
         weights = np.array([one["weight"] for one in state], np.float32)
         self._set(means, weights, np.array([one["tracks"] for one in state], np.int64))
@@ -113,6 +114,7 @@ class Counting:
     tracks: Numbers
     numbers: Numbers
     folded: int
+    least: int
 
     def behind(self, rows: NDArray[np.intp]) -> int:
         before = self.tracks[rows[rows < self.old]]
@@ -153,7 +155,7 @@ def _merged(
     groups = {int(key): np.flatnonzero(owner == key) for key in np.unique(owner)}
     behind = {key: counting.behind(rows) for key, rows in groups.items()}
     means = {key: np.average(vectors[rows], axis=0, weights=weights[rows]) for key, rows in groups.items()}
-    while len(groups) > 1 and min(behind.values()) < LEAST:
+    while len(groups) > 1 and min(behind.values()) < counting.least:
         least = min(behind, key=lambda key: (behind[key], key))
         rows, mean = groups.pop(least), means.pop(least)
         del behind[least]

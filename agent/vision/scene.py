@@ -66,7 +66,7 @@ class Scene:
 
     def forget(self) -> None:
         """Know nothing."""
-        self.learned, self._strayed = Learned(self.learned.classes), False
+        self.learned, self._strayed = Learned(self.learned.classes, least=self.learned.least), False
         self.restart()
 
     def update(self, frame: Frame, detections: Detections | None, *, progress: float, learns: bool) -> list[Rated]:

@@ -100,10 +100,11 @@ class NormalitySettings(_Settings, frozen=True, forbid_unknown_fields=True):
     """What is usual in a scene, learned on the node: off until it is asked for.
 
     The detector's findings count from `score` on. Learning takes `learn_s` of watching and `learn_tracks`
-    things that passed, whichever is later.
+    things that passed, whichever is later; each number that is kept rests on `k` different things or more.
     """
 
     enabled: bool = False
+    k: Annotated[int, Meta(ge=20, le=1000)] = 20
     score: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.15
     learn_s: Annotated[float, Meta(ge=10.0, le=2_592_000.0)] = 14_400.0
     learn_tracks: Annotated[int, Meta(ge=80, le=100_000)] = 400

@@ -1,6 +1,6 @@
 """A model on trial and the one before it on the same live frames: whether they see the same, and at what cost.
 
-The invariant: the events come from the model on trial alone; of the other nothing is kept but counts and times.
+The invariant: what is told comes from the model before alone; of the one on trial nothing is kept but counts and times.
 """
 
 from __future__ import annotations
@@ -45,35 +45,31 @@ class Comparison:
 
 
 class Shadow:
-    """A `Detector` that answers with the new model, and now and then asks the old one the same."""
+    """A `Detector` that answers with the old model, and now and then asks the new one the same."""
 
     def __init__(self, new: Detector, old: Detector, *, timer: Callable[[], float]) -> None:
         """`timer` gives seconds and never runs back."""
         self._new = new
-        self._old: Detector | None = old
+        self._old = old
         self._timer = timer
         self._due = -EACH_S
-        self.classes = new.classes
-        self.accelerated = new.accelerated
-        self.digest = new.digest
+        self.classes = old.classes
+        self.accelerated = old.accelerated
+        self.digest = old.digest
         self.invoke_s = 0.0
         self.comparison = Comparison()
 
     def detect(self, frame: Frame) -> Detections:
-        """What the new model finds."""
-        found = self._new.detect(frame)
-        self.invoke_s = self._new.invoke_s
+        """What the old model finds."""
+        found = self._old.detect(frame)
+        self.invoke_s = self._old.invoke_s
         now = self._timer()
-        if (old := self._old) and now - self._due >= EACH_S:
+        if now - self._due >= EACH_S:
             self._due = now
-            self._compare(found, old.detect(frame), old_s=old.invoke_s)
+            self._compare(self._new.detect(frame), found)
         return found
 
-    def end(self) -> None:
-        """Let go of the old model; the numbers stay."""
-        self._old = None
-
-    def _compare(self, new: Detections, old: Detections, *, old_s: float) -> None:
+    def _compare(self, new: Detections, old: Detections) -> None:
         ours = [one for one in new.items if one.score >= SURE]
         theirs = [one for one in old.items if one.score >= SURE]
         both = sum(1 for _ in _pairs(ours, theirs))
@@ -84,7 +80,7 @@ class Shadow:
             only_new=before.only_new + len(ours) - both,
             only_old=before.only_old + len(theirs) - both,
             new_s=before.new_s + self._new.invoke_s,
-            old_s=before.old_s + old_s,
+            old_s=before.old_s + self._old.invoke_s,
         )
 
 

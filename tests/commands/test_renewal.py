@@ -15,6 +15,7 @@ from agent.ota.ledger import Attempt, State
 from agent.ota.report import ALIVE, Alive, Compared, Report
 from agent.records import ClockQuality, Observation
 from agent.uplink import numbers
+from agent.vision.shadow import Comparison
 from tests.ota.town import AT, config
 
 CFG = "c" * 64
@@ -110,6 +111,34 @@ def test_a_configuration_that_became_another_file_is_noticed(tmp_path):
     link.unlink()
     link.symlink_to("two")
     assert renewed()
+
+
+class Beside:
+    """Two models that were compared."""
+
+    comparison = Comparison(frames=30, both=28, only_new=2, new_s=2.0, old_s=2.0)
+
+
+def test_sense_is_started_again_when_the_trial_of_a_model_has_ended(folder):
+    tell(folder, State.TRIAL)
+    one = renewal(folder)
+    one.shadow = Beside()
+    one.news(AT)
+    assert not one.is_over()
+    tell(folder, State.COMMITTED)
+    one.news(AT + 10)
+    assert one.is_over()
+
+
+def test_what_the_comparison_came_to_is_told_after_the_restart_and_of_no_other_order(folder):
+    tell(folder, State.TRIAL)
+    one = renewal(folder)
+    one.shadow = Beside()
+    one.news(AT)
+    tell(folder, State.COMMITTED)
+    assert renewal(folder).told(STATE).update.shadow.frames == 30
+    tell(folder, State.COMMITTED, seq=5)
+    assert renewal(folder).told(STATE).update.shadow is None
 
 
 def test_it_shows_that_it_lives_when_it_is_asked(folder):

@@ -129,7 +129,9 @@ class Machine:
             offers = Offers(NAME, self.place, self.union.authority.signed("root", 1) or b"", ledger)
             now = Instant(self.at, sure=True)
             releases = Releases(Path("/"), self.disk)
-            return Update(offers, self.shelf, releases, ledger, self.gate, lambda: now, str(self.boot)).step()
+            return Update(
+                offers, self.shelf, releases, ledger, self.gate, lambda: now, lambda: self.at, str(self.boot)
+            ).step()
         finally:
             ledger.close()
 

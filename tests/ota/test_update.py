@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.ota import drafts, keys
 from agent.ota.ledger import State
-from agent.ota.update import TRIAL_S
+from agent.ota.update import PROOF_S, TRIAL_S, Verdict
 from tests.ota.attacks import Scene
 from tests.ota.town import AT, BAD, GOOD, MASK, NARROWER, WIDER, Health, config, node
 
@@ -33,6 +35,44 @@ def test_silence_for_the_whole_trial_is_failure(union, tmp_path):
     one.at += TRIAL_S
     assert one.steps(1).state is State.ROLLED_BACK
     assert one.runs() == config()
+
+
+def watched(one, *moments):
+    """One process that looks at a trial so many seconds after its beginning; how it stands then."""
+    update = one.update()
+    for moment in moments:
+        one.at = AT + moment
+        attempt = update.step()
+    update.ledger.close()
+    return attempt
+
+
+@pytest.fixture
+def tried(union, tmp_path):
+    """A node on whose trial nothing shows that it is well."""
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path)
+    assert one.steps(5).state is State.TRIAL
+    return one
+
+
+def test_a_release_that_does_not_prove_itself_while_it_is_watched_goes_back_long_before_the_trial_ends(tried):
+    assert watched(tried, 0, PROOF_S - 1).state is State.TRIAL
+    attempt = watched(tried, 0, PROOF_S)
+    assert (attempt.state, attempt.why) == (State.ROLLED_BACK, "no-frames")
+
+
+def test_after_a_boot_the_node_has_the_same_time_again(tried):
+    watched(tried, 0, PROOF_S - 1)
+    tried.boot = "boot-2"
+    assert watched(tried, PROOF_S, 2 * PROOF_S - 1).state is State.TRIAL
+    assert watched(tried, 2 * PROOF_S, 3 * PROOF_S).state is State.ROLLED_BACK
+
+
+def test_what_only_waiting_can_tell_takes_the_whole_trial(tried):
+    tried.gate = Health(Verdict(None, "no-comparison", patient=True))
+    assert watched(tried, 0, PROOF_S, TRIAL_S - 1).state is State.TRIAL
+    assert watched(tried, TRIAL_S).why == "no-comparison"
 
 
 def test_what_went_back_is_not_tried_again(union, tmp_path):

@@ -24,6 +24,44 @@ AT = 1_780_000_000.0
 MASK = [[0.0, 0.0], [0.5, 0.0], [0.5, 0.4], [0.0, 0.4]]
 WIDER = [[0.0, 0.0], [0.6, 0.0], [0.6, 0.4], [0.0, 0.4]]
 NARROWER = [[0.0, 0.0], [0.4, 0.0], [0.4, 0.4], [0.0, 0.4]]
+PATTO = {
+    "version": 1, "id": "police-2026", "comuni": ["brisighella"], "events": ["tamper"], "purpose": "public-security",
+    "partner": {"id": "police-faenza", "name": "Police", "role": "police", "contact": "dpo@police.example"},
+    "legal_basis": "12/2026", "since": "2026-01-01", "until": "2026-12-31", "retention_days": 5,
+}  # fmt: skip
+
+
+LABELS = ["person", "bicycle", "car", "motorcycle", "bus", "truck", "dog"]
+
+
+def _uplink(**changed: Any) -> dict[str, Any]:
+    """The section of the first configuration but for this."""
+    return {"uplink": {"broker": {"host": "localhost", "port": 8883}} | changed}
+
+
+def _patto(**changed: Any) -> dict[str, Any]:
+    return {"agreements": [PATTO | changed]}
+
+
+AGREED: dict[str, Any] = {"agreements": [PATTO], "vision": {"normality": {"k": 50}}}
+"""Sections of a configuration under which there is something to loosen."""
+
+FLOORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "masks": ("cameras[gate].view.masks", {"mask": NARROWER}),
+    "classes": ("vision.labels", {"vision": AGREED["vision"] | {"labels": LABELS}}),
+    "retention": ("uplink.outbox.max_mb", _uplink(outbox={"max_mb": 65})),
+    "budget": ("uplink.budget.evt_kb", _uplink(budget={"evt_kb": 9000})),
+    "minimum k": ("vision.normality.k", {"vision": {"normality": {"k": 20}}}),
+    "receivers": ("uplink.broker.host", _uplink(broker={"host": "127.0.0.1", "port": 8883})),
+    "a new partner": ("agreements[radio]", {"agreements": [PATTO, PATTO | {"id": "radio"}]}),
+    "more events": ("agreements[police-2026].events", _patto(events=["tamper", "loitering"])),
+    "for longer": ("agreements[police-2026].until", _patto(until="2027-12-31")),
+    "from earlier": ("agreements[police-2026].since", _patto(since="2025-01-01")),
+    "kept for longer": ("agreements[police-2026].retention_days", _patto(retention_days=30)),
+    "another purpose": ("agreements[police-2026].purpose", _patto(purpose="traffic")),
+    "another partner": ("agreements[police-2026].partner", _patto(partner=PATTO["partner"] | {"id": "radio"})),
+}  # fmt: skip
+"""What loosens each floor of a configuration with AGREED: the line that is named, and the sections changed."""
 
 
 def config(name: NodeName = NAME, *, mask: Any = MASK, **changed: Any) -> bytes:
@@ -158,6 +196,7 @@ class Node:
             ledger,
             self.gate,
             lambda: Instant(self.at, self.sure),
+            lambda: self.at,
             self.boot,
         )
 

@@ -43,8 +43,10 @@ class Kept:
     kept: int = 0
     asked: bool = False
 
-    def load(self, *, classes: int) -> Learned:
-        return Learned.of(msgspec.json.decode(self.content), classes=classes) if self.content else Learned(classes)
+    def load(self, *, classes: int, least: int) -> Learned:
+        if not self.content:
+            return Learned(classes, least=least)
+        return Learned.of(msgspec.json.decode(self.content), classes=classes, least=least)
 
     def keep(self, learned: Learned) -> None:
         self.content, self.kept = msgspec.json.encode(learned.state()), self.kept + 1

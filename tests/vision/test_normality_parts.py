@@ -187,6 +187,20 @@ def test_a_scene_is_kept_in_one_file_and_read_again(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["scene-gate-cam.json"]
 
 
+def test_what_is_kept_rests_on_as_many_things_as_are_asked_for(tmp_path: Path):
+    """A node that asks for more than what was learned rests on learns anew."""
+    file = SceneFile(tmp_path, "gate-cam")
+    learned = Learned(3, least=50)
+    for number in range(49):
+        learned.looks.gather(number, np.zeros(3, np.float32))
+    assert learned.state()["looks"] == []
+    learned.looks.gather(49, np.zeros(3, np.float32))
+    learned.tracks = 50
+    file.keep(learned)
+    assert file.load(classes=3, least=50).tracks == 50
+    assert file.load(classes=3, least=51).tracks == 0
+
+
 def test_a_spoilt_file_costs_the_learning_and_not_the_node(tmp_path: Path):
     file = SceneFile(tmp_path, "gate-cam")
     for content in (b"", b"{", b'{"version": 1, "classes": 3}', b"[]"):
