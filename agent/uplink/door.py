@@ -46,6 +46,9 @@ VALUES_BYTES = 1800
 """Names and numbers that one envelope takes; more of them go into several."""
 
 _SEVERITIES = frozenset(Severity)
+_BY_PEOPLE = frozenset({"button", "report"})
+"""Tests that rest on what a person says and no sensor saw."""
+
 _LABELS = frozenset(get_args(Label)) - {""}
 _KINDS = frozenset(get_args(EventKind))
 _MEASURES = frozenset(DECIMALS)
@@ -121,7 +124,7 @@ class Door:
             label=_declared("label", event.label, _LABELS, empty=True),
             duration_s=None if event.duration_s is None else rounded(event.duration_s, decimals=0),
             closed_by=event.closed_by,
-            quality=Quality(clock=clock),
+            quality=Quality(clock=clock, unverified=event.reason.test in _BY_PEOPLE),
         )
         kind = _declared("kind", event.kind, _KINDS)
         return Passed(Class.EVT, kind, event.at, data, _severity(event.severity), self._correlation(event.id))
