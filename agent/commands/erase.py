@@ -1,16 +1,23 @@
 """`piazza erase`: what a store has kept long enough goes; number and digest stay, so the chain can still be checked.
 
-Only what a checkpoint has sealed is erased, so `piazza witness seal` comes first. Ends with 0, or with 1
-where something is old enough and waits for a checkpoint.
+How long is long enough says the union's own document, one of its agreements, or the caller. Only what a checkpoint
+has sealed is erased, so `piazza witness seal` comes first. Ends with 0, or with 1 where something is old enough and
+waits for a checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+
+import msgspec
 
 from agent.clock import SystemClock
+from agent.console.access import AccessLog
+from agent.contract.times import instant
 from agent.contract.topics import CHAINED
 from agent.errors import UserError
+from agent.governance import agreement, union
 from agent.subscriber.erase import Erasure, erase
 
 DAY_S = 86_400.0
@@ -23,16 +30,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep", action="append", default=[], metavar="CLASS=DAYS", help=f"for each of {', '.join(CHAINED)}, or all"
     )
+    parser.add_argument("--union", type=Path, metavar="DIR", help="keep as long as `keep_days` of its union.yaml says")
+    parser.add_argument("--agreement", default="", metavar="ID", help="with --union: as long as this agreement says")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="add what was erased to this log, whose lines are bound to each other")
     parser.add_argument("--rehearse", action="store_true", help="count only, change nothing")
 
 
 def run(options: argparse.Namespace) -> int:
-    now = SystemClock().now()
-    before = {klass: now - days * DAY_S for klass, days in _kept(options.keep).items()}
+    now, kept = SystemClock().now(), _agreed(options.union, options.agreement) | _kept(options.keep)
+    if not kept:
+        raise UserError("nothing says how long to keep", hint="such as --keep evt=30 --keep stat=365, or --union DIR")
+    before = {klass: now - days * DAY_S for klass, days in kept.items()}
     done = erase(options.db, before, at=now, rehearse=options.rehearse)
     for one in done:
         print(_told(one, rehearse=options.rehearse))
+        if options.log and not options.rehearse:
+            _write(AccessLog(options.log), one, at=now, by=options.agreement or "keep_days")
     return 1 if any(one.unsealed for one in done) else 0
+
+
+def _write(log: AccessLog, one: Erasure, *, at: float, by: str) -> None:
+    """The record of one class: up to when, by which term, how many."""
+    what = f"erase {one.klass} before {instant(one.before)} ({by})"
+    log.write(at=at, who="piazza erase", what=what, outcome=f"{one.erased} erased, {one.unsealed} waiting")
 
 
 def _told(one: Erasure, *, rehearse: bool) -> str:
@@ -41,14 +61,27 @@ def _told(one: Erasure, *, rehearse: bool) -> str:
     return f"{one.klass}: {one.erased} {verb}{waits}"
 
 
+def _agreed(folder: Path | None, name: str) -> dict[str, float]:
+    """Days by class as a union's documents have them; none without a folder."""
+    if folder is None:
+        if name:
+            raise UserError(f"--agreement {name}: of which union?", hint="give its folder with --union")
+        return {}
+    whole = union.load(folder / "union.yaml")
+    if not name:
+        return {klass: float(days) for klass, days in msgspec.structs.asdict(whole.keep_days).items()}
+    agreed = {one.id: one for one in agreement.load_all(folder / "agreements", whole)}
+    if name not in agreed:
+        raise UserError(f"no agreement '{name}'", hint=f"there are: {', '.join(agreed) or 'none'}")
+    return dict.fromkeys(CHAINED, float(agreed[name].retention_days))
+
+
 def _kept(wishes: list[str]) -> dict[str, float]:
-    """Days by class; UserError for no wish at all or one that cannot be read."""
+    """Days by class; UserError for a wish that cannot be read."""
     found: dict[str, float] = {}
     for wish in wishes:
         klass, _, days = wish.partition("=")
         if klass not in (*CHAINED, "all") or not days.replace(".", "", 1).isdecimal():
             raise UserError(f"--keep {wish}: not a class and its days", hint="such as --keep evt=30 --keep stat=365")
         found |= dict.fromkeys(CHAINED if klass == "all" else (klass,), float(days))
-    if not found:
-        raise UserError("nothing says how long to keep", hint="such as --keep evt=30 --keep stat=365")
     return found

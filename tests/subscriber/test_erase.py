@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from agent.console.access import check
 from agent.contract.jws import Key
 from agent.contract.topics import Class
 from agent.contract.types import AuditData
@@ -17,6 +19,7 @@ from agent.subscriber.erase import erase
 from agent.subscriber.tables import is_server, open_tables
 from tests.brokers.postgres import Postgres
 from tests.contract.makers import AT, ROOM, event, signer
+from tests.governance.unions import POLICE, folder
 from tests.subscriber.parts import dropping, message, several, verdict
 from tests.subscriber.test_witness import Place
 
@@ -112,6 +115,36 @@ def test_the_command_says_what_it_did(place: Place, capsys):
     assert capsys.readouterr().out == "evt: 3 erased, 1 wait for a checkpoint: piazza witness seal\n"
 
 
-@pytest.mark.parametrize("wishes", [[], ["--keep", "evt"], ["--keep", "rcpt=3"], ["--keep", "evt=-1"]])
+def test_the_unions_own_terms_are_kept_and_what_went_is_on_the_record(place: Place, tmp_path: Path, capsys):
+    union, log = folder(tmp_path / "union", POLICE, keep_days={"evt": 21}), tmp_path / "access.log"
+    place.keep(several(place.chain, 3))
+    place.round()
+    given = ["--db", place.database, "--union", str(union), "--log", str(log)]
+    assert main(["erase", *given, "--rehearse"]) == 0
+    assert not log.exists()
+    assert main(["erase", *given]) == 0
+    assert "evt: 3 erased\n" in capsys.readouterr().out
+    written = [json.loads(line) for line in log.read_text().splitlines()]
+    assert check(log) == len(written) == 4
+    assert {(line["who"], line["outcome"]) for line in written if line["what"].startswith("erase evt before")} == {
+        ("piazza erase", "3 erased, 0 waiting")
+    }
+
+
+def test_a_partners_store_keeps_as_long_as_its_agreement_says(place: Place, tmp_path: Path, capsys):
+    union = str(folder(tmp_path / "union", POLICE, keep_days={"evt": 3000}))
+    place.keep(several(place.chain, 3))
+    place.round()
+    assert main(["erase", "--db", place.database, "--union", union]) == 0
+    assert main(["erase", "--db", place.database, "--union", union, "--agreement", "police-2026"]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("evt")] == [
+        "evt: 0 erased", "evt: 3 erased",
+    ]  # fmt: skip
+    assert main(["erase", "--db", place.database, "--union", union, "--agreement", "nobody"]) == 2
+
+
+@pytest.mark.parametrize(
+    "wishes", [["--agreement", "police"], [], ["--keep", "evt"], ["--keep", "rcpt=3"], ["--keep", "evt=-1"]]
+)
 def test_a_wish_that_cannot_be_read_erases_nothing(tmp_path: Path, wishes: list[str]):
     assert main(["erase", "--db", str(tmp_path / "events.sqlite"), *wishes]) == 2
