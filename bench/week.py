@@ -7,10 +7,15 @@ Each node counts people in one place of its own size (10 to 120 in a busy hour):
 with weather that scales whole days of all nodes (15 %), bustle (dispersion 0.03) and Poisson noise. Half the nodes have
 a market on Wednesday mornings (2.5 times); all have an antiques fair on the second Sunday of a month (3 times) and
 holidays like Sundays. Every node is off once for 6 to 48 hours; in 2 % of the hours it sees 30 to 90 % only.
-From the fourth week on each node has twelve surges of one hour, at any hour and day while it is on, four of each size:
-twice what the hour would have had and at least 10 people more, three times and 15, four times and 25. They are told from all else by an event that opens in their hour or at its end.
+From the fourth week on each node has sixteen surges of one hour, at any hour and day while it is on, four of each size:
+twice what the hour would have had and at least 10 people more, two and a half times and 12, three times and 15, four times
+and 25. They are told from all else by an event that opens in their hour or at its end.
 The settings are the rule's defaults. The peers keep mean and deviation of each hour of the week (local time, no
 calendar), from three values on, a deviation of 1 at least, and alarm over 3 or 4 deviations.
+
+`bound` is what no judge of single hours can pass at one false alarm a node-week: the likelihood ratio (Neyman and Pearson 1933)
+of each size of surge against none, by one who knows how this town is made and has nothing to learn. `sees_the_weather` knows
+what each day is as well; `not_the_weather` knows it as little as the rule does in the morning.
 """
 
 from __future__ import annotations
@@ -23,6 +28,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agent.anomaly.calendar import Wall
 from agent.anomaly.engine import Engine, ids
@@ -37,9 +45,15 @@ START = 1_769_986_800.0
 HOUR_S = 3600.0
 WEEKS, SILENT_WEEKS = 12, 3
 HOURS = WEEKS * 168
-SIZES = ((2, 10.0), (3, 15.0), (4, 25.0))
+SIZES = ((2.0, 10.0), (2.5, 12.0), (3.0, 15.0), (4.0, 25.0))
 """How many times the hour, and how many people more at least."""
 OF_A_SIZE = 4
+WEATHER, BUSTLE = 0.15, 0.03
+"""Of whole days (standard deviation of the logarithm), and of single hours (dispersion)."""
+BOUND_HOURS = 1000
+"""Hours drawn from all that were lived, over which the bound is taken."""
+BOUND_FALSE = 1.0
+"""False alarms a node-week at which it is taken."""
 RULE = WeekRule(id="rush", quantity="gate/person/in", stale_s=7200.0)
 PROFILE = (
     0.1,
@@ -93,32 +107,35 @@ SUNDAY = (
     0.25,
     0.1,
 )
+TINY = 1e-300
 FAIR = SpecialDay(id="antiques", every="sun", nth=(2,))
 MARKET = SpecialDay(id="market", every="wed")
 
 
 @dataclass(frozen=True)
 class Lived:
-    """One hour of one node: when, what was seen of it, and how many times it was multiplied."""
+    """One hour of one node: when, what was seen of it, how many times it was multiplied, and what was to be expected."""
 
     number: int
     at: float
     seen: int
     coverage: float
-    surge: int
+    surge: float
+    usual: float
+    """People, had it been an ordinary hour of this day, before bustle and chance."""
 
 
 @dataclass
 class Score:
     """Surges, those told, and alarms that told of none."""
 
-    surges: dict[int, int] = field(default_factory=lambda: dict.fromkeys(dict(SIZES), 0))
-    told: dict[int, int] = field(default_factory=lambda: dict.fromkeys(dict(SIZES), 0))
+    surges: dict[float, int] = field(default_factory=lambda: dict.fromkeys(dict(SIZES), 0))
+    told: dict[float, int] = field(default_factory=lambda: dict.fromkeys(dict(SIZES), 0))
     false: int = 0
 
     def figures(self, nodes: int) -> dict[str, float]:
         return {
-            **{f"recall_{size}_times": round(self.told[size] / self.surges[size], 4) for size in self.surges},
+            **{f"recall_{size:g}_times": round(self.told[size] / self.surges[size], 4) for size in self.surges},
             "false_per_node_week": round(self.false / (nodes * (WEEKS - SILENT_WEEKS)), 3),
         }
 
@@ -132,7 +149,7 @@ class Town:
     weather: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.weather = [self.rng.lognormvariate(0.0, 0.15) for _ in range(WEEKS * 7 + 1)]
+        self.weather = [self.rng.lognormvariate(0.0, WEATHER) for _ in range(WEEKS * 7 + 1)]
 
 
 def main() -> int:
@@ -149,7 +166,7 @@ def measured(nodes: int, seed: int) -> dict[str, Any]:
     """Recall and false alarms of the rule and of its peers, on the same hours."""
     weather = Town(random.Random(seed), Wall(local_offset("Europe/Rome"))).weather
     ours, three, four = Score(), Score(), Score()
-    spent_s = 0.0
+    spent_s, all_lived = 0.0, list[Lived]()
     for node in range(nodes):
         days = CalendarSettings((FAIR, MARKET) if node % 2 else (FAIR,))
         wall = Wall(local_offset("Europe/Rome"), almanac=Almanac(days))
@@ -160,11 +177,17 @@ def measured(nodes: int, seed: int) -> dict[str, Any]:
         add(ours, lived, alarms)
         add(three, lived, by_z(lived, wall, 3.0))
         add(four, lived, by_z(lived, wall, 4.0))
+        all_lived += lived[SILENT_WEEKS * 168 :]
+    drawn = random.Random(seed).sample(all_lived, min(BOUND_HOURS, len(all_lived)))
     return {
         "node_weeks": nodes * (WEEKS - SILENT_WEEKS),
         "seed": seed,
         "surges_of_each_size": ours.surges[SIZES[0][0]],
         "week": ours.figures(nodes),
+        "bound": {
+            "sees_the_weather": bound(drawn, BUSTLE),
+            "not_the_weather": bound(drawn, BUSTLE + WEATHER**2),
+        },
         "z_score_3": three.figures(nodes),
         "z_score_4": four.figures(nodes),
         "rule_cpu_ms_per_node_week": round(spent_s * 1000.0 / (nodes * WEEKS), 1),
@@ -184,9 +207,9 @@ def life(rng: random.Random, wall: Wall, weather: list[float]) -> Iterator[Lived
         coverage = rng.uniform(0.3, 0.9) if rng.random() < 0.02 else 1.0
         times, least = surges.get(hour, (1, 0.0))
         extra = max(least, (times - 1) * usual)
-        seen = poisson(rng, (usual * rng.gammavariate(1.0 / 0.03, 0.03) + extra) * coverage)
+        seen = poisson(rng, (usual * rng.gammavariate(1.0 / BUSTLE, BUSTLE) + extra) * coverage)
         if hour not in off:
-            yield Lived(hour, START + hour * HOUR_S, seen, coverage, times)
+            yield Lived(hour, START + hour * HOUR_S, seen, coverage, times, usual)
 
 
 def shape(wall: Wall, hour: int) -> float:
@@ -251,6 +274,46 @@ def by_z(lived: list[Lived], wall: Wall, deviations: float) -> set[int]:
                 alarms.add(hour.number)
         known.append(float(hour.seen))
     return alarms
+
+
+def bound(hours: list[Lived], dispersion: float) -> dict[str, float]:
+    """The share of surges of each size that the likelihood ratio finds over these hours, at BOUND_FALSE a node-week."""
+    found = {}
+    for times, least in SIZES:
+        ratios, calm, surged = [], [], []
+        for hour in hours:
+            mean = hour.usual * hour.coverage
+            extra = max(least, (times - 1.0) * hour.usual) * hour.coverage
+            counts = np.arange(math.ceil(3.0 * mean + 3.0 * extra + 60.0))
+            without = negative_binomial(mean, dispersion, counts)
+            chance = np.exp(counts * math.log(extra) - extra - log_factorials(len(counts)))
+            with_it = np.convolve(without, chance)[: len(counts)]
+            ratios.append(np.log(with_it + TINY) - np.log(without + TINY))
+            calm.append(without)
+            surged.append(with_it)
+        order = np.argsort(-np.concatenate(ratios), kind="stable")
+        false = np.cumsum(np.concatenate(calm)[order]) * 168 / len(hours)
+        told = np.cumsum(np.concatenate(surged)[order]) / len(hours)
+        found[f"recall_{times:g}_times"] = round(float(told[np.searchsorted(false, BOUND_FALSE)]), 4)
+    return found
+
+
+def negative_binomial(mean: float, dispersion: float, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The probability of each count 0, 1, 2, and so on."""
+    size = 1.0 / dispersion
+    gammas = np.concatenate([[0.0], np.cumsum(np.log(size + counts[:-1]))])
+    log = (
+        gammas
+        - log_factorials(len(counts))
+        + size * math.log(size / (size + mean))
+        + counts * math.log(mean / (size + mean))
+    )
+    return np.asarray(np.exp(log), np.float64)
+
+
+def log_factorials(count: int) -> NDArray[np.float64]:
+    """Of 0 to `count` less one."""
+    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count)))])
 
 
 def add(score: Score, lived: list[Lived], alarms: set[int]) -> None:

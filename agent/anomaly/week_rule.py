@@ -143,7 +143,7 @@ class Weekly:
         value = self._value(hour)
         found = side(usual, value, self.rule.deviations)
         wanted = {"above": 1, "below": -1, "both": found}[self.rule.side]
-        if found == 0 or found != wanted or (early and found < 0):
+        if found == 0 or found != wanted or (early and found < 0) or self._is_slight(value, usual):
             return None
         return Reason(
             self.quantity,
@@ -154,6 +154,10 @@ class Weekly:
             evidence=self._week.evidence(hour.kind, hour.number),
             evidence_unit="weeks",
         )
+
+    def _is_slight(self, value: float, usual: Usual) -> bool:
+        """Whether so few more or fewer are nothing, however rare."""
+        return self.rule.model == "counts" and abs(value - usual.expected) < self.rule.least_gap
 
     def _verdict(self) -> Verdict:
         due = math.inf if self._hour is None else self._hour.until
