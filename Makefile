@@ -14,7 +14,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BIN := .venv/bin
 # A machine of CI is shared and slow, and brokers, browsers and kernels are not ours: there a test that fails is
 # tried again, up to twice, and named at the end. On a developer's machine it fails at once.
-PYTEST := $(BIN)/python -m pytest $(if $(filter true,$(CI)),--reruns 2 --reruns-delay 3 --timeout 600 -rR)
+PYTEST := $(BIN)/python -m pytest $(if $(filter true,$(CI)),--reruns 2 --reruns-delay 3 -rR)
 
 .PHONY: help demo union test check bench faults deb vm models fmt lock clean lint types quick debian
 help: ## this list

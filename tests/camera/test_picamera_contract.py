@@ -27,6 +27,7 @@ from tests.camera.double import Bench
 
 WIDTH, HEIGHT = 320, 240
 ON_LIBCAMERA = Path(__file__).with_name("on_libcamera")
+NO_PLACE = 77
 
 
 def shown(number: int) -> Picture:
@@ -112,5 +113,7 @@ def test_the_contract_holds_on_libcamera(program: Callable[[str], str]):
         pytest.skip("only root can make a Debian to run in")
     program("mmdebstrap")
     done = subprocess.run([ON_LIBCAMERA, "-q"], capture_output=True, text=True, check=False)
+    if done.returncode == NO_PLACE:
+        pytest.skip(f"no place for libcamera: {done.stderr.strip()[-500:]}")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "10 passed" in done.stdout

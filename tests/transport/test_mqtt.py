@@ -96,12 +96,7 @@ def test_the_session_is_mqtt_5_where_the_broker_speaks_it(mosquitto: MosquittoBe
     assert opened(mosquitto.transport("anna")).protocol == 5
 
 
-# The broker in Python leaves a socket open when it is talked to in MQTT 5; that is not ours to judge.
-LEAVES_SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
 @pytest.mark.slow
-@LEAVES_SOCKETS
 def test_a_broker_without_mqtt_5_gets_3_1_1():
     with old_broker() as address:
         bruno = Clients().client(address, client_id="bruno", session_s=0)
@@ -109,7 +104,6 @@ def test_a_broker_without_mqtt_5_gets_3_1_1():
         bruno.close()
 
 
-@LEAVES_SOCKETS
 def test_mqtt_3_1_1_carries_all_that_is_needed():
     with old_broker(mqtt="3.1.1") as address:
         bench = Clients()
