@@ -47,6 +47,8 @@ class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     until: date
     timezone: str = "Europe/Rome"
     retention_days: Annotated[int, Meta(ge=1, le=365)]
+    sound: bool = False
+    """Whether nodes in these comuni may listen."""
 
     @property
     def begins_at(self) -> float:

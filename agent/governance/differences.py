@@ -80,6 +80,9 @@ def _changed(name: str, old: Agreement, new: Agreement) -> Iterator[Difference]:
         longer = new.retention_days > old.retention_days
         text = f"{name}: would keep events {new.retention_days} days instead of {old.retention_days}"
         yield Difference(text, widens=longer)
+    if new.sound != old.sound:
+        text = f"{name}: nodes would {'newly' if new.sound else 'no longer'} be allowed to listen"
+        yield Difference(text, widens=new.sound)
     if new.purpose != old.purpose:
         yield Difference(f"{name}: would serve {new.purpose} instead of {old.purpose}", widens=True)
     if new.legal_basis != old.legal_basis:

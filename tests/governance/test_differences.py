@@ -54,6 +54,7 @@ def test_an_agreement_that_goes_takes_everything_with_it(told):
         ({"retention_days": 30}, "police-2026: would keep events 30 days instead of 5", True),
         ({"retention_days": 3}, "police-2026: would keep events 3 days instead of 5", False),
         ({"purpose": "traffic"}, "police-2026: would serve traffic instead of public-security", True),
+        ({"sound": True}, "police-2026: nodes would newly be allowed to listen", True),
         ({"legal_basis": "none"}, "police-2026: would rest on 'none' instead of 'Accordo quadro'", True),
     ],
 )

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from agent.cli import main
 from agent.clock import SimulatedClock
-from agent.config import load
+from agent.config import load, may_listen
 from agent.errors import ConfigError, SensorError
 from agent.inference import manifest
 from agent.inference.manifest import SoundDecoding
 from agent.records import Observation
+from agent.sensors.allowed import Allowed
 from agent.sensors.audio import SILENT_S, Audio, classifier
 from agent.sensors.loudness import a_weight_db, level_db
 from agent.sensors.mel import BANDS, FLOOR, HOP, NEXT, PATCH, RATE_HZ, STEPS, mel, patch
@@ -273,6 +275,20 @@ uplink: {broker: {host: localhost}}
 sensors:
   - {driver: audio, id: ear}
 """
+AGREEMENT = """
+agreements:
+  - version: 1
+    id: sound-2026
+    partner: {{id: police-faenza, name: Polizia di Stato, role: police, contact: dpo@police.example}}
+    comuni: [brisighella]
+    events: [anomaly]
+    purpose: public-security
+    legal_basis: Accordo quadro 12/2026
+    since: "2026-01-01"
+    until: "2026-12-31"
+    retention_days: 7
+    sound: {sound}
+"""
 
 
 def test_a_microphone_needs_the_switch(tmp_path: Path):
@@ -280,8 +296,38 @@ def test_a_microphone_needs_the_switch(tmp_path: Path):
     path.write_text(NODE)
     with pytest.raises(ConfigError, match="`sound` is false"):
         load(path)
-    path.write_text(NODE + "sound: true\n")
+    path.write_text(NODE + AGREEMENT.format(sound="true") + "sound: true\n")
     assert load(path).sound
+
+
+@pytest.mark.parametrize("agreed", ["", AGREEMENT.format(sound="false")])
+def test_a_node_may_not_listen_without_an_agreement_that_allows_it(
+    agreed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "node.yaml"
+    path.write_text(NODE + agreed + "sound: true\n")
+    assert main(["check", str(path)]) == 2
+    assert "no agreement under which this node works says `sound: true`" in capsys.readouterr().err
+
+
+def test_a_microphone_is_opened_and_closed_with_the_days_of_the_agreement(tmp_path: Path):
+    """From midnight to midnight of its time zone, on a node that runs on."""
+    path = tmp_path / "node.yaml"
+    path.write_text(NODE + AGREEMENT.format(sound="true") + "sound: true\n")
+    config = load(path)
+    (agreement,) = config.agreements
+    opened: list[Played] = []
+
+    def open_it() -> Audio:
+        opened.append(Played(tone(1000, 1.0)))
+        return microphone(opened[-1])
+
+    ear = Allowed(1.0, open_it, lambda at: may_listen(config, at))
+    assert list(ear.read(agreement.begins_at - 1.0)) == []
+    assert not opened, "before the first midnight nobody listens"
+    assert values(ear.read(agreement.begins_at), "sound_db")
+    assert list(ear.read(agreement.ends_at)) == []
+    assert [one.closed for one in opened] == [True]
 
 
 def test_a_node_does_not_listen_unless_it_is_told_to(tmp_path: Path):
