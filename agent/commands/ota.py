@@ -10,15 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.commands import ota_node, ota_publish
+from agent.commands import ota_node, ota_publish, ota_release, party
 from agent.contract.times import instant
-from agent.contract.topics import NodeName
-from agent.errors import ConfigError, UserError
 from agent.ota import authority, drafts, keys, metadata, request
-from agent.ota.approval import understood
 from agent.ota.authority import DAY_S, Authority
-from agent.ota.difference import difference
-from agent.ota.floors import loosened, strangers
 
 WARN_S = 30 * DAY_S
 """How long before a document expires `status` begins to say so."""
@@ -28,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
     _add_keys(acts)
     _add_authority(acts)
+    ota_release.add_arguments(acts)
     _add_signing(acts)
     ota_publish.add_arguments(acts)
     ota_node.add_arguments(acts)
@@ -59,19 +55,12 @@ def _add_authority(acts: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     turn.add_argument("--add", type=Path, required=True, metavar="PUB")
     status = acts.add_parser("status", help="what is signed, what waits for whom, what will expire")
     status.add_argument("folder", type=Path, metavar="DIR", help="an authority, or a node's folder of updates")
+    party.add_broker_arguments(status, required=False)
     renew = acts.add_parser("renew", help="sign snapshot and timestamp anew, for another month")
     renew.add_argument("folder", type=Path, metavar="DIR")
 
 
 def _add_signing(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    release = acts.add_parser("release", help="order configurations and files for nodes")
-    release.add_argument("folder", type=Path, metavar="DIR")
-    release.add_argument("configs", type=Path, nargs="+", metavar="CONFIG", help="configurations, each of its own node")
-    release.add_argument(
-        "--with", type=Path, nargs="*", default=[], dest="files", metavar="FILE", help="models and more"
-    )
-    release.add_argument("--running", type=Path, metavar="DIR", help="what runs on nodes never released to: NODE.yaml")
-    release.add_argument("--consent", action="store_true", help="ask the second key where a floor is loosened")
     asking = acts.add_parser("request", help="put all that waits for signatures into one file")
     asking.add_argument("folder", type=Path, metavar="DIR")
     asking.add_argument("file", type=Path)
@@ -91,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
         return _sign(options)
     if options.act == "publish":
         return ota_publish.run(options, clock)
+    if options.act == "status" and options.broker:
+        return ota_release.ask(options, clock)
     for line in list(_ACTS[options.act](options, clock.now())):  # done before it is told: a reader may go away
         print(line)
     return 0
@@ -128,7 +119,7 @@ def _renew(options: argparse.Namespace, at: float) -> Iterator[str]:
 def _request(options: argparse.Namespace, _at: float) -> Iterator[str]:
     union = Authority(options.folder)
     request.save(options.file, request.request(union))
-    yield from _waiting(union)
+    yield from request.waiting(union)
 
 
 def _import(options: argparse.Namespace, at: float) -> Iterator[str]:
@@ -136,16 +127,7 @@ def _import(options: argparse.Namespace, at: float) -> Iterator[str]:
     count = sum(request.receive(union, request.load(path)) for path in options.files)
     yield f"{count} new signatures"
     yield from (f"valid: {role} version {union.version(role)}" for role in union.promote(at))
-    yield from _waiting(union)
-
-
-def _waiting(union: Authority) -> Iterator[str]:
-    for role in union.drafts():
-        for need in union.needs(role):
-            left = [keyid for keyid in need.committee.ids if keyid not in need.signed]
-            if not need.met:
-                count = need.committee.threshold - len(need.signed)
-                yield f"waits: {role} for {count} of {keys.called(left, union.names)}"
+    yield from request.waiting(union)
 
 
 def _status(options: argparse.Namespace, at: float) -> Iterator[str]:
@@ -158,57 +140,7 @@ def _status(options: argparse.Namespace, at: float) -> Iterator[str]:
             late = "  EXPIRED" if found.expires <= at else "  expires soon" if found.expires <= at + WARN_S else ""
             by = keys.called(found.signers, union.names)
             yield f"{role:24} version {found.version:<4} until {instant(found.expires)[:10]}  by {by}{late}"
-    yield from _waiting(union)
-
-
-def _release(options: argparse.Namespace, at: float) -> Iterator[str]:
-    """All or nothing: a release that would fail on any node is refused with the list of all that is wrong."""
-    union = Authority(options.folder)
-    files = {path.name: path.read_bytes() for path in options.files}
-    nodes, wrong = [], []
-    for path in options.configs:
-        try:
-            node, said = _checked(union, path, files, options)
-        except ConfigError as error:
-            wrong.append(error.message)
-            continue
-        nodes.append(node)
-        yield from said
-        if node.loosens and not options.consent:
-            wrong += [f"{path}: {line}" for line in node.loosens]
-    if wrong:
-        raise UserError(
-            "this release would fail:\n" + "\n".join(f"  {one}" for one in wrong),
-            hint="correct it, or with --consent ask the comune's second key for what loosens a floor",
-        )
-    for comune in sorted({node.name.comune for node in nodes}):
-        drafts.release(union, comune, [node for node in nodes if node.name.comune == comune], at=at)
-    yield from _waiting(union)
-
-
-def _checked(
-    union: Authority, path: Path, files: dict[str, bytes], options: argparse.Namespace
-) -> tuple[drafts.Release, list[str]]:
-    content = path.read_bytes()
-    config = understood(content, name=str(path))
-    name = NodeName(config.node.union, config.node.comune, config.node.id)
-    if name.union != union.settings.union or name.comune not in union.comuni():
-        raise ConfigError(f"{path}: '{name}' is no node of this authority", hint="piazza ota delegate")
-    before = drafts.released(union, name) or _running(options.running, name)
-    if before is None:
-        return drafts.Release(name, content, files), [f"{name}: first order, the node compares it with what runs"]
-    running = understood(before, name=f"what runs on {name}")
-    moved = strangers(running, config)
-    if moved:
-        raise ConfigError(f"{path}: '{moved[0]}' cannot change by an update")
-    lines = tuple(map(str, loosened(running, config)))
-    said = difference(running, config) or ["no change"]
-    return drafts.Release(name, content, files, lines), [f"{name}: {line}" for line in said]
-
-
-def _running(folder: Path | None, name: NodeName) -> bytes | None:
-    path = folder / f"{name.node}.yaml" if folder else None
-    return path.read_bytes() if path and path.is_file() else None
+    yield from request.waiting(union)
 
 
 def _sign(options: argparse.Namespace) -> int:
@@ -229,5 +161,5 @@ _ACTS = {
     "request": _request,
     "import": _import,
     "status": _status,
-    "release": _release,
+    "release": ota_release.lines,
 }

@@ -19,16 +19,15 @@ import msgspec
 from agent.anomaly.calendar import Wall
 from agent.clock import Clock, SimulatedClock, SystemClock, local_offset
 from agent.commands import ota_publish, party
-from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class, NodeName, pattern
-from agent.contract.types import StateData
 from agent.documents import read
-from agent.errors import Refused, UserError
+from agent.errors import UserError
 from agent.files import write_atomic
-from agent.ota import board, drafts, metadata, publish, rollout
+from agent.ota import board, drafts, metadata, publish, rollout, running
 from agent.ota.authority import Authority
 from agent.ota.rollout import Member, Progress, Rules, Stage, Told
+from agent.ota.running import Running
 from agent.transport import Message, Transport
 
 SHORT = 12
@@ -93,10 +92,11 @@ def run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     transport = ota_publish.connection(options, clock)
-    engine = Engine(
-        Authority(options.authority), options.file, transport, ring=party.ring(options), clock=clock, html=options.html
-    )
-    return 0 if engine.run(stop.is_set).stage in (Stage.DONE, Stage.RUNNING, Stage.PAUSED) else 3
+    union = Authority(options.authority)
+    engine = Engine(union, options.file, transport, ring=party.ring(options), clock=clock, html=options.html)
+    ended = engine.run(stop.is_set)
+    running.keep(union, engine.running)
+    return 0 if ended.stage in (Stage.DONE, Stage.RUNNING, Stage.PAUSED) else 3
 
 
 def load(path: Path) -> Progress:
@@ -204,6 +204,8 @@ class Engine:
         self._clock = clock
         self._html = html
         self._told: dict[str, Told] = {}
+        self.running: dict[str, Running] = {}
+        """What each node that was heard says that it runs."""
         self._published: tuple[str, ...] | None = None
         self._shown = ""
 
@@ -244,14 +246,11 @@ class Engine:
 
     def _hear(self, message: Message) -> None:
         """A node's state, if its own key signed it; anything else is nothing."""
-        try:
-            envelope = open_envelope(message.payload, self._ring, topic=message.topic)
-        except Refused:
-            return
-        if isinstance(envelope.data, StateData):
-            said = envelope.data
-            update = (said.update.seq, said.update.phase, said.update.why) if said.update else (0, "", "")
-            self._told[str(envelope.topic.name)] = Told(said.cfg, *update, up=said.status == "up")
+        word = running.heard(message.payload, self._ring, topic=message.topic)
+        if word:
+            name, one = word
+            self.running[name] = one
+            self._told[name] = Told(one.cfg, one.seq, one.phase, one.why, up=one.up)
 
     def _publish(self, progress: Progress) -> None:
         """Say whose turn it is, once for each change."""

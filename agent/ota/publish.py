@@ -86,7 +86,7 @@ def to_broker(
     `heard` is told what else comes meanwhile. BrokerAbsent or BrokerRefused where the broker does not take them; it may then be asked again.
     """
     patterns = [bundle.topic(each.union, each.comune, "x")[:-1] + "+" for each in parcels]
-    lying = _lying(transport, clock, patterns, heard)
+    lying = retained(transport, clock, patterns, heard)
     wanted = dict(_messages(parcels))
     fresh = {topic: content for topic, content in wanted.items() if lying.get(topic) != content}
     stale = {topic: b"" for topic in lying if topic not in wanted}
@@ -96,7 +96,7 @@ def to_broker(
 def clear(union: str, comuni: Sequence[str], transport: Transport, clock: Clock) -> int:
     """Take away everything that was published for these comuni; messages cleared."""
     patterns = [bundle.topic(union, comune, "x")[:-1] + "+" for comune in comuni]
-    lying = _lying(transport, clock, patterns, _nothing)
+    lying = retained(transport, clock, patterns)
     return _send(dict.fromkeys(lying, b""), transport, clock, _nothing)
 
 
@@ -120,10 +120,10 @@ def _documents(authority: Authority, comune: str) -> Iterator[tuple[str, bytes]]
             yield f"{authority.version(role)}.{role}.json", signed
 
 
-def _lying(
-    transport: Transport, clock: Clock, patterns: Sequence[str], heard: Callable[[Message], None]
+def retained(
+    transport: Transport, clock: Clock, patterns: Sequence[str], heard: Callable[[Message], None] = _nothing
 ) -> dict[str, bytes]:
-    """What is retained under these patterns now."""
+    """What is retained under these patterns now, by topic; `heard` is told what else comes meanwhile."""
     for pattern in patterns:
         transport.subscribe(pattern)
     transport.open()
@@ -132,7 +132,7 @@ def _lying(
     while waiting or clock.monotonic() < until:
         for happening in transport.poll(0.2):
             match happening:
-                case Message() if any(happening.topic.startswith(pattern[:-1]) for pattern in patterns):
+                case Message() if any(happening.topic.startswith(pattern.partition("+")[0]) for pattern in patterns):
                     found[happening.topic] = happening.payload
                     until = clock.monotonic() + SETTLE_S
                 case Message():

@@ -85,6 +85,16 @@ def load(path: Path) -> Request:
         raise UserError(f"{path}: no request for signatures: {error}", hint="make one: piazza ota request") from error
 
 
+def waiting(authority: Authority) -> Iterator[str]:
+    """What waits for whose signatures, in words."""
+    for role in authority.drafts():
+        for need in authority.needs(role):
+            left = [keyid for keyid in need.committee.ids if keyid not in need.signed]
+            if not need.met:
+                count = need.committee.threshold - len(need.signed)
+                yield f"waits: {role} for {count} of {keys.called(left, authority.names)}"
+
+
 def save(path: Path, asked: Request) -> None:
     write_atomic(path, msgspec.json.format(msgspec.json.encode(asked), indent=1) + b"\n")
 

@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode
 
 import pytest
 
-from tests.commands.places import wait
+from tests.commands.places import NODE, wait
 from tests.conftest import CHECKOUT
 from tests.ota.place import NARROWER, WIDER, whole
 
@@ -58,6 +58,11 @@ def test_an_order_over_mqtt_is_applied_and_the_signed_state_names_it(made):
     assert applied.stdout == "order 1: committed\n", applied.stderr + made.place.log("run")
     wait(lambda: state(made).get("cfg") == digest and state(made).get("update", {}).get("phase") == "committed")
     assert wait(lambda: told(made, "config-applied")) == [("", "")]
+    broker = f"localhost:{made.broker.port}"
+    heard = made.piazza(
+        "ota", "status", str(made.union.authority.folder), "--broker", broker, "--keys", str(made.folder / "keys")
+    )
+    assert f"{NODE}: runs {digest}; order 1: committed; up" in heard.stdout, heard.stderr
     asked = made.piazza("ota", "well", "--config", str(made.folder / "node.yaml"), "--wait", "60")
     assert asked.stdout == "well\n"  # what whoever commits an image of the system would ask
 

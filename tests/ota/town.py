@@ -24,7 +24,7 @@ AT = 1_780_000_000.0
 MASK = [[0.0, 0.0], [0.5, 0.0], [0.5, 0.4], [0.0, 0.4]]
 WIDER = [[0.0, 0.0], [0.6, 0.0], [0.6, 0.4], [0.0, 0.4]]
 NARROWER = [[0.0, 0.0], [0.4, 0.0], [0.4, 0.4], [0.0, 0.4]]
-PATTO = {
+PATTO: dict[str, Any] = {
     "version": 1, "id": "police-2026", "comuni": ["brisighella"], "events": ["tamper"], "purpose": "public-security",
     "partner": {"id": "police-faenza", "name": "Police", "role": "police", "contact": "dpo@police.example"},
     "legal_basis": "12/2026", "since": "2026-01-01", "until": "2026-12-31", "retention_days": 5,
