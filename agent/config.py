@@ -19,17 +19,20 @@ from agent.anomaly.options import Condition, Member
 from agent.anomaly.settings import CombinedRule, RuleSettings, TogetherRule
 from agent.camera.settings import CameraSettings
 from agent.clock import CLOCK
+from agent.commissioning import CommissioningSettings
 from agent.contract.topics import NAME
 from agent.documents import problems_in, read
 from agent.governance import agreement
 from agent.governance.agreement import Agreement
-from agent.sensors.settings import AudioSettings, LampSettings, SensorSettings, pins
+from agent.sensors.settings import AudioSettings, ButtonSettings, LampSettings, SensorSettings, pins
 from agent.uplink.settings import UplinkSettings
 from agent.vision.settings import View, VisionSettings
 
 Id = Annotated[str, Meta(pattern=NAME)]
 
 
+TRIAL = "commissioning-test"
+"""The id of the built-in rule of a technician's test event; no rule of a configuration may have it."""
 _OF_THE_CAMERA = frozenset({"*", "camera", "scene"})
 
 
@@ -66,6 +69,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lamp: LampSettings | None = None
     vision: VisionSettings = VisionSettings()
     rules: tuple[RuleSettings, ...] = ()
+    commissioning: CommissioningSettings = CommissioningSettings()
     agreements: tuple[Agreement, ...] = ()
 
 
@@ -82,16 +86,19 @@ def check(config: Config) -> Iterator[str]:
     """What no section can see alone: ids given twice, zones nobody drew, a time zone nobody knows."""
     yield from _twice("cameras and sensors", [CLOCK, *sources(config)])
     yield from _twice("sensors and lamp", pins((*config.sensors, config.lamp)))
-    yield from _twice("rules", [LOST, *(rule.id for rule in config.rules)])
+    yield from _twice("rules", [LOST, TRIAL, *(rule.id for rule in config.rules)])
     for number, camera in enumerate(config.cameras):
         yield from _twice(f"cameras[{number}].view", _places(camera.view))
     for number, sensor in enumerate(config.sensors):
         if isinstance(sensor, AudioSettings) and not config.sound:
-            yield f"sensors[{number}]: a microphone, but `sound` is false; set it only where the agreement allows it"
+            yield f"sensors[{number}]: a microphone, but `sound` is false; set it only where an agreement allows it"
     for number, rule in enumerate(config.rules):
         yield from _strangers(config, rule, f"rules[{number}]")
     yield from _twice("calendar.days", [day.id for day in config.calendar.days])
     yield from _agreed(config)
+    button = config.commissioning.button
+    if button and button not in {one.id for one in config.sensors if isinstance(one, ButtonSettings)}:
+        yield f"commissioning.button: '{button}' is no button among the sensors of this node"
     try:
         ZoneInfo(config.timezone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -101,6 +108,11 @@ def check(config: Config) -> Iterator[str]:
 def sources(config: Config) -> list[str]:
     """Ids of everything that observes."""
     return [one.id for one in (*config.cameras, *config.sensors)]
+
+
+def may_listen(config: Config, at: float) -> bool:
+    """Whether a microphone may be used at an instant: the configuration says so, and an agreement that holds."""
+    return config.sound and any(one.sound and one.holds(at) for one in config.agreements)
 
 
 def declared(config: Config) -> frozenset[str]:
@@ -121,6 +133,8 @@ def _places(view: View) -> list[str]:
 def _agreed(config: Config) -> Iterator[str]:
     """What is wrong with the agreements under which the node works."""
     yield from _twice("agreements", [one.id for one in config.agreements])
+    if config.sound and not any(one.sound for one in config.agreements):
+        yield "sound: no agreement under which this node works says `sound: true`, so it may not listen"
     for number, one in enumerate(config.agreements):
         yield from (f"agreements[{number}].{problem}" for problem in agreement.problems(one))
         if config.node.comune not in one.comuni:

@@ -1,4 +1,4 @@
-"""The page over HTTPS: five questions with JSON, one picture, one page. It carries and decides nothing.
+"""The page over HTTPS: questions with JSON, one picture, one page. It carries and decides nothing.
 
 A browser opens connections that it does not use, so each has a thread; the desk is asked by one at a time.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from agent.aim.desk import AimDesk, Asked
+from agent.aim.desk import AimDesk, Asked, Lengths
 from agent.aim.drawing import Drawn
 from agent.errors import KeyFileError, PiazzaError
 from agent.provision.ca import TlsFiles
@@ -69,6 +69,10 @@ class _Asked(BaseHTTPRequestHandler):
             with self.server.turn:
                 state = self.server.desk.state()
             self._json(HTTPStatus.OK, state)
+        elif self.path.startswith("/sight/"):
+            with self.server.turn:
+                sight = self.server.desk.sight(self.path[7:])
+            self._json(HTTPStatus.OK, sight)
         elif self.path.startswith("/view/") and (png := self.server.desk.picture(self.path[6:].partition(".")[0])):
             self._send(HTTPStatus.OK, png, "image/png")
         else:
@@ -99,6 +103,8 @@ class _Asked(BaseHTTPRequestHandler):
             return
         if self.path == "/draw":
             desk.draw(msgspec.json.decode(body, type=Drawn))
+        elif self.path == "/measure":
+            desk.measure(msgspec.json.decode(body, type=Lengths))
         elif self.path == "/say":
             desk.say(msgspec.json.decode(body, type=Asked))
         elif self.path == "/finish":

@@ -1,165 +1,242 @@
-"""The steps of commissioning and what each measured: pure, from the node's facts and what the technician said.
+"""The steps of commissioning and what each measured: pure, from the node's facts and what the technician did.
 
-A step is `ok`, `fail` (with what to do) or `wait` (not done yet). Words for the page are in both languages.
+A step is `ok`, `fail` (with what to do), `wait` (not done yet) or, for what needs another hour of the day, `later`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from agent.provision.checks import Facts, Finding, findings
+from agent.aim.scale import DETECT, IDENTIFY, RECOGNISE
+from agent.aim.site import Site, hidden
+from agent.aim.words import TITLES, numbers, todo
+from agent.provision.checks import DAY_S, HOT_C, Facts, Finding, findings
 
 STEADY = 0.8
 """A camera is steady where its slowest rate seen is so much of its fastest."""
 SAMPLES = 5
-WORDS: dict[str, tuple[str, str]] = {
-    "power": ("Power under load", "Alimentazione sotto carico"),
-    "network": ("Way to the broker", "Collegamento al broker"),
-    "clock": ("Clock", "Orologio"),
-    "identity": ("Keys and certificate", "Chiavi e certificato"),
-    "camera": ("Camera steady", "Telecamera stabile"),
-    "aim": ("Aim: is the picture right?", "Mira: l'inquadratura è giusta?"),
-    "masks": ("Hide windows, doors, gardens", "Coprire finestre, porte, giardini"),
-    "zones": ("Zones and lines", "Zone e linee"),
-    "sensors": ("Sensors one by one", "Sensori uno per uno"),
-    "walk": ("Walk test", "Prova di passaggio"),
-    "event": ("Test event acknowledged", "Evento di prova confermato"),
-    "heat": ("Heat", "Temperatura"),
-}
-"""Step -> title in English and Italian, in the order of the page."""
-CONFIRMED = ("aim", "event")
-"""Steps that a person answers for."""
+LOOKS = 20
+"""Looks through the lens before its best is believed."""
+SHARP = 0.85
+"""Focus must be so much of the best that was seen."""
+MUCH_SKY = 0.35
+LEAN_DEG = 5.0
+NIGHT = 0.3
+"""A picture whose mean light is below this share is taken at night."""
+CARRIED = frozenset({"aim", "focus", "scale", "masks", "zones", "sensors", "walk", "event", "night"})
+"""What a person did holds from an earlier visit, while the document is the same."""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the page and of the report."""
+class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the page and of the report; `since` is the instant of an earlier visit that it holds from."""
 
     id: str
     state: str
-    number: str = ""
-    todo: str = ""
+    values: dict[str, float] = {}
+    why: str = ""
+    about: tuple[str, ...] = ()
+    since: float = 0.0
+
+    @property
+    def number(self) -> tuple[str, str]:
+        """What was measured, in English and Italian."""
+        return numbers(self.id, self.values)
+
+    @property
+    def todo(self) -> tuple[str, str]:
+        """What to do, in English and Italian."""
+        return todo(self.why, self.about)
 
 
-@dataclass(slots=True, kw_only=True)
-class Site:
-    """What was learned since commissioning opened: rates, sensors that moved, answers, the walk test."""
-
-    rates: dict[str, list[float]] = field(default_factory=dict)
-    first: dict[str, dict[str, float]] = field(default_factory=dict)
-    moved: set[str] = field(default_factory=set)
-    confirmed: dict[str, bool] = field(default_factory=dict)
-    decided: set[str] = field(default_factory=set)
-    expected: int = 0
-    most: int = 0
-    walking: str = ""
-    walked: bool = False
-
-    def see(self, facts: Facts) -> None:
-        """Take in the latest numbers."""
-        for source, numbers in facts.numbers.items():
-            if "camera/fps" in numbers:
-                self.rates.setdefault(source, []).append(numbers["camera/fps"])
-            started = self.first.setdefault(source, dict(numbers))
-            if any(started.get(quantity, value) != value for quantity, value in numbers.items()):
-                self.moved.add(source)
-        if self.walking:
-            self.most = max([self.most, *_counts(facts, self.walking)])
-
-    def walk(self, zone: str, *, expected: int) -> None:
-        """Begin to count the most people at once in a zone."""
-        self.walking, self.expected, self.most, self.walked = zone, expected, 0, False
-
-    def walk_end(self) -> None:
-        self.walking, self.walked = "", True
+Earlier = Mapping[str, Step]
 
 
-def measured(facts: Facts, site: Site, *, contacts: tuple[str, ...]) -> list[Step]:
-    """All steps as they stand; `contacts` are the sensors that somebody must move."""
+def measured(facts: Facts, site: Site, *, contacts: tuple[str, ...], earlier: Earlier | None = None) -> list[Step]:
+    """All steps as they stand; `contacts` are the sensors that somebody must move, `earlier` what a visit before left."""
     found = {finding.what: finding for finding in findings(facts)}
-    return [
-        _found("power", found.get("supply")),
-        _network(facts, found),
-        _found("clock", found.get("clock")),
-        _both("identity", found),
-        _camera(facts, site),
-        _said("aim", site),
-        _decided("masks", site),
-        _decided("zones", site),
-        _sensors(site, contacts),
-        _walk(site),
-        _said("event", site),
-        _found("heat", found.get("heat")),
-    ]
+    steps = {
+        "power": _power(facts, site), "heat": _heat(facts, site), "network": _network(facts, found),
+        "clock": _clock(facts, found), "identity": _identity(facts, found), "rights": _rights(site),
+        "camera": _camera(facts, site), "aim": _aim(site), "focus": _focus(facts, site), "scale": _scale(facts, site),
+        "masks": _masks(site), "zones": _zones(site), "sensors": _sensors(site, contacts), "walk": _walk(site),
+        "event": _event(site), "night": _night(site),
+    }  # fmt: skip
+    return [_carried(steps[name], earlier or {}) for name in TITLES]
 
 
-def passed(steps: list[Step]) -> bool:
-    return all(step.state == "ok" for step in steps)
+def passed(steps: Sequence[Step]) -> bool:
+    """Whether a node is accepted; what stays open for another hour does not keep it from that."""
+    return all(step.state in ("ok", "later") for step in steps)
 
 
-def _found(step: str, finding: Finding | None) -> Step:
-    """A board that cannot measure something has nothing that failed."""
-    if finding is None:
-        return Step(id=step, state="ok", number="not measured on this board")
-    return Step(id=step, state="ok" if finding.ok else "fail", number=finding.said, todo=finding.todo)
+def _carried(step: Step, earlier: Earlier) -> Step:
+    before = earlier.get(step.id)
+    if step.id in CARRIED and step.state in ("wait", "later") and before and before.state == "ok":
+        return before
+    return step
+
+
+def _step(
+    name: str, why: str, values: Mapping[str, float] | None = None, *, state: str = "", about: tuple[str, ...] = ()
+) -> Step:
+    """A step that passes where there is nothing to do."""
+    rounded = {number: round(value, 2) for number, value in (values or {}).items()}
+    return Step(id=name, state=state or ("fail" if why else "ok"), values=rounded, why=why, about=about)
+
+
+def _given(**values: float | None) -> dict[str, float]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _power(facts: Facts, site: Site) -> Step:
+    """Too low now, under load, or at any time since this boot, which a load must not have changed."""
+    told = "undervoltage" in facts.host
+    if site.loaded is None:
+        low = bool(facts.host.get("undervoltage") or facts.host.get("undervoltage_since_boot"))
+        return _step("power", "low" if low else "load", state="fail" if low else "wait")
+    readings = [bool(sample.get("undervoltage")) for sample in site.loaded.samples]
+    since_boot = bool(site.loaded.most("undervoltage_since_boot"))
+    values = {"low": sum(readings), "readings": len(readings)} if told else {"unmeasured": 1.0}
+    load = {"seconds": site.loaded.lasted_s, "cores": float(site.loaded.cores)}
+    return _step("power", "low" if any(readings) or since_boot else "", {**load, **values})
+
+
+def _heat(facts: Facts, site: Site) -> Step:
+    now = facts.host.get("cpu_temp_c")
+    if site.loaded is None:
+        hot = now is not None and now >= HOT_C
+        return _step("heat", "hot" if hot else "load", _given(now_c=now), state="fail" if hot else "wait")
+    most = site.loaded.most("cpu_temp_c")
+    values = _given(before_c=site.loaded.before.get("cpu_temp_c"), most_c=most)
+    return _step("heat", "hot" if most is not None and most >= HOT_C else "", values)
 
 
 def _network(facts: Facts, found: Mapping[str, Finding]) -> Step:
     link, outbox = found.get("link"), found.get("outbox")
     if link is None or not link.ok:
-        return _found("network", link)
-    waiting = facts.waiting if facts.waiting is not None else -1
-    ok = bool(outbox and outbox.ok)
-    return Step(
-        id="network", state="ok" if ok else "fail", number=f"{waiting} wait", todo=outbox.todo if outbox else ""
-    )
+        return _step("network", "link")
+    why = "" if outbox and outbox.ok else "outbox"
+    return _step("network", why, _given(waiting=facts.waiting))
 
 
-def _both(step: str, found: Mapping[str, Finding]) -> Step:
-    wrong = [found[what] for what in ("identity", "certificate") if what in found and not found[what].ok]
-    return _found(step, wrong[0] if wrong else found.get("certificate"))
+def _clock(facts: Facts, found: Mapping[str, Finding]) -> Step:
+    good = found["clock"].ok
+    how = "ntp" if facts.host.get("clock_synced") else "rtc"
+    return _step("clock", "" if good else "clock", {how: 1.0} if good else {})
+
+
+def _identity(facts: Facts, found: Mapping[str, Finding]) -> Step:
+    days = None if facts.certificate_ends is None else (facts.certificate_ends - facts.at) / DAY_S
+    why = "" if found["certificate"].ok else "certificate"
+    return _step("identity", why if found["identity"].ok else "keys", _given(days=days))
+
+
+def _rights(site: Site) -> Step:
+    told = site.rights
+    if told is None:
+        return _step("rights", "unasked", state="wait")
+    counted = {"refused": float(told.refused), "tried": float(len(told.found))}
+    if told.allowed:
+        return _step("rights", "allowed", counted, about=told.allowed)
+    return _step("rights", "" if told.refused > 1 else "unanswered", counted)
 
 
 def _camera(facts: Facts, site: Site) -> Step:
-    rates = {camera: site.rates.get(camera, [])[-20:] for camera in facts.cameras}
-    if not rates or any(len(seen) < SAMPLES for seen in rates.values()):
-        return Step(id="camera", state="wait", number=f"{min(map(len, rates.values()), default=0)} of {SAMPLES}")
-    steady = all(min(seen) >= STEADY * max(seen) > 0 for seen in rates.values())
-    number = ", ".join(f"{camera} {min(seen):.1f}-{max(seen):.1f} fps" for camera, seen in rates.items())
-    todo = "" if steady else "cable, light, supply: the rate must not fall"
-    return Step(id="camera", state="ok" if steady else "fail", number=number, todo=todo)
+    rates = [site.rates.get(camera, [])[-20:] for camera in facts.cameras]
+    seen = min(map(len, rates), default=0)
+    if seen < SAMPLES:
+        return _step("camera", "watching", {"seen": seen, "needed": SAMPLES}, state="wait")
+    steady = all(min(one) >= STEADY * max(one) > 0 for one in rates)
+    values = {"slowest": min(map(min, rates)), "fastest": max(map(max, rates))}
+    return _step("camera", "" if steady else "unsteady", values)
 
 
-def _said(step: str, site: Site) -> Step:
-    answer = site.confirmed.get(step)
-    return Step(id=step, state="wait" if answer is None else "ok" if answer else "fail")
+def _aim(site: Site) -> Step:
+    """A person decides; what speaks against the picture is said all the same."""
+    answer, sights = site.confirmed.get("aim"), site.sights.values()
+    sky = max((sight.sky for sight in sights), default=0.0)
+    roll = max((sight.roll_deg for sight in sights if sight.roll_deg is not None), key=abs, default=None)
+    hint = "sky" if sky > MUCH_SKY else "leans" if roll is not None and abs(roll) > LEAN_DEG else ""
+    why = hint if answer else "wrong" if answer is False else hint or "look"
+    state = "wait" if answer is None else "ok" if answer else "fail"
+    values = {**({"sky_pct": 100 * sky} if sights else {}), **_given(roll_deg=roll)}
+    return _step("aim", why, values, state=state)
 
 
-def _decided(step: str, site: Site) -> Step:
-    return Step(id=step, state="ok" if step in site.decided else "wait")
+def _focus(facts: Facts, site: Site) -> Step:
+    """The camera that is farthest from its best."""
+    peaks = [site.peaks.get(camera) for camera in facts.cameras]
+    known = [peak for peak in peaks if peak and peak.looks >= LOOKS and peak.best > 0.0]
+    if not known or len(known) < len(peaks):
+        return _step("focus", "turn", state="wait")
+    worst = min(known, key=lambda peak: peak.share)
+    values = {"share_pct": 100 * worst.share, "focus": worst.now}
+    return _step("focus", "" if worst.share >= SHARP else "turn", values)
+
+
+def _scale(facts: Facts, site: Site) -> Step:
+    scales = [(site.scales[camera], site.views.get(camera)) for camera in facts.cameras if camera in site.scales]
+    if not scales or len(scales) < len(facts.cameras):
+        return _step("scale", "measure", state="wait")
+    nearest = [scale.nearest(view.masks if view else ()) for scale, view in scales]
+    scale, near = max(((one, near) for (one, _), near in zip(scales, nearest, strict=True)), key=lambda pair: pair[1])
+    values = {"near": near, "from_pct": 100 * max(0.0, scale.row(DETECT)), "camera_m": scale.camera_m}
+    if near >= IDENTIFY:
+        return _step("scale", "sharp", values)
+    if near < DETECT:
+        return _step("scale", "small", values)
+    return _step("scale", "faces" if near >= RECOGNISE else "", values, state="ok")
+
+
+def _masks(site: Site) -> Step:
+    if not site.views:
+        return _step("masks", "draw", state="wait")
+    views = site.views.values()
+    values = {"masks": sum(len(view.masks) for view in views), "hidden_pct": 100 * max(map(hidden, views))}
+    return _step("masks", "", values)
+
+
+def _zones(site: Site) -> Step:
+    zones = sum(len(view.zones) for view in site.views.values())
+    lines = sum(len(view.lines) for view in site.views.values())
+    if zones + lines == 0:
+        return _step("zones", "draw", state="wait")
+    return _step("zones", "", {"zones": zones, "lines": lines})
 
 
 def _sensors(site: Site, contacts: tuple[str, ...]) -> Step:
-    still = [contact for contact in contacts if contact not in site.moved]
-    number = f"{len(contacts) - len(still)} of {len(contacts)}"
-    todo = f"now open, press or pass: {', '.join(still)}" if still else ""
-    return Step(id="sensors", state="wait" if still else "ok", number=number, todo=todo)
+    still = tuple(contact for contact in contacts if contact not in site.moved)
+    counted = {"moved": len(contacts) - len(still), "all": len(contacts)}
+    return _step("sensors", "move" if still else "", counted, state="wait" if still else "ok", about=still)
 
 
 def _walk(site: Site) -> Step:
-    if not site.walked:
-        return Step(id="walk", state="wait", number=f"{site.most} found" if site.walking else "")
-    ok = site.most == site.expected
-    todo = "" if ok else "nearer, higher, more light, or a larger zone; then walk again"
-    return Step(id="walk", state="ok" if ok else "fail", number=f"{site.most} of {site.expected} found", todo=todo)
+    walk = site.walk
+    if walk is None:
+        return _step("walk", "walk", state="wait")
+    counted = {"found": float(walk.most), "expected": float(walk.expected)}
+    if not walk.ended:
+        return _step("walk", "walk", counted, state="wait")
+    return _step("walk", "" if walk.found_all else "count", counted)
 
 
-def _counts(facts: Facts, zone: str) -> list[int]:
-    return [
-        int(value)
-        for numbers in facts.numbers.values()
-        for quantity, value in numbers.items()
-        if quantity == f"{zone}/person/count"
-    ]
+def _event(site: Site) -> Step:
+    """A verdict that came back is the proof; where nobody can give one, a person says that it was seen."""
+    answer = site.answer
+    if answer and answer.verdict:
+        return _step("event", "", {"after_s": answer.answered_at - answer.asked_at})
+    if (said := site.confirmed.get("event")) is not None:
+        return _step("event", "" if said else "unheard")
+    return _step("event", "unheard" if answer else "send", state="wait")
+
+
+def _night(site: Site) -> Step:
+    """A walk in the dark; by day it stays open, and another visit closes it."""
+    walk = site.walk
+    if walk is None or not walk.ended or walk.light > NIGHT:
+        light = max((sight.light for sight in site.sights.values()), default=None)
+        return _step("night", "later", _given(light_pct=None if light is None else 100 * light), state="later")
+    counted = {"light_pct": 100 * walk.light, "found": float(walk.most), "expected": float(walk.expected)}
+    return _step("night", "" if walk.found_all else "count", counted)

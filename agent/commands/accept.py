@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 
 from agent.aim.report import Report, changes, digest, html, signed, verified
+from agent.commands.accepted import FILE
 from agent.commands.aim import RUN
+from agent.commissioning import Commissioning
 from agent.config import load
 from agent.errors import UserError
 from agent.files import write_atomic
@@ -44,9 +46,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def closed(root: Path) -> str:
-    """What was done, in a sentence; nothing where nothing was finished."""
-    folder, place = root / RUN, Place(root / "etc/piazza")
-    found = folder / "report.json"
+    """End the commissioning; what was done, in a sentence. What was not finished changes nothing."""
+    commissioning = Commissioning(root / RUN)
+    try:
+        return _closed(root, commissioning)
+    finally:
+        commissioning.close()
+
+
+def _closed(root: Path, commissioning: Commissioning) -> str:
+    place, found = Place(root / "etc/piazza"), commissioning.folder / "report.json"
     if not found.exists():
         return "commissioning was not finished: nothing is changed"
     report = msgspec.json.decode(found.read_bytes(), type=Report)
@@ -54,11 +63,21 @@ def closed(root: Path) -> str:
     path = root / KEPT / f"{when:%Y%m%d-%H%M%S}.jws"
     path.parent.mkdir(mode=0o755, exist_ok=True)
     document = place.root / "node.yaml"
-    _install(folder / "node.yaml", path.with_suffix(".yaml") if document.is_symlink() else document, report)
-    write_atomic(path, signed(report, load_signer(place.signing)).encode("ascii"))
-    write_atomic(path.with_suffix(".html"), html(report, f"{when:%Y-%m-%d %H:%M} UTC").encode())
+    _install(commissioning.proposal, path.with_suffix(".yaml") if document.is_symlink() else document, report)
+    token = signed(report, load_signer(place.signing)).encode("ascii")
+    write_atomic(path, token)
+    page = html(report, f"{when:%Y-%m-%d %H:%M} UTC", signed_digest=digest(token))
+    write_atomic(path.with_suffix(".html"), page.encode())
+    _hand_over(root, document, token)
     found.unlink()
     return f"{path}: {'accepted' if report.accepted else 'not accepted'}"
+
+
+def _hand_over(root: Path, document: Path, token: bytes) -> None:
+    """Leave the signed report where sense finds it, to tell its digest in the chain."""
+    state = root / load(document).state_dir.lstrip("/")
+    if state.is_dir():
+        write_atomic(state / FILE, token)
 
 
 def _install(proposal: Path, document: Path, report: Report) -> None:
@@ -74,7 +93,6 @@ def _install(proposal: Path, document: Path, report: Report) -> None:
     if digest(content) != report.config:
         raise UserError("the drawn document is not the one of the report", hint="open commissioning again")
     write_atomic(document, content)
-    proposal.unlink()
 
 
 def _text(path: Path) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from agent import logs
-from agent.aim.desk import AimDesk
+from agent.aim.desk import AimDesk, Before
+from agent.aim.report import newest
 from agent.aim.server import AimServer
 from agent.clock import SystemClock
 from agent.commands.facts import Machine
@@ -22,7 +23,9 @@ from agent.notify import Notify
 from agent.provision.ca import TlsFiles
 from agent.provision.enrol_node import Place
 from agent.provision.identity import AIM_PORT, Lock
+from agent.provision.keys import load_ring
 from agent.sensors.settings import ButtonSettings, DoorSettings, PirSettings, TamperSettings
+from agent.uplink import rights
 
 RUN = "run/piazza-sense"
 
@@ -40,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     folder = options.root / RUN
     if options.act == "open":
-        _open(folder)
+        _open(folder, options.root)
         print(f"open for half an hour: https://THIS-NODE.local:{AIM_PORT}, with the code of the label")
         return 0
     logs.start()
@@ -52,7 +55,6 @@ def run(options: argparse.Namespace) -> int:
     with AimServer((options.listen, options.port), files, desk(options.root, place, clock)) as server:
         Notify.of_service().ready("open for commissioning")
         server.run()
-    Commissioning(folder).close()
     return 0
 
 
@@ -64,15 +66,29 @@ def desk(root: Path, place: Place, clock: SystemClock) -> AimDesk:
         opened = msgspec.json.decode(lock.read_bytes(), type=Lock)
     except (OSError, msgspec.DecodeError) as error:
         raise KeyFileError(f"{lock}: {error}", hint="make a card for this node: piazza image") from error
+    inbox = _inbox(root, config)
     return AimDesk(
         facts=Machine(root).facts,
         lock=opened,
         clock=clock,
         document=place.root / "node.yaml",
-        folder=root / RUN,
+        commissioning=Commissioning(root / RUN),
+        rights=lambda: rights.read(inbox),
         contacts=contacts(config),
-        zones=tuple(zone.id for camera in config.cameras for zone in camera.view.zones),
+        views={camera.id: camera.view for camera in config.cameras},
+        before=before(place, config),
     )
+
+
+def before(place: Place, config: Config) -> Before:
+    """What an earlier visit to this node left, where a report of it is kept."""
+    name = f"{config.node.union}/{config.node.comune}/{config.node.id}"
+    kept = newest(place.root / "acceptance", load_ring(place.ring), name)
+    if kept is None:
+        return Before()
+    report, named = kept
+    steps = tuple(step if step.since else msgspec.structs.replace(step, since=report.at) for step in report.steps)
+    return Before(digest=named, config=report.config, steps=steps)
 
 
 def contacts(config: Config) -> tuple[str, ...]:
@@ -81,8 +97,16 @@ def contacts(config: Config) -> tuple[str, ...]:
     return tuple(sensor.id for sensor in config.sensors if isinstance(sensor, kinds))
 
 
-def _open(folder: Path) -> None:
+def _inbox(root: Path, config: Config) -> Path:
+    return root / config.state_dir.lstrip("/") / "inbox"
+
+
+def _open(folder: Path, root: Path) -> None:
+    """Open, and have link try what the broker must refuse."""
     try:
         Commissioning(folder).open()
+        inbox = _inbox(root, load(Place(root / "etc/piazza").root / "node.yaml"))
+        if inbox.is_dir():
+            rights.ask(inbox)
     except OSError as error:
         raise UserError(f"{folder}: {error}", hint="run as root, and see that piazza-sense runs") from error

@@ -23,8 +23,9 @@ from agent.camera import Camera, Surroundings, open_camera
 from agent.camera.settings import SyntheticSettings
 from agent.camera.world import Scene
 from agent.clock import Clock, local_offset
+from agent.commissioning import OUTCOMES as VISITS
 from agent.commissioning import Commissioning
-from agent.config import CameraSection, Config, places, sources
+from agent.config import TRIAL, CameraSection, Config, places, sources
 from agent.contract.topics import NodeName
 from agent.ota.report import outcomes
 from agent.pipeline import Decider, Vitals
@@ -51,11 +52,11 @@ def name(config: Config) -> NodeName:
 def vocabulary(config: Config, *, digests: Sequence[str] = ()) -> Vocabulary:
     """Every id that may leave this node."""
     return Vocabulary(
-        rules=frozenset({LOST, *(rule.id for rule in config.rules)}),
+        rules=frozenset({LOST, TRIAL, *(rule.id for rule in config.rules)}),
         sources=frozenset(sources(config)),
         zones=places(config),
         agreements=frozenset(one.id for one in config.agreements),
-        outcomes=outcomes(),
+        outcomes=outcomes() | VISITS,
         digests=frozenset(digests),
     )
 

@@ -18,6 +18,7 @@ from agent.clock import CLOCK, SystemClock
 from agent.commands import floor
 from agent.commands.orders import Orders
 from agent.commands.renewal import Renewal
+from agent.commands.visit import Visit
 from agent.contract.types import StateData
 from agent.errors import CameraError, CameraStalled
 from agent.files import write_atomic
@@ -49,6 +50,7 @@ class Node:
     lamp: Lamp | None = None
     numbers: Numbers | None = None
     renewal: Renewal | None = None
+    visit: Visit | None = None
     orders: Orders = field(init=False)
     _save: Every = field(default_factory=lambda: Every(SAVE_S))
     _resync: Every = field(default_factory=lambda: Every(RESYNC_S))
@@ -83,6 +85,8 @@ class Node:
             self.numbers.see(observation)
         if self.renewal:
             self.renewal.see(observation)
+        if self.visit:
+            self.visit.see(observation)
         self._put_all([*self._seen(observation), *self.orders.told(self.decider.update(observation))])
         if observation.source == CLOCK:
             self._each_second(observation.at)
@@ -110,7 +114,11 @@ class Node:
 
     def _each_second(self, at: float) -> None:
         for asked in self.spool.tick(at):
+            if self.visit:
+                self.visit.heard(asked, at)
             self._put_all(self.orders.obey(asked, at))
+        if self.visit:
+            self._put_all(self.orders.told(self.visit.news(at)))
         if self.renewal:
             self._renew(self.renewal, at)
         if self.numbers:

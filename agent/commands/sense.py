@@ -23,20 +23,25 @@ from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.lost import LostCameras
 from agent.camera import Camera
 from agent.clock import SystemClock
-from agent.commands import assembly, floor
+from agent.commands import accepted, assembly, floor
 from agent.commands.node import OUTBOX, Node, Numbers
 from agent.commands.renewal import Renewal, shadow, use_models_beside
 from agent.commands.renewed import RENEWED, Renewed
-from agent.config import Config, declared, load
+from agent.commands.trial import Trial
+from agent.commands.visit import Visit
+from agent.commissioning import Commissioning
+from agent.config import Config, declared, may_listen
 from agent.contract.types import StateData
 from agent.governance.terms import expires_s
 from agent.notify import Notify, Pulse
 from agent.pipeline import Decider, LiveMerge, Stream, read, ticks, watch
 from agent.provision.keys import load_ring, load_signer
 from agent.records import ClockQuality
-from agent.sensors import open_sensor
+from agent.sensors import Sensor, open_sensor
+from agent.sensors.allowed import Allowed
 from agent.sensors.kernel_clock import clock_quality
 from agent.sensors.lamp import open_lamp
+from agent.sensors.settings import AudioSettings, SensorSettings
 from agent.uplink.envelope import Digests, Sealer
 from agent.uplink.inbox import Inbox
 from agent.uplink.life import Life
@@ -57,11 +62,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     logs.start()
-    renewed = Renewed(options.config)
+    release, runtime, clock = Renewed(options.config), _runtime_folder(), SystemClock()
+    trial = Trial(options.config, Commissioning(runtime) if runtime else None, clock)
     shipped = use_models_beside(options.config)
-    config = load(options.config)
+    config, cfg, tried = trial.config()
+
+    def renewed() -> bool:
+        return release() or trial() or accepted.came(Path(config.state_dir))
+
     with ExitStack() as stack:
-        node = _node(config, assembly.digest(options.config.read_bytes()), stack, renewed, shipped=shipped)
+        node = _node(config, cfg, stack, renewed, shipped=shipped, tried=tried)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: node.stop())
         node.run()
@@ -69,7 +79,9 @@ def run(options: argparse.Namespace) -> int:
     return RENEWED if node.renewal and node.renewal.is_over() else 0
 
 
-def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool], *, shipped: Path) -> Node:
+def _node(
+    config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool], *, shipped: Path, tried: bool
+) -> Node:
     """Everything opened, the birth said, what an earlier run left open closed."""
     clock, boot = SystemClock(), BOOT_ID.read_text(encoding="ascii")[:8]
     sight = assembly.detector(config.vision, timer=clock.monotonic) if config.cameras else None
@@ -80,7 +92,8 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
     digests = Digests(cfg[: assembly.SHORT], assembly.model_digest(sight)[: assembly.SHORT])
     stack.callback(Life(folder).close)
     clock.not_before(floor.read(folder))
-    spool = _spool(config, clock, boot=boot, digests=digests)
+    report = accepted.waiting(folder, load_ring(Path(config.node.keyring)), str(assembly.name(config)))
+    spool = _spool(config, clock, boot=boot, digests=digests, named=[report.digest] if report else [])
     decider = assembly.decider(config, boot=f"{boot} {clock.monotonic()}")
     cameras = {section.id: assembly.camera(section, clock=clock) for section in config.cameras}
     for camera in cameras.values():
@@ -91,6 +104,7 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
     runtime = _runtime_folder()
     _restore(decider, learned)
     spool.birth(state())
+    accepted.tell(report, spool, clock.now())
     node = Node(
         clock=clock,
         spool=spool,
@@ -101,6 +115,7 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
         learned=learned,
         numbers=Numbers(runtime / "numbers.json") if runtime else None,
         renewal=renewal,
+        visit=Visit.of(config, runtime, tried=tried) if runtime else None,
         state=state,
         lamp=open_lamp(config.lamp) if config.lamp else None,
     )
@@ -108,12 +123,13 @@ def _node(config: Config, cfg: str, stack: ExitStack, renewed: Callable[[], bool
     return node
 
 
-def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests) -> Spool:
+def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests, named: Sequence[str]) -> Spool:
+    """`named` are the contents that an audit record may name."""
     folder = Path(config.state_dir)
     sealer = Sealer(
         assembly.name(config),
         load_signer(Path(config.node.signing_key)),
-        assembly.vocabulary(config),
+        assembly.vocabulary(config, digests=named),
         clock=clock,
         boot=boot,
         digests=digests,
@@ -175,10 +191,17 @@ def _watched(
 def _read(config: Config, clock: SystemClock, stack: ExitStack) -> Sequence[Stream]:
     streams: list[Stream] = [ticks(clock, lag_s=TICK_LAG_S)]
     for settings in config.sensors:
-        sensor = open_sensor(settings, clock=clock)
+        sensor = _sensor(config, settings, clock)
         stack.callback(sensor.close)
         streams.append(read(sensor, clock))
     return streams
+
+
+def _sensor(config: Config, settings: SensorSettings, clock: SystemClock) -> Sensor:
+    """One sensor; a microphone only on days on which an agreement lets the node listen."""
+    if not isinstance(settings, AudioSettings):
+        return open_sensor(settings, clock=clock)
+    return Allowed(settings.period_s, partial(open_sensor, settings, clock=clock), partial(may_listen, config))
 
 
 def _runtime_folder() -> Path | None:

@@ -53,13 +53,14 @@ Reported = Literal["help", "crowd", "noise", "damage", "dark", "water", "smoke",
 EvidenceUnit = Literal["", "weeks", "tracks", "samples", "hours"]
 Test = Literal[
     "limit", "presence", "absence", "schedule", "rate", "baseline", "crossing", "stay", "occupancy", "button",
-    "switch", "normality", "health", "stuck", "chatter", "combined", "budget",
+    "switch", "trial", "normality", "health", "stuck", "chatter", "combined", "budget",
     "spike", "shift", "drift", "rhythm", "noise", "together", "report",
 ]  # fmt: skip
 Verdict = Literal["received", "useful", "false", "unclear"]
 Action = Literal[
     "boot", "dropped", "refused", "config-applied", "mask-changed", "mode-changed", "model-applied", "letter-refused",
     "command", "clock-stepped", "threshold-moved", "config-rolled-back", "config-refused",
+    "commissioning", "accepted",
 ]  # fmt: skip
 """What an audit record may tell; `refused` is a record of ours that the exit door kept back."""
 

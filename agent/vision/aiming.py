@@ -19,6 +19,10 @@ FILE = "aim-{camera}.json"
 _FOCUS_PX = 1280
 """Wider pictures are looked at this small: beyond it the finest detail is the sensor's grain."""
 _STEP_PX = 2
+_PARTS = 8
+_UPPER = 0.75
+_LIGHT_PX = 96
+_WHITE = 255.0
 _SCALE = 1000.0
 _PALE = 0.62
 """Sky is lighter than this share of the lightest of the picture,"""
@@ -35,30 +39,48 @@ _FEW = 24
 class Sight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the lens shows now.
 
-    `focus` is without unit and only good for comparison with itself; `sky` is a share of the picture, `roll_deg` how
-    far walls and kerbs lean, clockwise, None where there are too few; `width` and `height` are of a frame, in pixels.
+    `focus` is without unit and only good for comparison with itself; `light` is the mean brightness, 0 to 1, `sky` a
+    share of the picture, `roll_deg` how far walls and kerbs lean, clockwise, None where there are too few; `width` and
+    `height` are of a frame, in pixels.
     """
 
     at: float
     focus: float
     width: int
     height: int
+    light: float
     sky: float = 0.0
     roll_deg: float | None = None
 
 
 def focus(frame: Frame, tracks: Tracks) -> float:
-    """Brenner's gradient (Brenner et al. 1976) beside the mean brightness: more is sharper.
+    """Brenner's gradient (Brenner et al. 1976) of a sharp part of the picture beside its mean brightness: more is sharper.
 
-    What a mask covers and where somebody is does not count, since both come and go.
+    The upper quartile of the parts is told, so nobody who walks through one of them changes it. What a mask covers and
+    where somebody is known to be does not count at all.
     """
     grey = grey_at_most(frame.pixels, width=_FOCUS_PX).astype(np.float32)
     counts = _free(grey, tracks)
-    step = grey[:, _STEP_PX:] - grey[:, :-_STEP_PX]
+    step = np.square(grey[:, _STEP_PX:] - grey[:, :-_STEP_PX])
     both = counts[:, _STEP_PX:] & counts[:, :-_STEP_PX]
-    if not both.any():
+    seen = _by_part(both.astype(np.float32))
+    if not seen.any():
         return 0.0
-    return _SCALE * float(np.square(step[both]).mean()) / max(1.0, float(np.square(grey[counts]).mean()))
+    parts = _by_part(step * both)[seen > 0.0] / seen[seen > 0.0]
+    return _SCALE * float(np.quantile(parts, _UPPER)) / max(1.0, float(np.square(grey[counts]).mean()))
+
+
+def _by_part(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums over the parts of a picture, float32 (_PARTS, _PARTS)."""
+    rows, columns = (np.linspace(0, size, _PARTS, endpoint=False).astype(int) for size in values.shape)
+    return np.asarray(np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1), np.float32)
+
+
+def light(frame: Frame) -> float:
+    """The mean brightness of what no mask covers, 0 to 1."""
+    grey = grey_at_most(frame.pixels, width=_LIGHT_PX)
+    seen = grey[grey != GREY]
+    return float(seen.mean()) / _WHITE if seen.size else 0.0
 
 
 def sky(picture: Picture) -> float:

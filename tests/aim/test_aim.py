@@ -12,14 +12,18 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from agent.aim.desk import PAUSE_S, TRIES, AimDesk, Asked
+from agent.aim.desk import PAUSE_S, TRIES, AimDesk, Asked, Before, Lengths
 from agent.aim.drawing import Drawn, redrawn
-from agent.aim.report import Report, changes, html, signed, verified
+from agent.aim.load import Loaded
+from agent.aim.report import Report, changes, digest, html, newest, signed, verified
+from agent.aim.scale import Length, Scale
 from agent.aim.server import AimServer
-from agent.aim.steps import CONFIRMED, WORDS, Site, measured, passed
+from agent.aim.site import MEDIAN, Site, Walk
+from agent.aim.steps import LOOKS, Step, measured, passed
+from agent.aim.words import FLAGS, NUMBERS, STATES, TITLES, WHY
 from agent.cli import main
 from agent.clock import SimulatedClock, SystemClock
-from agent.commissioning import LASTS_S, Commissioning
+from agent.commissioning import LASTS_S, Answer, Commissioning
 from agent.config import load
 from agent.contract.jws import Key, KeyRing, Signer
 from agent.errors import ConfigError, Refused, UserError
@@ -27,6 +31,8 @@ from agent.provision.bench import Bench
 from agent.provision.ca import Authority, TlsFiles
 from agent.provision.checks import DAY_S, Facts, Unit
 from agent.provision.identity import Code
+from agent.uplink.rights import Rights
+from agent.vision.aiming import Sight
 from agent.vision.settings import Line, View, Zone
 
 AT = 1_777_624_200.0
@@ -69,17 +75,34 @@ def facts(*, fps=5.0, people=0, lid=0.0, **changed):
     return replace(whole, **changed)
 
 
-def a_whole_visit():
-    """What a technician does, in order."""
+def sight(number, *, focus=30.0, light=0.5, **changed):
+    return Sight(at=AT + number, focus=focus, width=640, height=360, light=light, sky=0.1, roll_deg=1.0, **changed)
+
+
+def a_load(*, low=0.0, most_c=61.0):
+    cool = {"undervoltage": 0.0, "undervoltage_since_boot": 0.0, "cpu_temp_c": 48.0}
+    warm = {"undervoltage": low, "undervoltage_since_boot": low, "cpu_temp_c": most_c}
+    return Loaded(cores=4, lasted_s=20.0, before=cool, samples=[cool, warm])
+
+
+def a_whole_visit(*, light=0.1):
+    """What a technician does, in order; after sunset, unless there is more light."""
     site = Site()
     for number in range(6):
         site.see(facts(lid=float(number == 3)))
-    site.walk("yard", expected=2)
+    for number in range(LOOKS + 1):
+        site.look("gate", sight(number, light=light))
+    site.loaded = a_load()
+    site.rights = Rights(AT, {"rcpt": "refused", "cmd": "refused", "evt": "refused"})
+    site.scales["gate"] = Scale(slope=100.0, horizon=0.1, height_px=360)
+    site.views["gate"] = VIEW
+    site.walk = Walk(zone="yard", expected=2)
     for people in (0, 1, 2, 1):
         site.see(facts(people=people))
-    site.walk_end()
-    site.decided = {"masks", "zones"}
-    site.confirmed = dict.fromkeys(CONFIRMED, True)
+    site.look("gate", sight(LOOKS + 2, light=light))
+    site.walk.ended = True
+    site.confirmed = {"aim": True}
+    site.answer = Answer(AT, AT + 14.0, "received")
     return site
 
 
@@ -93,28 +116,133 @@ def states(site, told=None):
 def test_a_whole_visit_passes_every_step():
     steps = measured(facts(), a_whole_visit(), contacts=("lid",))
     assert passed(steps)
-    assert [step.id for step in steps] == list(WORDS)
+    assert [step.id for step in steps] == list(TITLES)
 
 
 def test_before_anything_was_done_what_a_person_must_do_waits():
-    waiting = [step for step, state in states(Site()).items() if state == "wait"]
-    assert waiting == ["camera", "aim", "masks", "zones", "sensors", "walk", "event"]
+    found = states(Site())
+    waiting = [step for step, state in found.items() if state == "wait"]
+    assert waiting == [
+        "power", "heat", "rights", "camera", "aim", "focus", "scale", "masks", "zones", "sensors", "walk", "event"
+    ]  # fmt: skip
+    assert found["night"] == "later"
 
 
+def without(**changed):
+    """A whole visit in which one thing went otherwise."""
+    site = a_whole_visit()
+    for name, value in changed.items():
+        setattr(site, name, value)
+    return site
+
+
+def peaked(best, now):
+    """A lens that was turned past its best, slowly enough to be followed."""
+    site = a_whole_visit()
+    for number, focus in enumerate([*[best] * MEDIAN, *[now] * MEDIAN]):
+        site.look("gate", sight(100 + number, focus=focus, light=0.1))
+    return site
+
+
+UNSEEN = {"far": Scale(slope=20.0, horizon=0.0, height_px=360), "near": Scale(slope=300.0, horizon=0.0, height_px=360)}
 FAULTS = {
-    "power": facts(host={"undervoltage": 1.0}),
-    "network": facts(units={"sense": Unit(active=True), "link": Unit(active=False)}),
-    "clock": facts(host={"clock_synced": 0.0}),
-    "identity": facts(missing_keys=("sign.pem",)),
-    "heat": facts(host={"clock_synced": 1.0, "cpu_temp_c": 88.0}),
+    "power": (facts(), without(loaded=a_load(low=1.0))),
+    "network": (facts(units={"sense": Unit(active=True), "link": Unit(active=False)}), a_whole_visit()),
+    "clock": (facts(host={"clock_synced": 0.0}), a_whole_visit()),
+    "identity": (facts(missing_keys=("sign.pem",)), a_whole_visit()),
+    "heat": (facts(), without(loaded=a_load(most_c=88.0))),
+    "rights": (facts(), without(rights=Rights(AT, {"rcpt": "refused", "cmd": "allowed", "evt": "refused"}))),
+    "aim": (facts(), without(confirmed={"aim": False})),
+    "focus": (facts(), peaked(60.0, 40.0)),
+    "scale": (facts(), without(scales={"gate": UNSEEN["near"]})),
+    "walk": (facts(), without(walk=Walk(zone="yard", expected=3, most=2, ended=True))),
+    "night": (facts(), without(walk=Walk(zone="yard", expected=3, most=2, light=0.1, ended=True))),
 }
 
 
 @pytest.mark.parametrize("step", FAULTS)
 def test_what_was_measured_wrong_fails_its_step_and_says_what_to_do(step):
-    found = {one.id: one for one in measured(FAULTS[step], a_whole_visit(), contacts=("lid",))}
+    told, site = FAULTS[step]
+    found = {one.id: one for one in measured(told, site, contacts=("lid",))}
     assert found[step].state == "fail"
-    assert found[step].todo
+    assert all(found[step].todo)
+
+
+def test_a_supply_that_was_too_low_before_fails_without_a_load():
+    told = facts(host={"undervoltage": 0.0, "undervoltage_since_boot": 1.0, "clock_synced": 1.0})
+    assert states(Site(), told)["power"] == "fail"
+
+
+def test_a_board_that_cannot_measure_its_voltage_says_so():
+    site = a_whole_visit()
+    site.loaded = Loaded(cores=2, lasted_s=20.0, before={}, samples=[{}])
+    (power,) = [one for one in measured(facts(host={"clock_synced": 1.0}), site, contacts=()) if one.id == "power"]
+    assert (power.state, power.number[0]) == ("ok", "20 s on 2 cores, this board does not measure its voltage")
+
+
+def test_a_place_where_people_would_be_too_small_fails_the_scale():
+    assert states(without(scales={"gate": UNSEEN["far"]}))["scale"] == "fail"
+
+
+def test_faces_that_could_be_recognised_are_warned_of_and_what_is_masked_does_not_count():
+    near = Scale(slope=140.0, horizon=0.0, height_px=360)
+    lower_half = ((0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0))
+    for masks, why in (((), "faces"), ((lower_half,), "")):
+        site = without(scales={"gate": near}, views={"gate": View(masks=masks)})
+        (scale,) = [one for one in measured(facts(), site, contacts=()) if one.id == "scale"]
+        assert (scale.state, scale.why) == ("ok", why)
+
+
+def test_a_lens_turned_back_to_its_best_passes():
+    assert states(peaked(60.0, 58.0))["focus"] == "ok"
+
+
+def test_what_is_masked_afterwards_does_not_change_how_near_the_lens_is_to_its_best():
+    site = peaked(60.0, 48.0)
+    site.peaks["gate"].renew()
+    site.look("gate", sight(200, focus=10.0))
+    assert site.peaks["gate"].share == pytest.approx(0.8)
+
+
+def test_much_sky_is_said_though_a_person_decides():
+    site = a_whole_visit()
+    site.look("gate", replace_sight(sky=0.6))
+    (aim,) = [one for one in measured(facts(), site, contacts=()) if one.id == "aim"]
+    assert (aim.state, aim.why) == ("ok", "sky")
+
+
+def replace_sight(**changed):
+    return msgspec.structs.replace(sight(500, light=0.1), **changed)
+
+
+def test_by_day_the_night_stays_open_and_the_node_is_accepted_all_the_same():
+    steps = measured(facts(), a_whole_visit(light=0.6), contacts=("lid",))
+    assert passed(steps)
+    assert [step.id for step in steps if step.state == "later"] == ["night"]
+
+
+def test_a_second_visit_takes_over_what_a_person_did_but_measures_the_rest_anew():
+    day = measured(facts(), a_whole_visit(light=0.6), contacts=("lid",))
+    earlier = {step.id: msgspec.structs.replace(step, since=AT) for step in day}
+    site = Site()
+    site.walk = Walk(zone="yard", expected=2, most=2, light=0.1, ended=True)
+    found = {step.id: step for step in measured(facts(), site, contacts=("lid",), earlier=earlier)}
+    assert (found["night"].state, found["walk"].state) == ("ok", "ok")
+    assert (found["scale"].state, found["scale"].since) == ("ok", AT)
+    assert found["power"].state == "wait"
+
+
+def test_a_verdict_that_came_back_is_the_proof_of_the_test_event():
+    (event,) = [one for one in measured(facts(), a_whole_visit(), contacts=()) if one.id == "event"]
+    assert event.number == ("answered after 14 s", "risposta dopo 14 s")
+    assert states(without(answer=Answer(AT)))["event"] == "wait"
+
+
+def test_every_word_is_there_in_two_languages():
+    assert set(NUMBERS) | set(FLAGS) <= set(TITLES)
+    tables = [*TITLES.values(), *STATES.values(), *(said for why, said in WHY.items() if why)]
+    tables += [part for parts in NUMBERS.values() for part in parts]
+    assert all(english and italian for english, italian in tables)
 
 
 def test_a_camera_whose_rate_falls_is_not_steady():
@@ -129,15 +257,6 @@ def test_a_sensor_passes_when_somebody_moved_it():
     assert states(site)["sensors"] == "wait"
     site.see(facts(lid=1.0))
     assert states(site)["sensors"] == "ok"
-
-
-def test_the_walk_test_compares_the_most_people_found_with_those_who_walked():
-    site = a_whole_visit()
-    assert states(site)["walk"] == "ok"
-    site.walk("yard", expected=3)
-    site.see(facts(people=2))
-    site.walk_end()
-    assert states(site)["walk"] == "fail"
 
 
 # Drawing
@@ -176,7 +295,7 @@ def desk(tmp_path, clock):
         lock=LOCK,
         clock=clock,
         document=tmp_path / "document.yaml",
-        folder=tmp_path,
+        commissioning=Commissioning(tmp_path),
         contacts=("lid",),
     )
 
@@ -218,6 +337,49 @@ def test_a_person_cannot_answer_for_a_measured_step(desk):
         desk.say(Asked(step="power", ok=True))
 
 
+def test_the_desk_follows_the_lens_and_holds_its_best(desk, tmp_path):
+    for number, focus in enumerate([10.0] * 5 + [30.0] * 5 + [99.0] + [24.0] * 5):
+        (tmp_path / "aim-gate.json").write_bytes(msgspec.json.encode(sight(number, focus=focus)))
+        told = desk.sight("gate")
+    assert told == {"focus": 24.0, "best": 30.0, "share": 0.8}
+    desk.say(Asked(step="focus"))
+    assert desk.sight("gate")["best"] == 24.0
+    assert desk.sight("../document") == {"focus": 0.0, "best": 0.0, "share": 0.0}
+
+
+def test_known_lengths_give_the_rows_that_the_page_draws(desk, tmp_path):
+    lengths = (Length((0.4, 0.5), (0.5, 0.5), 2.0), Length((0.2, 1.0), (0.5, 1.0), 2.0))
+    with pytest.raises(UserError, match="nothing was seen"):
+        desk.measure(Lengths("gate", lengths))
+    (tmp_path / "aim-gate.json").write_bytes(msgspec.json.encode(sight(1)))
+    desk.measure(Lengths("gate", lengths))
+    assert desk.state()["scales"] == {"gate": {"horizon": 0.25, "faces": 1.227}}
+
+
+def test_a_load_is_made_and_read_each_second(desk, clock):
+    """On a clock that only sleeping moves, so twenty seconds of it take no time."""
+    desk.say(Asked(step="load"))
+    desk._load.join()
+    assert clock.now() == AT + 20.0
+    assert len(desk.site.loaded.samples) == 20
+    assert {step["id"]: step["state"] for step in desk.state()["steps"]}["power"] == "ok"
+
+
+def test_what_an_earlier_visit_left_counts_only_for_the_same_document(desk, tmp_path):
+    kept = (Step(id="scale", state="ok", since=AT - 5),)
+    for config, state in ((digest(DOCUMENT.encode()), "ok"), ("0" * 64, "wait")):
+        desk.before = Before(digest="d" * 64, config=config, steps=kept)
+        assert {step["id"]: step["state"] for step in desk.state()["steps"]}["scale"] == state
+    assert desk.finish().before == "d" * 64
+
+
+def test_a_test_event_is_asked_of_sense_and_its_answer_shown(desk, tmp_path):
+    desk.say(Asked(step="test"))
+    assert desk.commissioning.trial.exists()
+    desk.commissioning.answer.write_bytes(msgspec.json.encode(Answer(AT, AT + 3.0, "useful")))
+    assert {step["id"]: step["number"][0] for step in desk.state()["steps"]}["event"] == "answered after 3 s"
+
+
 # The report
 
 
@@ -239,22 +401,49 @@ def test_a_signed_report_comes_back_whole_and_an_altered_one_does_not():
     assert verified(token, ring) == a_report()
     with pytest.raises(Refused):
         verified(token[:-4] + "AAAA", ring)
+    with pytest.raises(Refused, match="signed by the node"):
+        verified(token, ring, "romagna-faentina/brisighella/n-0018")
+
+
+def test_a_whole_report_is_no_longer_than_a_token_may_be():
+    """All steps with all their numbers, and long names of sensors."""
+    signer, ring = a_ring()
+    steps = tuple(
+        Step(id=one.id, state="fail", values=one.values, why="move", about=("a" * 32,) * 8, since=AT)
+        if one.id == "sensors"
+        else msgspec.structs.replace(one, since=AT + 0.123)
+        for one in a_report().steps
+    )
+    assert verified(signed(a_report(steps=steps, before="b" * 64), signer), ring).steps == steps
+
+
+def test_the_newest_report_that_can_be_believed_is_found(tmp_path):
+    signer, ring = a_ring()
+    for number, day in enumerate(("20260501", "20260502")):
+        (tmp_path / f"{day}-120000.jws").write_text(signed(a_report(at=AT + number), signer))
+    (tmp_path / "20260503-120000.jws").write_text("spoiled")
+    found = newest(tmp_path, ring, NAME)
+    assert found is not None
+    assert found[0].at == AT + 1
+    assert found[1] == digest((tmp_path / "20260502-120000.jws").read_bytes())
+    assert newest(tmp_path / "nowhere", ring, NAME) is None
 
 
 def test_what_changed_since_is_told_line_by_line():
     assert list(changes(a_report(), a_report(at=AT + 99))) == []
-    site = a_whole_visit()
-    site.confirmed["event"] = False
+    site = without(answer=None, confirmed={"aim": True, "event": False})
     told = list(changes(a_report(), a_report(site, config="b" * 64, agent="0.2.0")))
     assert len(told) == 3
     assert told[-1].startswith("Test event acknowledged: was ok")
 
 
 def test_the_printed_report_needs_nothing_from_anywhere():
-    page = html(a_report(), "2026-05-01")
+    page = html(a_report(), "2026-05-01", signed_digest="c" * 64)
     assert "accepted" in page
     assert "http" not in page
-    assert page.count("<tr>") == len(WORDS)
+    assert page.count("<tr>") == len(TITLES)
+    assert "c" * 64 in page
+    assert "Prova di passaggio" in page
 
 
 # The page
@@ -280,7 +469,7 @@ def node(tmp_path):
 @pytest.fixture
 def page(node, desk):
     """The page on a free port; gives its port."""
-    desk.folder, desk.document = node / "run/piazza-sense", node / "etc/piazza/node.yaml"
+    desk.commissioning, desk.document = Commissioning(node / "run/piazza-sense"), node / "etc/piazza/node.yaml"
     files = TlsFiles(node / "etc/piazza/aim/node.pem", node / "etc/piazza/aim/key.pem")
     server = AimServer(("127.0.0.1", 0), files, desk)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -313,7 +502,8 @@ def test_a_visit_over_https_leaves_a_signed_report_and_the_drawn_document(page, 
     cookie = head.partition("Set-Cookie: ")[2].split(";")[0]
     assert (status, "Secure; HttpOnly; SameSite=Strict" in head) == (200, True)
     drawn = {"camera": "gate", "view": msgspec.to_builtins(VIEW)}
-    assert asked(page, "/draw", drawn, cookie)[2]["steps"][6]["state"] == "ok"
+    steps = {step["id"]: step for step in asked(page, "/draw", drawn, cookie)[2]["steps"]}
+    assert steps["masks"]["number"] == ["1 masks, 6 % hidden", "1 maschere, 6 % coperto"]
     assert asked(page, "/draw", {**drawn, "view": {"masks": []}}, cookie)[0] == 400
     assert asked(page, "/say", {"step": "aim", "ok": True}, cookie)[0] == 200
     assert asked(page, "/finish", {}, cookie)[2] == {"accepted": False}
@@ -337,7 +527,7 @@ def test_a_document_that_comes_by_update_is_not_replaced_but_what_was_drawn_is_k
     (released := node / "released.yaml").write_text(DOCUMENT)
     (document := node / "etc/piazza/node.yaml").unlink()
     document.symlink_to(released)
-    desk.folder, desk.document = node / "run/piazza-sense", document
+    desk.commissioning, desk.document = Commissioning(node / "run/piazza-sense"), document
     desk.draw(Drawn("gate", VIEW))
     desk.finish()
     assert main(["accept", "close", "--root", str(node)]) == 0
@@ -364,5 +554,5 @@ def test_a_phone_opens_the_page_from_the_label_and_sees_every_step(page, program
     ]  # fmt: skip
     environment = {**os.environ, "LANGUAGE": language, "LANG": f"{language}_IT.UTF-8"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, env=environment)
-    assert done.stdout.count('class="step ') == len(WORDS), done.stderr[-500:]
-    assert WORDS["masks"][language == "it"].replace("&", "&amp;") in done.stdout
+    assert done.stdout.count('class="step ') == len(TITLES), done.stderr[-500:]
+    assert TITLES["masks"][language == "it"].replace("&", "&amp;") in done.stdout
