@@ -8,7 +8,6 @@ with the same clock, randomness and calls, the same things happen.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -78,6 +77,8 @@ class MemoryBroker:
         self.up = True
         self._randomness = randomness or random.Random(0)  # noqa: S311 -- weather, not secrets
         self._sessions: dict[str, _Session] = {}
+        self._away: dict[str, _Session] = {}  # nobody is connected: time works on no others
+        self._readers: dict[str, list[_Session]] = {}  # of a topic, as asked for since the last subscription
 
     def transport(self, client_id: str, *, session_s: float = 3600.0, will: Will | None = None) -> MemoryTransport:
         """A client of this broker."""
@@ -93,6 +94,8 @@ class MemoryBroker:
             self.hang_up(client_id, lost=True)
         if forget:
             self._sessions.clear()
+            self._away.clear()
+            self._readers.clear()
             self.retained.clear()
 
     def connect(self, client_id: str, *, session_s: float, will: Will | None) -> bool:
@@ -100,7 +103,10 @@ class MemoryBroker:
         self._settle()
         resumed = client_id in self._sessions and session_s > 0
         session = self._sessions[client_id] if resumed else _Session()
-        self._sessions[client_id] = session
+        if not resumed:
+            self._sessions[client_id] = session
+            self._readers.clear()
+        self._away.pop(client_id, None)
         session.waiting[:0], session.in_flight = session.in_flight, []
         session.connected, session.gone_at, session.will_due = True, None, None
         session.will, session.session_s = will, session_s
@@ -117,6 +123,7 @@ class MemoryBroker:
             return
         now = self.clock.now()
         session.connected, session.gone_at = False, now
+        self._away[client_id] = session
         if lost and session.will is not None:
             session.will_due = now + min(session.will.delay_s, session.session_s)
         self._settle()
@@ -125,6 +132,7 @@ class MemoryBroker:
         session = self._sessions[client_id]
         if pattern not in session.patterns:
             session.patterns.append(pattern)
+            self._readers.clear()
         session.waiting.extend(kept for topic, kept in sorted(self.retained.items()) if matches(pattern, topic))
 
     def publish(self, message: Message, *, expires_s: float | None = None) -> int:
@@ -138,7 +146,7 @@ class MemoryBroker:
         expires = now + expires_s if expires_s is not None else float("inf")
         if message.retained:
             self._retain(message, expires)
-        readers = list(self._matching(message.topic))
+        readers = self._matching(message.topic)
         for session in readers:
             self._deliver(session, message, expires)
         return reason or (0 if readers else NOBODY_SUBSCRIBES)
@@ -169,10 +177,11 @@ class MemoryBroker:
         else:
             self.retained.pop(message.topic, None)
 
-    def _matching(self, topic: str) -> Iterator[_Session]:
-        return (
-            session for session in self._sessions.values() if any(matches(wanted, topic) for wanted in session.patterns)
-        )
+    def _matching(self, topic: str) -> list[_Session]:
+        if topic not in self._readers:
+            sessions = self._sessions.values()
+            self._readers[topic] = [one for one in sessions if any(matches(wanted, topic) for wanted in one.patterns)]
+        return self._readers[topic]
 
     def _deliver(self, session: _Session, message: Message, expires: float) -> None:
         """Put a message on its way, as the weather allows; a live subscriber sees it as not retained."""
@@ -186,12 +195,14 @@ class MemoryBroker:
     def _settle(self) -> None:
         """Let time do its work: wills that are due, sessions that have expired."""
         now = self.clock.now()
-        for client_id, session in list(self._sessions.items()):
+        for client_id, session in list(self._away.items()):
             if session.will_due is not None and session.will_due <= now and session.will is not None:
                 will, session.will_due = session.will, None
                 self.publish(Message(will.topic, will.payload, retained=will.retain))
             if session.gone_at is not None and session.gone_at + session.session_s <= now:
                 self._sessions.pop(client_id, None)
+                self._away.pop(client_id, None)
+                self._readers.clear()
 
 
 class MemoryTransport:

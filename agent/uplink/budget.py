@@ -24,6 +24,7 @@ class Budget:
         """`limits` are bytes an hour; a class without one may send nothing."""
         self._limits = limits
         self._slots: dict[Class, deque[tuple[float, int]]] = {}
+        self._sums: dict[Class, int] = {}
 
     def take(self, klass: Class, size: int, *, at: float) -> bool:
         """Spend `size` bytes, or False when that is too much in this hour."""
@@ -35,6 +36,7 @@ class Budget:
     def add(self, klass: Class, size: int, *, at: float) -> None:
         """Count bytes that have left at `at`, allowed or not."""
         slots = self._slots.setdefault(klass, deque())
+        self._sums[klass] = self._sums.get(klass, 0) + size
         slot = at // SLOT_S
         if slots and slots[-1][0] == slot:
             size += slots.pop()[1]
@@ -46,10 +48,10 @@ class Budget:
 
     def spent(self, klass: Class, *, at: float) -> int:
         """Bytes of the hour before `at`, rounded up to whole slots."""
-        slots = self._slots.get(klass, deque())
+        slots = self._slots.get(klass)
         while slots and (slots[0][0] + 1) * SLOT_S <= at - HOUR_S:
-            slots.popleft()
-        return sum(size for _, size in slots)
+            self._sums[klass] -= slots.popleft()[1]
+        return self._sums.get(klass, 0)
 
 
 def size_of(topic: str, payload: bytes) -> int:

@@ -48,6 +48,7 @@ class Ledger:
     def __init__(self, folder: Path, settings: BudgetSettings, *, clock: Clock) -> None:
         self.counts = Counts()
         self._folder = folder
+        self._spent, self._fresh = folder / SPENT, folder / f"{SPENT}.new"
         self._clock = clock
         self._limits = {klass: getattr(settings, f"{klass}_kb") * 1024 for klass in numbers.BUDGETED}
         self._budget = Budget(self._limits)
@@ -87,15 +88,14 @@ class Ledger:
         """Leave what was spent, or soon will be, for a run after this one."""
         ahead = {klass: noted - self._budget.spent(klass, at=at) for klass, noted in self._noted.items()}
         left = {klass: [*self._budget.slots(klass), (at, ahead.get(klass, 0))] for klass in numbers.BUDGETED}
-        fresh = self._folder / f"{SPENT}.new"
-        with if_there_is_room(fresh):
-            fresh.write_bytes(msgspec.json.encode(_Spent(at, left)))
-            fresh.replace(self._folder / SPENT)
+        with if_there_is_room(self._fresh):
+            self._fresh.write_bytes(msgspec.json.encode(_Spent(at, left)))
+            self._fresh.replace(self._spent)
 
     def _restore(self) -> None:
         """Spend again what the last run noted; that of another boot, as if it had ended when this one began."""
         try:
-            told = msgspec.json.decode((self._folder / SPENT).read_bytes(), type=_Spent)
+            told = msgspec.json.decode(self._spent.read_bytes(), type=_Spent)
         except (OSError, ValueError):  # msgspec's errors are such
             return
         shift = 0.0 if told.mono <= self._clock.monotonic() else -told.mono

@@ -6,19 +6,24 @@ Each of `count` seeds is one simulation of the real spools, outboxes, links, bro
 receipts. Nodes crash and begin again from their disk, lose the network for hours, have their clocks set;
 messages are lost though acknowledged, doubled and delayed; the broker crashes, with and without its memory;
 the store is away. Then everybody has time to settle. The trace is the digest of every message that the broker
-took, in order; the first simulation is run twice, and the two traces must be the same.
+took, in order; each simulation is run twice, in two interpreters whose hashes of text differ, and the two
+traces must be the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import multiprocessing
 import random
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from agent.clock import SimulatedClock
@@ -215,20 +220,32 @@ class World:
         return sum(last - first + 1 for first, last in Span([(1, node.committed)]).minus(held))
 
 
-def run(*, count: int, seed: int, nodes: int = NODES, hours: float = HOURS) -> Counter[str]:
-    """`count` simulations, the first of them twice."""
+def run(*, count: int, seed: int, nodes: int = NODES, hours: float = HOURS, jobs: int | None = None) -> Counter[str]:
+    """`count` simulations, each of them twice, in `jobs` processes; as many as there are processors without it."""
     counts: Counter[str] = Counter(simulations=count, nodes=nodes, hours=int(hours), lost=0, invented=0)
     counts.update(equivocations=0, different_traces=0, crashes=0, network_cuts=0, clock_steps=0)
     counts.update(broker_crashes=0, store_crashes=0)
-    logging.disable(logging.CRITICAL)  # bad weather is what this is about
-    try:
-        for number in range(count):
-            trace = simulated(seed + number, nodes, hours, counts)
-            if number == 0:
-                counts["different_traces"] += simulated(seed, nodes, hours, Counter()) != trace
-    finally:
-        logging.disable(logging.NOTSET)
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawned, max_tasks_per_child=1) as pool:
+        traced: dict[int, str] = {}
+        twice = [seed + number for number in range(count) for _ in range(2)]
+        for number, (trace, found) in zip(
+            twice, pool.map(partial(_traced, nodes=nodes, hours=hours), twice), strict=True
+        ):
+            if number not in traced:
+                traced[number] = trace
+                counts.update(found)
+                continue
+            counts["different_traces"] += traced[number] != trace
+            print(f"F13 simulation: seed {number} twice, {trace[:16]}", file=sys.stderr, flush=True)
     return counts
+
+
+def _traced(seed: int, *, nodes: int, hours: float) -> tuple[str, Counter[str]]:
+    """One simulation in an interpreter of its own, where Python's hashes of text are others."""
+    logging.disable(logging.CRITICAL)  # bad weather is what this is about
+    counts: Counter[str] = Counter()
+    return simulated(seed, nodes, hours, counts), counts
 
 
 def simulated(seed: int, nodes: int, hours: float, counts: Counter[str]) -> str:

@@ -42,5 +42,14 @@ def test_another_seed_is_another_simulation() -> None:
 
 
 def test_the_slope_of_a_growing_memory_is_seen() -> None:
-    assert f16_soak.growth([(number, 40_000 + number * 0.1) for number in range(0, 1000, 10)]) == pytest.approx(0.1)
-    assert f16_soak.growth([(number, 40_000.0) for number in range(0, 1000, 10)]) == 0.0
+    looks = range(0, 1000, 10)
+    assert f16_soak.growth([(number, 40_000 + number * 0.1) for number in looks]) == pytest.approx(0.1)
+    assert f16_soak.growth([(number, 40_000.0) for number in looks]) == 0.0
+
+
+def test_a_leak_is_seen_through_the_steps_of_the_allocator_and_one_step_is_none() -> None:
+    looks = range(0, 1000, 10)
+    assert f16_soak.growth([(number, 40_000.0 + 1_000 * (number >= 700)) for number in looks]) == 0.0
+    assert f16_soak.growth([(number, 40_000.0 + number // 100 * 100) for number in looks]) == pytest.approx(
+        1.0, rel=0.1
+    )
