@@ -8,6 +8,7 @@ from pathlib import Path
 
 import agent.schemas
 from agent.config import Config
+from agent.contract.compatible import narrowed
 from agent.contract.schemas import asyncapi, payload_schema, settings_schema
 from agent.contract.topics import Class
 from agent.contract.types import KINDS
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--write", action="store_true", help="write all documents where the package keeps them")
     act.add_argument("--check", action="store_true", help="1 when a document that ships is not what the types say")
+    act.add_argument("--against", type=Path, metavar="DIR", help="1 when what an older release said is no longer valid")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
         stale = stale_documents()
         print("\n".join(f"{name}.json is stale" for name in stale) or "all documents are what the types say")
         return 1 if stale else 0
+    if options.against:
+        return _against(options.against)
     if options.name is None:
         print("\n".join(sorted(made)))
         return 0
@@ -40,6 +44,24 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"no document '{options.name}'", hint=f"one of: {', '.join(sorted(made))}")
     print(made[options.name], end="")
     return 0
+
+
+def _against(folder: Path) -> int:
+    """What today's readers would refuse of what was said then, and what readers of then would refuse of today's."""
+    old = {
+        path.stem: json.loads(path.read_text(encoding="ascii")) for path in folder.glob("*.json") if path.stem in KINDS
+    }
+    if not old:
+        raise UserError(f"{folder}: no schemas", hint="give a folder such as docs/reference/schemas/1.0.0")
+    now = {klass: payload_schema(Class(klass)) for klass in KINDS}
+    gone = [f"{klass}{what}" for klass in old for what in narrowed(old[klass], now[klass])]
+    more = [f"{klass}{what}" for klass in old for what in narrowed(now[klass], old[klass])]
+    more = [one.replace("no longer", "newly") for one in more] + [klass for klass in now if klass not in old]
+    print(
+        "".join(f"no longer valid: {one}\n" for one in gone) + "".join(f"new since then: {one}\n" for one in more),
+        end="",
+    )
+    return 1 if gone else 0
 
 
 def documents() -> dict[str, str]:

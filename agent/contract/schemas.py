@@ -17,7 +17,7 @@ from agent.contract.topics import CHAINED, END, EXPIRES_S, MAKERS, PREFIX, RETAI
 from agent.contract.types import KINDS, Payload
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 _LEVELS = {
     "union": "the union of comuni",
     "comune": "the comune, literal in every permission",

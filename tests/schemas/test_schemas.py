@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +11,8 @@ from jsonschema import Draft202012Validator
 
 from agent.cli import main
 from agent.commands.schema import documents, stale_documents
-from agent.contract.envelope import spell
-from agent.contract.topics import Class
-from agent.contract.types import KINDS, AckData, CommandData, Data, PublicData, PublicHour, ReceiptData, ResultData
+from agent.contract.types import KINDS
 from agent.schemas import contract_digest
-from tests.contract.makers import NODE, payload
-from tests.uplink.nodes import STATE, Node, audit, event, health, stat
 
 DOCUMENTS = {name: json.loads(text) for name, text in documents().items()}
 LATER = "2026-05-01T08:31:00.000Z"
@@ -25,29 +20,6 @@ LATER = "2026-05-01T08:31:00.000Z"
 
 def schema(klass: str) -> Draft202012Validator:
     return Draft202012Validator(DOCUMENTS[klass])
-
-
-@pytest.fixture
-def sent(tmp_path: Path) -> dict[str, Any]:
-    """One payload of each class as it is really made, by class."""
-    node = Node(tmp_path)
-    node.spool.birth(STATE)
-    for record in (event(), stat(), health(), audit()):
-        node.spool.put(record)
-    node.tick()
-    node.spool.flush()
-    envelopes = [*node.seen(), node.statement(Class.STATE), node.statement(Class.HEAD)]
-    others: dict[Class, Data] = {
-        Class.RCPT: ReceiptData(node=str(NODE), cum=3, ranges=((5, 6),)),
-        Class.CMD: CommandData(node=str(NODE), command="resend", deadline=LATER, first=1, last=2),
-        Class.RES: ResultData(command="00000000000000aa", outcome="done"),
-        Class.ACK: AckData(node=str(NODE), event="00000000000000aa", verdict="useful"),
-        Class.PUB: PublicData(
-            node=str(NODE), place="gate", hours=(PublicHour(since=LATER, count=12),), k=10, epsilon=1.0, mean_error=0.85
-        ),
-    }
-    made = {str(e.klass): json.loads(spell(e.payload)) for e in envelopes}
-    return made | {str(klass): json.loads(spell(payload(klass, data))) for klass, data in others.items()}
 
 
 def test_what_ships_is_what_the_types_say() -> None:
