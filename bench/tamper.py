@@ -343,6 +343,28 @@ def headlights(picture: Picture, since: float, chance: np.random.Generator) -> P
     return noisy(np.clip(seen + 40 * t, 0, 255).astype(np.uint8), 4, chance)
 
 
+def traffic(picture: Picture, since: float, chance: np.random.Generator) -> Picture:
+    """Night; a car every 4 to 12 s from either side, one lamp or two, for 1.5 to 5 s, with a veil of its own."""
+    seen = middle(picture).astype(np.float32) * np.float32(0.3)
+    began, car = 0.0, np.random.default_rng(11)
+    while True:
+        wait, lasts, veil = car.uniform(4.0, 12.0), car.uniform(1.5, 5.0), car.uniform(20.0, 60.0)
+        side, row, lamps = car.choice([-1, 1]), car.uniform(0.4, 0.8), car.integers(1, 3)
+        if since < began + wait:
+            break
+        began += wait
+    t = (since - began) / lasts
+    if began and t < 1.0:
+        height, width = seen.shape[:2]
+        y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+        size, middle_x = 0.01 + 0.06 * t, 0.5 + side * (0.6 * t - 0.3)
+        for number in range(lamps):
+            away = (x - middle_x - 3 * size * number) ** 2 + (y - row) ** 2
+            seen += 400 * np.exp(-away / size**2)[:, :, None]
+        seen += veil * t
+    return noisy(np.clip(seen, 0, 255).astype(np.uint8), 4, chance)
+
+
 def rain(picture: Picture, _since: float, chance: np.random.Generator) -> Picture:
     """Bright streaks over a tenth of the picture, anew in each, less contrast and a little haze."""
     seen = middle(picture).astype(np.float32) * np.float32(0.8) + np.float32(25)
@@ -359,6 +381,7 @@ NEGATIVES: Mapping[str, Change] = {
     "night_vision": night_vision,
     "clouds": clouds,
     "headlights": headlights,
+    "traffic": traffic,
     "rain": rain,
 }
 

@@ -44,6 +44,14 @@ _FROZEN_S = 10.0
 """The same bytes for so long are 1."""
 _GRAIN = (4.0, 14.0)
 """Noise in grey levels of the small picture, beyond twice the usual."""
+_DOUBTFUL = ("blocked", "defocus")
+"""Faults that headlights with their veil look like for a moment."""
+_SURE = 0.75
+"""From here on such a fault is believed at once."""
+_DOUBT_S = 2.0
+"""Below that, while a lamp is in view, it must last: a car has passed by then, what was done to the camera stays."""
+_BARELY = 0.49
+"""What is told of it until then."""
 _STEP = 0.05
 """Differences below this are not told."""
 _GAP_S = 5.0
@@ -61,6 +69,7 @@ class Health:
         self._bytes = b""
         self._same_s = 0.0
         self._grain = 0.0
+        self._doubted_s: dict[str, float] = {}
         self._valid: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)
         self._reference = Reference(self._valid)
         self._told: dict[str, float] = {}
@@ -102,7 +111,21 @@ class Health:
             self._grain += (noise - self._grain) * share
             self._looks += 1
         by = math.hypot(like.shift[0] * 2 / small.shape[1], like.shift[1] * 2 / small.shape[0])
-        return {**values, "moved_by": by if values["moved"] >= MEANT else 0.0}
+        return {
+            **self._patient(values, elapsed_s, dazzles=like.dazzles),
+            "moved_by": by if values["moved"] >= MEANT else 0.0,
+        }
+
+    def _patient(self, values: dict[str, float], elapsed_s: float, *, dazzles: bool) -> dict[str, float]:
+        """The values, with what a lamp in view makes doubtful held back until it has lasted."""
+        told = dict(values)
+        for name in _DOUBTFUL:
+            is_meant = values[name] >= MEANT
+            lasted = self._doubted_s.get(name, -elapsed_s) + elapsed_s if is_meant else -elapsed_s
+            self._doubted_s[name] = lasted
+            if is_meant and dazzles and values[name] < _SURE and lasted < _DOUBT_S:
+                told[name] = _BARELY
+        return told
 
     def _begin(self, small: NDArray[np.uint8]) -> None:
         height, width = small.shape

@@ -36,6 +36,8 @@ _GONE = 0.4
 """A block that shows less than this share of its usual edges is hidden."""
 _DAZZLED = 225.0
 """A block lighter than this grey level is dazzled for the moment, and says nothing of being hidden."""
+_NIGHT = 80.0
+"""A view whose median is darker than this grey level can be dazzled by a lamp; by day no lamp hides anything."""
 _SEARCHED = 0.3
 """When more than this share is hidden, the view may be elsewhere in the picture."""
 _FLAT = 1.0
@@ -56,12 +58,16 @@ class Traits(NamedTuple):
 
 
 class Likeness(NamedTuple):
-    """What a picture is beside the usual view: shares of 0 to 1, `shift` (x, y) in pixels of the half-size picture."""
+    """What a picture is beside the usual view: shares of 0 to 1, `shift` (x, y) in pixels of the half-size picture.
+
+    `dazzles` says whether some of a dark view dazzles that usually does not: a lamp is in view.
+    """
 
     hidden: float
     sharp: float
     found: float
     shift: tuple[float, float]
+    dazzles: bool = False
 
 
 SAME = Likeness(hidden=0.0, sharp=1.0, found=0.0, shift=(0.0, 0.0))
@@ -91,7 +97,8 @@ class Reference:
         self._gone = known & lost & (now.light < _DAZZLED)
         hidden = float(self._gone.sum() / known.sum())
         found, shift = search(now.edges, self._usual.edges) if hidden > _SEARCHED else (0.0, (0.0, 0.0))
-        return Likeness(hidden, sharpness(now, self._usual, where=known & ~self._gone), found, shift)
+        sharp = sharpness(now, self._usual, where=known & ~self._gone)
+        return Likeness(hidden, sharp, found, shift, dazzles=self._dazzles(now, self._usual))
 
     def learn(self, now: Traits, *, share: float, slow: float) -> None:
         """Take over `share` of a picture, `slow` where the view is hidden; a first one is taken whole."""
@@ -108,6 +115,10 @@ class Reference:
             old.rough + bounded(now.rough - old.rough, old.rough) * rates,
             old.light + (now.light - old.light) * rates,
         )
+
+    def _dazzles(self, now: Traits, usual: Traits) -> bool:
+        is_night = bool(np.median(usual.light[self._open]) < _NIGHT)
+        return is_night and bool((self._open & (now.light >= _DAZZLED) & (usual.light < _DAZZLED)).any())
 
     def _known(self, usual: Traits) -> NDArray[np.bool_]:
         clear = usual.rough > np.float32(_STRUCTURE)

@@ -80,6 +80,34 @@ def test_a_fault_that_is_over_is_told_as_nothing():
     assert last[-1] < 0.05
 
 
+def night(picture: Picture) -> Picture:
+    return (picture * 0.45).astype(np.uint8)
+
+
+def lamp(picture: Picture) -> Picture:
+    """The same with a headlight in the corner that is left."""
+    dazzling = picture.copy()
+    dazzling[20:60, 260:310] = 255
+    return dazzling
+
+
+@pytest.mark.parametrize(("looks", "found"), [(3, set()), (8, {"blocked"})])
+def test_half_hidden_while_a_car_dazzles_is_blocked_only_where_it_stays(looks: int, found: set[str]):
+    """The veil of a headlight over half the view passes within two seconds; a plate does not."""
+    half = lamp(night(plate(place(), 0.5)))
+    assert meant(told(film((night(place()), 8), (half, looks), (night(place()), 4)))) == found
+
+
+@pytest.mark.parametrize("half", [lamp(plate(place(), 0.5)), plate(place(), 0.5)])
+def test_by_day_half_hidden_is_blocked_at_once(half: Picture):
+    assert meant(told(film((place(), 8), (half, 1)))) == {"blocked"}
+
+
+def test_what_is_hidden_altogether_is_blocked_at_once_even_beside_a_lamp():
+    covered = lamp(night(plate(place(), 0.8)))
+    assert meant(told(film((night(place()), 8), (covered, 1)))) == {"blocked"}
+
+
 def test_a_view_that_moved_says_how_far():
     """40 of 320 columns are an eighth of the frame."""
     by = [one.value for one in told(film((place(), 8), (FAULTS["moved"], 3))) if one.quantity == "camera/moved_by"]
