@@ -9,7 +9,6 @@ from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.commands import party
-from agent.console.access import AccessLog
 from agent.console.app import Desktop, application, new_secret
 from agent.console.archive import Archive
 from agent.console.desk import Desk
@@ -21,6 +20,7 @@ from agent.governance import agreement, union
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
 from agent.subscriber import Reader
+from agent.subscriber.accesses import AccessLog, folder_of
 from agent.subscriber.speaker import Speaker
 from agent.transport.mqtt import MqttTransport
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     party.add_broker_arguments(parser)
     parser.add_argument("--db", type=Path, default=Path("events.sqlite"), help="the store's database (events.sqlite)")
     parser.add_argument("--port", type=int, default=PORT, help=f"of {HOST}, where the page is ({PORT}; 0 for any)")
-    parser.add_argument("--log", type=Path, default=Path("access.jsonl"), help="who looked at what (access.jsonl)")
+    parser.add_argument("--log", type=Path, metavar="DIR", help="who looked at what (default: beside the database)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -78,9 +78,10 @@ def made(options: argparse.Namespace) -> Desktop:
         session_s=0,
     )
     partial = sight.role != "operator"
-    speaker = Speaker(name, load_signer(Bench(options.keys).signing_key(str(name))), clock=clock)
-    room = Room(transport, Reader(ring, partial=partial), desk, speaker, clock)
-    return Desktop(room, archive, AccessLog(options.log), clock, new_secret())
+    signer = load_signer(Bench(options.keys).signing_key(str(name)))
+    room = Room(transport, Reader(ring, partial=partial), desk, Speaker(name, signer, clock=clock), clock)
+    log = AccessLog(options.log or folder_of(options.db), name, signer, clock)
+    return Desktop(room, archive, log, clock, new_secret())
 
 
 def _guard(room: Room, stop: threading.Event) -> None:

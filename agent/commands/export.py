@@ -12,10 +12,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from agent.clock import SystemClock
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
+from agent.contract.topics import NodeName
 from agent.errors import Refused, UserError
-from agent.provision.keys import load_ring
+from agent.provision.keys import load_ring, load_signer
+from agent.subscriber.accesses import AccessLog, folder_of
 from agent.subscriber.exports import cap, homeassistant, ngsi, onvif, tables
 
 SQLITE = b"SQLite format 3\x00"
@@ -26,12 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a store's database, or a file with one envelope a line")
     parser.add_argument("--keys", type=Path, default=Path("ring.json"), help="the key ring (default: ring.json)")
     parser.add_argument("--out", type=Path, help="where to (default: standard output; parquet needs it)")
+    parser.add_argument(
+        "--signer", type=Path, metavar="FILE", help="the key of who asks, for the log of accesses; a store needs it"
+    )
     parser.add_argument("--comune", default="", help="cap: what people call the place (default: the comune's id)")
     parser.add_argument("--language", choices=("en", "it"), default="en", help="cap: of the text (en)")
 
 
 def run(options: argparse.Namespace) -> int:
-    opened = Opened(load_ring(options.keys))
+    ring = load_ring(options.keys)
+    if _is_store(options.file):
+        _log(options, ring)
+    opened = Opened(ring)
     envelopes = opened.envelopes(_tokens(options.file))
     if options.format == "parquet":
         if options.out is None:
@@ -42,6 +51,28 @@ def run(options: argparse.Namespace) -> int:
         options.out.write_text(text, encoding="utf-8") if options.out else sys.stdout.write(text)
     print(f"export: {opened.genuine} envelopes, {opened.refused} refused", file=sys.stderr)
     return 1 if opened.refused else 0
+
+
+def _is_store(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(SQLITE)) == SQLITE
+    except OSError as error:
+        raise UserError(f"{path}: {error}", hint="give a store's database or a file of envelopes") from error
+
+
+def _log(options: argparse.Namespace, ring: KeyRing) -> None:
+    """Sign for the access before anything is read: by whose key the store's auditors can see."""
+    if options.signer is None:
+        raise UserError(
+            f"{options.file} is a store: who reads it signs for that", hint="give your key: --signer .../sign.pem"
+        )
+    signer = load_signer(options.signer)
+    names = [key.subject for key in ring if key.kid == signer.kid]
+    if not names:
+        raise UserError(f"{options.signer}: a key that the ring does not know", hint="give the key of a party")
+    log = AccessLog(folder_of(options.file), NodeName.parse(names[0]), signer, SystemClock())
+    log.write(f"export-{options.format}", f"export {options.format} {options.file.name}", "shown")
 
 
 class Opened:
@@ -65,9 +96,7 @@ class Opened:
 def _tokens(path: Path) -> Iterator[bytes]:
     """Of a store's database in the order of time, or of a file line by line."""
     try:
-        with path.open("rb") as file:
-            head = file.read(len(SQLITE))
-        if head != SQLITE:
+        if not _is_store(path):
             yield from (line.split()[-1] for line in path.read_bytes().splitlines() if line.strip())
             return
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)

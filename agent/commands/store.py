@@ -12,14 +12,17 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
+from pathlib import Path
 
 from agent import logs
 from agent.clock import SystemClock
 from agent.commands import party
+from agent.contract.topics import ACCESS, Class, pattern
 from agent.errors import UserError
 from agent.notify import Notify, Pulse
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
+from agent.subscriber.accesses import Carrier, folder_of
 from agent.subscriber.gaps import Answers
 from agent.subscriber.holding import EventStore
 from agent.subscriber.keeper import TURNS_S, Keeper
@@ -52,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--share", default="", metavar="GROUP", help="share the work with other stores of this group (PostgreSQL only)"
     )
+    parser.add_argument(
+        "--access",
+        type=Path,
+        metavar="DIR",
+        help="records of who looked at what (default: beside an SQLite file; else access)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,6 +83,10 @@ def run(options: argparse.Namespace) -> int:
         transport, ring, store, receipts, union=name.union, clock=clock, comuni=options.comune or ["+"],
         group=options.share, answers=answers,
     )  # fmt: skip
+    if options.comune:
+        transport.subscribe(pattern(name.union, name.comune, klass=Class.AUDIT, kind=ACCESS))
+    beside = Path("access") if is_server(options.db) else folder_of(Path(options.db))
+    carrier = Carrier(options.access or beside, ring, store.held)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -85,6 +98,8 @@ def run(options: argparse.Namespace) -> int:
     def beat() -> None:
         pulse.beat(DATABASE, clock.monotonic())
         ring_file.look(clock.monotonic())
+        for topic, token in carrier.waiting(at=clock.monotonic()):
+            transport.publish(topic, token)
 
     try:
         keeper.run(stop.is_set, beat=beat)

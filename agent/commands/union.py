@@ -135,7 +135,7 @@ def _start(crew: Crew, town: Town, bench: Bench, port: int, clock: Clock, *, sin
 def _open_console(crew: Crew, town: Town, bench: Bench, port: int, page: int) -> None:
     command = [sys.executable, "-m", "agent", "console", str(town.folder)]
     reach = ["--broker", f"{HOST}:{port}", "--keys", str(bench.folder), "--name", ROOM]
-    log = ["--db", str(_database(town)), "--log", str(town.folder / "access.jsonl"), "--port", str(page)]
+    log = ["--db", str(_database(town)), "--port", str(page)]
     crew.add("console", [*command, *reach, *log])
 
 

@@ -1,4 +1,4 @@
-"""Who looked at what: an append-only log whose lines are bound to each other by their digests.
+"""What was erased: an append-only log whose lines are bound to each other by their digests.
 
 The invariant: a line is on the disk before its answer leaves, and taking one out breaks the next.
 """

@@ -30,7 +30,6 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from agent.clock import Clock
-from agent.console.access import AccessLog
 from agent.console.archive import Archive
 from agent.console.items import Item
 from agent.console.room import BEHIND, Room
@@ -39,6 +38,7 @@ from agent.contract.times import seconds
 from agent.contract.topics import NodeName
 from agent.errors import Refused, UserError
 from agent.governance.rights import EVENT_KINDS
+from agent.subscriber.accesses import AccessLog
 
 PAGE = Path(__file__).parent / "page"
 COOKIE = "piazza"
@@ -65,10 +65,6 @@ class Desktop:
     clock: Clock
     secret: str
     timezone: str = "Europe/Rome"
-
-    @property
-    def party(self) -> str:
-        return self.room.desk.sight.party
 
 
 def new_secret() -> str:
@@ -129,10 +125,17 @@ class Answers:
         return _json(await run_in_threadpool(look))
 
     async def chains(self, _: Request) -> Response:
-        """What the store holds of each chain, and the last acts."""
+        """What the store holds of each chain, the last acts, and who looked at what."""
         archive, at = self._desktop.archive, self._desktop.clock.now()
-        chains = await run_in_threadpool(archive.chains, at=at)
-        return _json({"chains": chains, "audits": await run_in_threadpool(archive.audits, at=at)})
+
+        def look() -> Item:
+            return {
+                "chains": archive.chains(at=at),
+                "audits": archive.audits(at=at),
+                "accesses": archive.accesses(at=at),
+            }
+
+        return _json(await run_in_threadpool(look))
 
     async def verdict(self, request: Request) -> Response:
         """A person's word on an event; refused where the role has none, or the event is not known."""
@@ -182,11 +185,11 @@ def _guarded(desktop: Desktop, answer: Answer) -> Answer:
     async def guarded(request: Request) -> Response:
         allowed = secrets.compare_digest(request.cookies.get(COOKIE, ""), desktop.secret)
         posted = request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
-        what = f"{request.method} {request.url.path}?{request.url.query}".rstrip("?")
+        what, question = request.url.path.rpartition("/")[2], f"{request.url.path}?{request.url.query}".rstrip("?")
         if not allowed or posted:
-            desktop.log.write(at=desktop.clock.now(), who=desktop.party, what=what, outcome="refused")
+            desktop.log.write(what, question, "refused")
             return PlainTextResponse("open the address that `piazza console` printed", status_code=401)
-        desktop.log.write(at=desktop.clock.now(), who=desktop.party, what=what, outcome="shown")
+        desktop.log.write(what, question, "shown")
         try:
             return await answer(request)
         except (UserError, Refused, json.JSONDecodeError) as error:

@@ -19,7 +19,7 @@ from agent.console.search import Question
 from agent.console.sight import Sight
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
-from agent.contract.topics import Class, NodeName, Topic
+from agent.contract.topics import ACCESS, Class, NodeName, Topic
 from agent.contract.types import StatData
 from agent.errors import Refused, StoreError
 from agent.governance.rights import EVENT_KINDS
@@ -33,6 +33,7 @@ LOOK_BACK_S = 7 * 86_400
 
 WEEKS_S = 8 * 7 * 86_400
 _TOKENS = "SELECT token FROM envelope"
+_AUDITS = f"{_TOKENS} WHERE klass = 'audit'"
 _STATS_OF = f"{_TOKENS} NOT INDEXED WHERE klass = 'stat' AND node = ? AND at >= ? ORDER BY at DESC, seq DESC"
 """`NOT INDEXED`: the rows of one node lie together under the primary key."""
 
@@ -92,7 +93,12 @@ class Archive:
 
     def audits(self, *, at: float, limit: int = PAGE) -> list[Item]:
         """Acts that somebody may have to answer for, the newest first."""
-        found = self._opened(f"{_TOKENS} WHERE klass = 'audit' ORDER BY at DESC, seq DESC", (), at)
+        found = self._opened(f"{_AUDITS} AND kind <> ? ORDER BY at DESC, seq DESC", (ACCESS,), at)
+        return [audit_item(envelope, "verified") for envelope, _ in zip(found, range(limit), strict=False)]
+
+    def accesses(self, *, at: float, limit: int = PAGE) -> list[Item]:
+        """Who looked at what, the newest first."""
+        found = self._opened(f"{_AUDITS} AND kind = ? ORDER BY at DESC, seq DESC", (ACCESS,), at)
         return [audit_item(envelope, "verified") for envelope, _ in zip(found, range(limit), strict=False)]
 
     def _told(self, envelope: Envelope, at: float) -> Item:

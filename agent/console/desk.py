@@ -112,9 +112,9 @@ class Desk:
 
     def _life(self, envelope: Envelope, news: News, at: float) -> list[Item]:
         """What a message says about its node, beside its content; the last will is no sign of life."""
-        if envelope.klass in (Class.RCPT, Class.ACK, Class.CMD):
-            return []
         name = envelope.topic.name
+        if envelope.klass in (Class.RCPT, Class.ACK, Class.CMD) or name.comune == self.sight.union.seat:
+            return []
         heard = self._heard.setdefault(str(name), Heard())
         before = self.node(name, at)
         heard.faults += news.mark is Mark.ALARM

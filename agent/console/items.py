@@ -45,6 +45,7 @@ def event_item(envelope: Envelope, mark: str) -> Item:
         "sentence_it": sentence(data, ITALIAN),
         "reasons": msgspec.to_builtins((data.reason, *data.also)),
         "quality": msgspec.to_builtins(data.quality),
+        "unverified": data.quality.unverified,
     }
 
 
@@ -62,7 +63,15 @@ def verdict_item(envelope: Envelope) -> Item:
 def audit_item(envelope: Envelope, mark: str) -> Item:
     """An act that somebody may have to answer for."""
     assert isinstance(envelope.data, AuditData)
-    return {**_of_message(envelope, mark), "sentence": describe(envelope)}
+    data = envelope.data
+    return {
+        **_of_message(envelope, mark),
+        "role": envelope.key.role,
+        "action": data.action,
+        "subject": data.subject,
+        "outcome": data.outcome,
+        "sentence": describe(envelope),
+    }
 
 
 def state_item(data: StateData) -> Item:

@@ -20,8 +20,18 @@ from msgspec import UNSET
 
 from agent.contract.jws import Key, KeyRing
 from agent.contract.times import check_date, seconds
-from agent.contract.topics import CHAINED, ITSELF, MAKERS, Class, NodeName, Topic
-from agent.contract.types import KINDS, AckData, CommandData, Data, Payload, PublicData, ReceiptData, ResultData
+from agent.contract.topics import ACCESS, CHAINED, ITSELF, MAKERS, Class, NodeName, Topic
+from agent.contract.types import (
+    KINDS,
+    AckData,
+    AuditData,
+    CommandData,
+    Data,
+    Payload,
+    PublicData,
+    ReceiptData,
+    ResultData,
+)
 from agent.errors import Refused
 
 SOURCE = "//piazza/"
@@ -83,6 +93,8 @@ def open_envelope(token: str | bytes, ring: KeyRing, *, topic: str | None = None
     maker = _maker(payload, unsealed.key)
     if unsealed.key.role not in MAKERS[klass]:
         raise Refused("role", f"a key of role '{unsealed.key.role}' may not sign '{klass}'")
+    if isinstance(data, AuditData) and (unsealed.key.role == "node") is (data.action == ACCESS):
+        raise Refused("role", "of accesses speak those who look, and of nothing else")
     about = data.node if isinstance(data, ABOUT) and data.node else unsealed.key.subject
     if isinstance(data, ResultData) and kind != (ITSELF if about == unsealed.key.subject else maker.node):
         raise Refused("role", "a result comes under the name of who gives it")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from agent.errors import Refused
 
@@ -54,6 +55,7 @@ EXPIRES_S: dict[Class, int] = {
 
 MAKERS: dict[Class, frozenset[str]] = {
     **dict.fromkeys((*CHAINED, Class.STATE, Class.HEAD), frozenset({"node"})),
+    Class.AUDIT: frozenset({"node", "store", "operator", "police", "auditor", "publisher", "statistics", "maintainer"}),
     Class.RES: frozenset({"node", "store"}),
     Class.RCPT: frozenset({"store"}),
     Class.CMD: frozenset({"maintainer", "operator"}),
@@ -61,6 +63,9 @@ MAKERS: dict[Class, frozenset[str]] = {
     Class.PUB: frozenset({"publisher"}),
 }
 """Roles of the keys that may sign what is published under a class; other classes carry no envelope."""
+
+ACCESS: Literal["access"] = "access"
+"""Action and seventh level of the records of who looked at what: all that a party which is no node signs under `audit`."""
 
 ITSELF = "node"
 """Seventh level of what a node says of itself: `state`, `head`, `health`."""

@@ -60,7 +60,7 @@ Verdict = Literal["received", "useful", "false", "unclear"]
 Action = Literal[
     "boot", "dropped", "refused", "config-applied", "mask-changed", "mode-changed", "model-applied", "letter-refused",
     "command", "clock-stepped", "threshold-moved", "config-rolled-back", "config-refused",
-    "commissioning", "accepted",
+    "commissioning", "accepted", "access",
 ]  # fmt: skip
 """What an audit record may tell; `refused` is a record of ours that the exit door kept back."""
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import get_args
 
 from agent.contract.times import seconds
-from agent.contract.topics import Class, NodeName, Topic, pattern
+from agent.contract.topics import ACCESS, Class, NodeName, Topic, pattern
 from agent.contract.types import EventKind
 from agent.governance.agreement import Agreement
 from agent.governance.union import Commissioning, Party, Union
@@ -48,6 +48,9 @@ WRITES: dict[str, tuple[Class, ...]] = {
     "publisher": (Class.PUB,),
     "commissioning": (Class.ACK,),
 }
+
+READ_ACCESSES = ("store", "operator", "auditor")
+"""Roles in the union as a whole that read who looked at what."""
 
 WITHHELD: dict[str, tuple[Class, ...]] = {"operator": (Class.CMD, Class.RES, Class.AUDIT)}
 """What a role means inside the union and not for a partner from outside, who commands no node."""
@@ -128,6 +131,16 @@ def _of_party(union: Union, party: Party) -> Iterator[Right]:
     comuni = party.comuni or tuple(comune.id for comune in union.comuni)
     for comune in comuni:
         yield from _of_role(union, party.id, party.role, comune)
+    if not party.comuni:
+        yield from _of_seat(union, party)
+
+
+def _of_seat(union: Union, party: Party) -> Iterator[Right]:
+    """What parties say of themselves: the records of who looked at what, which the store carries for them."""
+    name = union.full_name(party.id)
+    for verb, who in ((Verb.READ, READ_ACCESSES), (Verb.WRITE, ("store",))):
+        if party.role in who:
+            yield Right(name, verb, union.id, union.seat, ALL, Class.AUDIT, ACCESS)
 
 
 def _of_technician(union: Union, one: Commissioning) -> Iterator[Right]:

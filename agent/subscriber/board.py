@@ -12,8 +12,8 @@ from agent.contract.chain import BAD, Finding, Word
 from agent.contract.envelope import Envelope
 from agent.contract.sentences import ENGLISH, span
 from agent.contract.tongue import Tongue
-from agent.contract.topics import Class
-from agent.contract.types import HeadData, ReceiptData, StateData
+from agent.contract.topics import ACCESS, Class
+from agent.contract.types import AuditData, HeadData, ReceiptData, StateData
 from agent.records import Severity
 from agent.subscriber.describe import describe
 from agent.subscriber.reader import Mark, News
@@ -117,6 +117,8 @@ class Board:
 
         What was retained is no sign of life, nor is what others say to a node or about it.
         """
+        if isinstance(envelope.data, AuditData) and envelope.data.action == ACCESS:
+            return
         if envelope.maker != envelope.topic.name and not isinstance(envelope.data, ReceiptData):
             return
         node = str(envelope.topic.name)

@@ -173,11 +173,12 @@ class Keeper:
         self._say_received(taken.nodes, writing.batch)
 
     def _say_received(self, nodes: Iterable[str], batch: Sequence[Item] = ()) -> None:
-        """Also for repetitions: a node that repeats has not had its receipt."""
+        """Also for repetitions: a node that repeats has not had its receipt. Parties that are no nodes wait for none."""
+        senders = {key.subject for key in self._ring if key.role == "node"}
         lately: dict[str, set[int]] = {}
         for item in batch:
             lately.setdefault(item.node, set()).add(item.envelope.seq)
         with self._transport.together():
-            for node in nodes:
+            for node in (node for node in nodes if node in senders):
                 topic, token = self._receipts.receipt(node, self._store.held(node), lately=lately.get(node, ()))
                 self.tally.receipts += self._transport.publish(topic, token, retain=True) != 0

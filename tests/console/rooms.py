@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.clock import SimulatedClock
-from agent.console.access import AccessLog
 from agent.console.app import Desktop
 from agent.console.archive import Archive
 from agent.console.desk import Desk
@@ -22,6 +21,7 @@ from agent.simulation.nodes import Outgoing, SimulatedNode
 from agent.simulation.script import records
 from agent.simulation.stage import POLICE, ROOM, Town
 from agent.subscriber import Reader
+from agent.subscriber.accesses import AccessLog, folder_of
 from agent.subscriber.holding import Item
 from agent.subscriber.reader import News
 from agent.subscriber.speaker import Speaker
@@ -68,7 +68,8 @@ class Place:
         archive = self.archive(party)
         desk.restore(archive.open_events(at=NOON))
         room = Room(transport, Reader(self.ring), desk, speaker, clock)
-        return Desktop(room, archive, AccessLog(self.database.with_name("access.jsonl")), clock, "open sesame")
+        log = AccessLog(folder_of(self.database), NodeName.parse(party), signer(party), clock)
+        return Desktop(room, archive, log, clock, "open sesame")
 
 
 def place(folder: Path, *, days: float = 1.0) -> Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 
@@ -9,9 +10,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from agent.clock import SimulatedClock
-from agent.console.access import check
 from agent.console.app import application
-from agent.errors import UserError
+from agent.contract.audit import judge
+from agent.contract.envelope import open_envelope
+from agent.contract.types import AuditData
 from agent.simulation.stage import POLICE
 from agent.transport.memory import MemoryBroker
 from tests.console.rooms import NOON, Place, place
@@ -125,14 +127,12 @@ def test_the_police_judge_only_where_they_have_an_agreement(built):
     desktop.archive.close()
 
 
-def test_every_access_is_in_the_log_and_none_can_be_taken_out(desktop, page):
-    log = desktop.log.path
-    before = check(log)
+def test_every_access_is_signed_for_and_none_can_be_taken_out(desktop, page, built):
+    path = desktop.log.path
     page.get("/api/events", params={"comune": "riolo"})
-    assert check(log) == before + 1
-    lines = log.read_text().splitlines()
-    assert json.loads(lines[-1])["what"] == "GET /api/events?comune=riolo"
-    log.write_text("\n".join([*lines[:-2], lines[-1]]) + "\n")
-    with pytest.raises(UserError, match="changed or taken out"):
-        check(log)
-    log.unlink()
+    lines = path.read_bytes().splitlines()
+    (told,) = (open_envelope(lines[-1], built.ring),)
+    asked = hashlib.sha256(b"/api/events?comune=riolo").hexdigest()
+    assert told.data == AuditData(action="access", subject="events", outcome="shown", digest=asked)
+    assert (told.key.role, judge(lines, built.ring).whole) == ("operator", True)
+    assert not judge([*lines[:-2], lines[-1]], built.ring).whole

@@ -13,7 +13,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
 from agent.clock import SystemClock
-from agent.console.access import check
+from agent.contract.audit import judge
+from agent.provision.keys import load_ring
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(120), pytest.mark.xdist_group("browser")]
 
@@ -118,7 +119,8 @@ def test_events_come_by_themselves_and_are_judged_with_one_key(page, union):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("2")
     expect(page.locator("#detail dd").last).to_contain_text("room (sala operativa): utile", timeout=15_000)
-    assert check(union[1] / "access.jsonl") > 0
+    (log,) = (union[1] / "events.sqlite.access").glob("*.room.jws")
+    assert judge(log.read_bytes().splitlines(), load_ring(union[1] / "keys" / "ring.json")).whole
 
 
 def test_every_node_of_the_union_is_on_the_map(page):

@@ -82,14 +82,20 @@ def test_a_technician_has_half_an_hour_at_one_node(tmp_path):
 
 
 def test_no_right_is_for_all_comuni(agreed):
-    assert {right.comune for right in rights(*agreed, at=JUNE)} == {"faenza", "riolo"}
+    """At the seat of the parties lies only who looked at what."""
+    granted = rights(*agreed, at=JUNE)
+    assert {right.comune for right in granted} == {"faenza", "riolo", "centre"}
+    assert {(right.klass, right.type) for right in granted if right.comune == "centre"} == {(Class.AUDIT, "access")}
 
 
 def test_nobody_writes_what_another_role_signs(agreed):
-    """Events, counts and heads come from nodes alone; receipts from stores; updates from maintainers."""
+    """Events, counts and heads come from nodes alone; receipts from stores; updates from maintainers.
+
+    What parties sign of their own accesses a store carries, which cannot sign for them.
+    """
     writers: dict[Class, set[str]] = {}
     for right in rights(*agreed, at=JUNE):
-        if right.verb is Verb.WRITE:
+        if right.verb is Verb.WRITE and right.type != "access":
             writers.setdefault(right.klass, set()).add(roles(*agreed).get(right.party, "node"))
     assert all(writers[klass] == {"node"} for klass in (Class.EVT, Class.STAT, Class.HEAD, Class.STATE, Class.AUDIT))
     assert writers[Class.RCPT] == {"store"}

@@ -20,6 +20,7 @@ const time = at => element("time", { dateTime: moment(at).toISOString(), textCon
 const place = item => item.node.split("/").slice(1).join("/");
 const severity = name => word(name === "alarm" ? "alarm_severity" : name);
 const sentence = item => [item.type ? word(item.type) : "", item[`sentence_${language()}`] ?? item.sentence].filter(Boolean).join(" · ");
+const told = item => item.unverified ? element("span", {}, " ", element("span", { className: "person", textContent: word("by_person") })) : null;
 const said = item => item.verdicts.map(one => `${one.by} (${word(one.role)}): ${word(one.verdict)}`).join(", ") || "–";
 const figure = (value, digits = 2) => value === undefined || value === null ? "–" : Number(value).toLocaleString(language(), { maximumFractionDigits: digits });
 
@@ -43,7 +44,7 @@ function drawOpen() {
 function line(item) {
   const made = element("li", { id: `event-${item.id}`, className: item.severity },
     element("b", { textContent: severity(item.severity) }), " ", time(item.at),
-    element("span", { textContent: `${place(item)} · ${sentence(item)}` }),
+    element("span", { textContent: `${place(item)} · ${sentence(item)}` }), told(item),
     element("span", { className: "dim", textContent: ` · ${word(item.mark)}` }));
   made.setAttribute("role", "option");
   made.setAttribute("aria-selected", String(item.id === state.chosen));
@@ -63,7 +64,7 @@ function drawDetail() {
       ...(reason.evidence ? [["evidence", `${figure(reason.evidence)} ${reason.evidence_unit ?? ""}`]] : []),
     ]),
     ["coverage", `${Math.round((item.quality.observed ?? 1) * 100)} %`], ["clock", item.clock],
-    ["mark", word(item.mark)], ["seq", String(item.seq)],
+    ...(item.unverified ? [["happened", word("by_person")]] : []), ["mark", word(item.mark)], ["seq", String(item.seq)],
     ["verdicts", said(item)],
   ];
   $("detail").replaceChildren(
@@ -86,7 +87,7 @@ async function judge(verdict) {
 
 function latest(item) {
   const phase = item.phase ? `${word(item.phase)} · ` : "";
-  return element("li", { className: item.severity ?? "" }, time(item.at), `${place(item)} · ${phase}${sentence(item)}`);
+  return element("li", { className: item.severity ?? "" }, time(item.at), `${place(item)} · ${phase}${sentence(item)}`, told(item));
 }
 
 function lately(item) {
@@ -151,7 +152,7 @@ async function search() {
   const items = await ask(`/api/events?${asked}`);
   $("found").textContent = word("found", items.length);
   table($("rows"), [word("when"), word("node"), word("severity"), word("event"), word("mark"), word("verdicts")],
-    items.map(item => [dateText(item.at), place(item), severity(item.severity), `${word(item.phase)} · ${sentence(item)}`, word(item.mark), said(item)]));
+    items.map(item => [dateText(item.at), place(item), severity(item.severity), element("span", {}, `${word(item.phase)} · ${sentence(item)}`, ...[told(item)].filter(Boolean)), word(item.mark), said(item)]));
 }
 
 // Week
@@ -180,11 +181,17 @@ function heat(cell, most) {
 // Chains
 
 async function drawChains() {
-  const { chains, audits } = await ask("/api/chains");
+  const { chains, audits, accesses } = await ask("/api/chains");
   table($("chains"), [word("node"), word("held"), word("last"), word("missing"), word("given_up"), word("equivocations"), word("mark")],
     chains.map(chain => [chain.node, figure(chain.held), figure(chain.last), figure(chain.missing), figure(chain.given_up), figure(chain.equivocations),
       element("span", { className: chain.missing || chain.equivocations ? "bad" : "ok", textContent: chain.equivocations ? word("alarm") : chain.missing ? word("gap") : word("whole") })]));
-  $("audits").replaceChildren(...audits.map(item => element("li", {}, element("time", { textContent: dateText(item.at) }), `${place(item)} · ${sentence(item)}`)));
+  $("audits").replaceChildren(...audits.map(item => act(item, `${place(item)} · ${word(`did-${item.action}`)}`)));
+  $("accesses").replaceChildren(...accesses.map(item => act(item, `${item.node.split("/").pop()} (${word(item.role)})`)));
+}
+
+function act(item, who) {
+  const what = [item.subject, item.outcome].filter(Boolean).map(word).join(": ");
+  return element("li", {}, element("time", { textContent: dateText(item.at) }), [who, what].filter(Boolean).join(" · "));
 }
 
 // The whole

@@ -1,0 +1,125 @@
+"""Who looked at what: signed before it is shown, carried by the store, and neither invented nor lost on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent import cli
+from agent.clock import SimulatedClock
+from agent.contract.audit import judge
+from agent.contract.envelope import open_envelope, source, spell, type_name
+from agent.contract.jws import GENESIS
+from agent.contract.topics import Class
+from agent.contract.types import AuditData
+from agent.errors import Refused
+from agent.provision.keys import new_signing_key, save_ring
+from agent.subscriber.accesses import AGAIN_S, AccessLog, Carrier, folder_of
+from agent.subscriber.holding import Held, Item
+from agent.subscriber.store import Store
+from tests.contract.makers import AT, NODE, ROOM, Chain, event, payload, ring_of, signer
+
+RING = ring_of((signer("room"), "operator", ROOM), (signer("node"), "node", NODE))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> AccessLog:
+    return AccessLog(tmp_path / "access", ROOM, signer("room"), SimulatedClock(AT))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "events.sqlite")
+
+
+def carry(carrier: Carrier, store: Store, *, at: float) -> int:
+    """What the store does with what the broker gives back to it."""
+    waiting = list(carrier.waiting(at=at))
+    store.commit([Item(open_envelope(token, RING, topic=topic), token.decode()) for topic, token in waiting], at=AT)
+    return len(waiting)
+
+
+def test_accesses_are_one_chain_that_whoever_audits_can_check(log: AccessLog):
+    for what in ("events", "week", "events"):
+        log.write(what, f"/api/{what}", "shown")
+    report = judge(log.path.read_bytes().splitlines(), RING, from_first=True)
+    assert (report.whole, report.nodes[str(ROOM)].envelopes) == (True, 3)
+
+
+def test_another_process_of_the_party_goes_on_with_its_chain(log: AccessLog):
+    log.write("events", "", "shown")
+    AccessLog(log.folder, ROOM, signer("room"), SimulatedClock(AT + 9)).write("week", "", "refused")
+    log.write("events", "", "shown")
+    assert judge(log.path.read_bytes().splitlines(), RING, from_first=True).whole
+
+
+def test_half_a_record_that_a_crash_left_is_cut_off(log: AccessLog):
+    log.write("events", "", "shown")
+    with log.path.open("ab") as file:
+        file.write(b"eyJhbGciOi")
+    log.write("week", "", "shown")
+    assert judge(log.path.read_bytes().splitlines(), RING, from_first=True).whole
+
+
+def test_the_store_carries_each_record_once(log: AccessLog, store: Store):
+    carrier = Carrier(log.folder, RING, store.held)
+    assert list(carrier.waiting(at=0.0)) == []
+    log.write("events", "", "shown")
+    log.write("week", "", "shown")
+    assert carry(carrier, store, at=1.0) == 2
+    log.write("events", "", "shown")
+    assert carry(carrier, store, at=2.0) == 1
+    assert carry(carrier, store, at=99.0) == 0
+    assert store.held(str(ROOM)).span == ((1, 3),)
+
+
+def test_what_did_not_arrive_is_carried_again_after_a_while(log: AccessLog):
+    carrier = Carrier(log.folder, RING, lambda _: Held())
+    log.write("events", "", "shown")
+    times = (0.0, AGAIN_S - 1, AGAIN_S, AGAIN_S + 1)
+    assert [len(list(carrier.waiting(at=at))) for at in times] == [1, 0, 1, 0]
+
+
+def test_a_store_that_begins_anew_carries_only_what_it_lacks(log: AccessLog, store: Store):
+    for _ in range(3):
+        log.write("events", "", "shown")
+    carry(Carrier(log.folder, RING, store.held), store, at=0.0)
+    log.write("week", "", "shown")
+    assert carry(Carrier(log.folder, RING, store.held), store, at=0.0) == 1
+
+
+def test_a_line_that_nobody_signed_is_not_carried(log: AccessLog):
+    log.write("events", "", "shown")
+    AccessLog(log.folder, ROOM, signer("thief"), SimulatedClock(AT)).write("events", "", "shown")
+    assert len(list(Carrier(log.folder, RING, lambda _: Held()).waiting(at=0.0))) == 1
+
+
+@pytest.mark.parametrize(("who", "action"), [("room", "config-applied"), ("node", "access")])
+def test_parties_speak_of_accesses_alone_and_nodes_of_everything_else(who, action):
+    name = {"room": ROOM, "node": NODE}[who]
+    data = AuditData(action=action)
+    told = payload(Class.AUDIT, data, name=name, kind=action, id="1", seq=1, prev=GENESIS)
+    assert told.source == source(name)
+    assert told.type == type_name(Class.AUDIT, action)
+    with pytest.raises(Refused, match="of accesses speak"):
+        open_envelope(signer(who).seal(spell(told))[0], RING)
+
+
+def test_who_exports_from_a_store_signs_for_it_first(tmp_path: Path, store: Store, capsys: pytest.CaptureFixture[str]):
+    chain = Chain()
+    token = chain.make(Class.EVT, event(), kind="loitering")
+    store.commit([Item(open_envelope(token, chain.ring), token)], at=AT)
+    store.close()
+    ring = chain.ring
+    ring.add(new_signing_key(tmp_path / "sign.pem", role="operator", subject=str(ROOM)))
+    save_ring(tmp_path / "ring.json", ring)
+    database = tmp_path / "events.sqlite"
+    export = ["export", "csv", str(database), "--keys", str(tmp_path / "ring.json")]
+    assert cli.main(export) == 2
+    assert "who reads it signs for that" in capsys.readouterr().err
+    assert cli.main([*export, "--signer", str(tmp_path / "sign.pem")]) == 0
+    (path,) = folder_of(database).iterdir()
+    told = open_envelope(path.read_bytes().strip(), ring)
+    assert isinstance(told.data, AuditData)
+    assert (told.data.subject, str(told.maker)) == ("export-csv", str(ROOM))
