@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta
 
 LASTS_S = 1800.0
+SIGHT = "aim-{camera}.json"
+"""Where sense leaves a `Sight` of each camera."""
 OUTCOMES = frozenset({"opened", "closed", "tried", "accepted", "not-accepted", "night-open"})
 """What audit records may say of a commissioning."""
 
@@ -31,6 +33,23 @@ class Answer(msgspec.Struct, frozen=True):
     asked_at: float
     answered_at: float = 0.0
     verdict: str = ""
+
+
+class Sight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the lens shows now.
+
+    `focus` is without unit and only good for comparison with itself; `light` is the mean brightness, 0 to 1, `sky` a
+    share of the picture, `roll_deg` how far walls and kerbs lean, clockwise, None where there are too few; `width` and
+    `height` are of a frame, in pixels.
+    """
+
+    at: float
+    focus: float
+    width: int
+    height: int
+    light: float
+    sky: float = 0.0
+    roll_deg: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,14 +28,12 @@ from agent.aim.site import Peak, Site, Walk
 from agent.aim.steps import Step, measured, passed
 from agent.aim.words import TITLES
 from agent.clock import Clock
-from agent.commissioning import LASTS_S, Commissioning
+from agent.commissioning import LASTS_S, SIGHT, Commissioning, Sight
 from agent.contract.topics import NAME
 from agent.errors import Refused, UserError
 from agent.provision.checks import Facts
 from agent.provision.identity import Lock
 from agent.uplink.rights import Rights
-from agent.vision.aiming import FILE as SIGHT
-from agent.vision.aiming import Sight
 from agent.vision.settings import View
 
 TRIES = 5

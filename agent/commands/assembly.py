@@ -24,7 +24,7 @@ from agent.camera.settings import SyntheticSettings
 from agent.camera.world import Scene
 from agent.clock import Clock, local_offset
 from agent.commissioning import OUTCOMES as VISITS
-from agent.commissioning import Commissioning
+from agent.commissioning import SIGHT, Commissioning, Sight
 from agent.config import TRIAL, CameraSection, Config, places, sources
 from agent.contract.topics import NodeName
 from agent.ota.report import outcomes
@@ -32,8 +32,6 @@ from agent.pipeline import Decider, Vitals
 from agent.sensors.settings import HostSettings
 from agent.uplink.door import Vocabulary
 from agent.vision import DETECTORS, NO_MODEL, Detector
-from agent.vision.aiming import FILE as SIGHT
-from agent.vision.aiming import Sight
 from agent.vision.backdrop import Backdrop
 from agent.vision.eye import Eye
 from agent.vision.memory import SceneFile
@@ -90,10 +88,11 @@ def eye(
     *,
     runtime: Path | None = None,
     state: Path | None = None,
+    timezone: str = "UTC",
 ) -> Eye:
     """What turns this camera's frames into numbers.
 
-    `runtime` is where commissioning may draw the empty place, `state` where the scene is kept.
+    `runtime` is where commissioning may draw the empty place, `state` where the scene is kept, `timezone` that of its hours.
     """
     backdrop = None
     memory = SceneFile(state, section.id) if state else None
@@ -103,7 +102,13 @@ def eye(
             Commissioning(runtime).is_open, draw, partial(_tell, runtime / SIGHT.format(camera=section.id))
         )
     return Eye(
-        camera=section.id, view=section.view, settings=settings, detector=sight, backdrop=backdrop, memory=memory
+        camera=section.id,
+        view=section.view,
+        settings=settings,
+        detector=sight,
+        backdrop=backdrop,
+        memory=memory,
+        hour=partial(_hour, local_offset(timezone)),
     )
 
 
@@ -114,6 +119,11 @@ def forget_scenes(config: Config, rule: str) -> None:
             for section in config.cameras:
                 if one.source in ("", section.id):
                     SceneFile(Path(config.state_dir), section.id).ask()
+
+
+def _hour(offset: Callable[[float], float], at: float) -> int:
+    """The hour of the day on the clock on the wall."""
+    return int((at + offset(at)) // 3600.0) % 24
 
 
 def _tell(path: Path, sight: Sight) -> None:

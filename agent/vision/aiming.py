@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +14,6 @@ from agent.pixels import Frame, Tracks
 from agent.vision.masks import GREY
 from agent.vision.raster import Picture, grey_at_most
 
-FILE = "aim-{camera}.json"
 _FOCUS_PX = 1280
 """Wider pictures are looked at this small: beyond it the finest detail is the sensor's grain."""
 _STEP_PX = 2
@@ -26,6 +24,8 @@ _WHITE = 255.0
 _SCALE = 1000.0
 _PALE = 0.62
 """Sky is lighter than this share of the lightest of the picture,"""
+_LIGHTER = 1.15
+"""is so much lighter than what is below it,"""
 _EVEN = 10.0
 """differs by less than so many grey levels from row to row,"""
 _WARM = 12.0
@@ -34,23 +34,6 @@ _UPRIGHT_DEG = 20.0
 """Edges nearer than this to upright or level are taken for walls, posts and kerbs."""
 _FAINT = 12.0
 _FEW = 24
-
-
-class Sight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the lens shows now.
-
-    `focus` is without unit and only good for comparison with itself; `light` is the mean brightness, 0 to 1, `sky` a
-    share of the picture, `roll_deg` how far walls and kerbs lean, clockwise, None where there are too few; `width` and
-    `height` are of a frame, in pixels.
-    """
-
-    at: float
-    focus: float
-    width: int
-    height: int
-    light: float
-    sky: float = 0.0
-    roll_deg: float | None = None
 
 
 def focus(frame: Frame, tracks: Tracks) -> float:
@@ -91,7 +74,10 @@ def sky(picture: Picture) -> float:
     pale = light > _PALE * max(1.0, float(light.max()))
     cold = pixels[:, :, 0] - pixels[:, :, 2] < _WARM
     masked = (picture == GREY).all(axis=2)
-    return float(np.logical_and.accumulate(even & pale & cold & ~masked, axis=0).mean())
+    above = np.logical_and.accumulate(even & pale & cold & ~masked, axis=0)
+    if not above.any() or (not above.all() and light[above].mean() < _LIGHTER * light[~above].mean()):
+        return 0.0
+    return float(above.mean())
 
 
 def roll_deg(picture: Picture) -> float | None:

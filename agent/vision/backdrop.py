@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.commissioning import Sight
 from agent.pixels import Frame, Tracks
-from agent.vision.aiming import Sight, focus, roll_deg, sky
+from agent.vision.aiming import focus, light, roll_deg, sky
 from agent.vision.raster import Picture, as_png, small
 
 WIDTH = 96
@@ -64,7 +65,7 @@ class Backdrop:
 
     def _sight(self, frame: Frame, tracks: Tracks) -> Sight:
         height, width = frame.pixels.shape[:2]
-        return Sight(frame.at, focus(frame, tracks), width, height, self._sky, self._roll_deg)
+        return Sight(frame.at, focus(frame, tracks), width, height, light(frame), self._sky, self._roll_deg)
 
     def picture(self) -> Picture:
         """uint8 (height, WIDTH, 3); grey where no one has been absent often enough."""

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.commissioning import Sight
 from agent.pixels import Box, Frame, Track, Tracks
-from agent.vision.aiming import Sight, focus, roll_deg, sky
+from agent.vision.aiming import focus, roll_deg, sky
 from agent.vision.backdrop import LEAST, Backdrop
 from agent.vision.masks import Masks
 
