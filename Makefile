@@ -54,6 +54,7 @@ union: .venv/.dev .venv/.checkout ## a whole union of comuni that does not exist
 test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the faults too, under 25 minutes
 	@echo "test: all tests; those that miss a tool or data say so at the end"
 	@tools/fetch_clip >/dev/null || [ "$${CI:-}" != true ]
+	@CI= tools/apt $$(sed 's/#.*//' requirements/apt-images.txt)
 	@$(PYTEST) -q --numprocesses auto --dist loadgroup --hypothesis-profile=full --durations=20
 
 faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its counts and seed (LONG=1, SHARE=0.1, ONLY="f02 f13", SEED=, COUNT=, KEPT=FILE)
