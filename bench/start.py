@@ -27,6 +27,7 @@ from bench.machine import alternate, ordinary, show, spend
 from tests.brokers.mosquitto import Mosquitto
 
 NODE = "bench/bench/n-1"
+WATCHER = "bench/bench/watcher"
 PIAZZA = str(Path(sys.executable).with_name("piazza"))
 PATIENCE_S = 60.0
 SAID = {"sense": b"READY=1", "link": b"STATUS=connected"}
@@ -160,17 +161,25 @@ def rss_mb(pid: int) -> float:
 @contextmanager
 def node(folder: Path, clip: Path) -> Iterator[Path]:
     """The configuration of a node with keys of its own and a mosquitto that takes it over TLS."""
+    with placed(folder, clip) as (config, _):
+        yield config
+
+
+@contextmanager
+def placed(folder: Path, clip: Path) -> Iterator[tuple[Path, Mosquitto]]:
+    """The same, and its broker, to which WATCHER may listen."""
     at = SystemClock().now()
     bench = Bench.make(folder / "keys", at=at)
     bench.add_signer("node", NODE, at=at)
+    bench.add_reader(WATCHER, at=at)
     tls = bench.tls(NODE)
     keys = Keys(bench.signing_key(NODE), bench.ring, bench.ca, tls.certificate, tls.key)
-    broker = Mosquitto(folder, bench, {NODE: ("readwrite piazza/v1/#",)})
+    broker = Mosquitto(folder, bench, {NODE: ("readwrite piazza/v1/#",), WATCHER: ("read piazza/v1/#",)})
     broker.start()
     try:
         path = folder / "node.yaml"
         path.write_text(CONFIG.format(keys=keys, folder=folder, port=broker.port, clip=clip))
-        yield path
+        yield path, broker
     finally:
         broker.stop()
 
