@@ -123,3 +123,10 @@ class Transport(Protocol):
 
     def close(self, *, lost: bool = False) -> None:
         """Say good-bye; the broker publishes the will only if we say that we are `lost`."""
+
+
+class Asking(Transport, Protocol):
+    """A client that can also ask once for what is retained."""
+
+    def ask(self, topic: str) -> None:
+        """Let the broker send at QoS 0 what it retains; forgotten with the connection, and never told twice."""

@@ -243,6 +243,10 @@ class MemoryTransport:
         if self._stands and self._broker.stands(self._client_id):
             self._join(pattern)
 
+    def ask(self, topic: str) -> None:
+        if self._stands and self._broker.stands(self._client_id):
+            self._join(topic)
+
     def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
         if self._stands and self._broker.stands(self._client_id):
             self._broker.acknowledge(self._client_id, owing=owing)

@@ -102,6 +102,11 @@ class MqttTransport:
             self._session.subscribe(pattern)
             self._session.flush()
 
+    def ask(self, topic: str) -> None:
+        if self._session is not None:
+            self._session.subscribe(topic, qos=0)
+            self._session.flush()
+
     def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
         """What happened; an exception of ours inside a call-back rises from here."""
         until = self._clock.monotonic() + timeout_s

@@ -114,9 +114,9 @@ class Session:
             properties = expiring(expires_s)
         return self._client.publish(topic, payload, 1, retain, properties).mid
 
-    def subscribe(self, pattern: str) -> None:
+    def subscribe(self, pattern: str, *, qos: int = 1) -> None:
         if self._stood_since is not None and self.ended is None:
-            _, mid = self._client.subscribe(pattern, 1)
+            _, mid = self._client.subscribe(pattern, qos)
             if mid is not None:
                 self._asked[mid] = pattern
 

@@ -24,11 +24,11 @@ from agent.errors import Refused
 from agent.transport import (
     NOBODY_SUBSCRIBES,
     Acknowledged,
+    Asking,
     Connected,
     Disconnected,
     Happening,
     Message,
-    Transport,
 )
 from agent.transport.backoff import Backoff
 from agent.uplink import unverified
@@ -72,7 +72,7 @@ class Link:
         self,
         name: NodeName,
         reader: Reader,
-        transport: Transport,
+        transport: Asking,
         inbox: Inbox,
         settings: UplinkSettings,
         *,
@@ -166,6 +166,7 @@ class Link:
                 self._ledger.counts.sessions += 1
                 self._rights.begin_session(happening.protocol)
                 self._statements.begin_session()
+                self._updates.begin_session()
                 self._window.begin_session(resumed=happening.resumed, at=self._clock.monotonic())
                 self._refused = ""
                 self._set_connected(yes=True, how="connected to the broker")

@@ -3,7 +3,8 @@
     broker --bundle--> inbox/ota/bundle          ota/wishes --names--> subscriptions --> inbox/ota/CHUNK
 
 Nothing here is verified: whoever takes it from the folder does that. The invariant: the folder holds one
-bundle and chunks that were wished for, each of bounded size, each whole or absent.
+bundle and chunks that were wished for, each of bounded size, each whole or absent; a chunk that lies there is
+not asked for, whatever became of the connection or of this process meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from pathlib import Path
 
 from agent.contract.topics import Class, NodeName, Topic
-from agent.transport import Transport
+from agent.transport import Asking
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,11 @@ MAX_BYTES = 262_144
 
 MAX_WISHES = 512
 LOOK_S = 1.0
-ASK_AGAIN_S = 600.0
-"""How soon a chunk that did not come, or was lost again, is asked for once more."""
+ASK_AGAIN_S = 120.0
+"""How soon a chunk that did not come, or was lost again, is asked for once more in one session."""
+
+UNDER_WAY = 8
+"""Chunks that are asked for at one time: what a cut of the connection can cost."""
 _CHUNK = re.compile(r"[0-9a-f]{32}\Z")
 _MODE = 0o660
 
@@ -39,7 +43,7 @@ _MODE = 0o660
 class Updates:
     """`inbox` is the folder that link may write to; the wishes lie beside it, where it may only read."""
 
-    def __init__(self, name: NodeName, transport: Transport, inbox: Path) -> None:
+    def __init__(self, name: NodeName, transport: Asking, inbox: Path) -> None:
         self._all = NodeName(name.union, name.comune, ALL)
         self._transport = transport
         self._folder = inbox / FOLDER
@@ -50,8 +54,12 @@ class Updates:
         self._stamp = 0
 
     def begin(self) -> None:
-        """Ask for the bundle."""
-        self._ask(BUNDLE, 0.0)
+        """Subscribe to the bundle."""
+        self._transport.subscribe(self._topic(BUNDLE))
+
+    def begin_session(self) -> None:
+        """Chunks that were under way are lost with the connection that they came by."""
+        self._asked.clear()
 
     def look(self, at: float) -> None:
         """Ask for what is wished for and not there; `at` is of the monotonic clock."""
@@ -60,9 +68,7 @@ class Updates:
         self._looked_at = at
         if self._read_wishes() and not self._wished:
             self._forget()
-        for name in self._wished:
-            if at - self._asked.get(name, -ASK_AGAIN_S) >= ASK_AGAIN_S and not (self._folder / name).exists():
-                self._ask(name, at)
+        self._ask_more(at)
 
     def _read_wishes(self) -> bool:
         """Take up wishes that have changed; whether they have."""
@@ -79,7 +85,7 @@ class Updates:
 
     def receive(self, topic: Topic, payload: bytes) -> None:
         """Keep what was asked for; an empty message says only that it was taken away."""
-        if topic.name != self._all or topic.type not in self._asked or not payload:
+        if topic.name != self._all or topic.type not in (BUNDLE, *self._asked) or not payload:
             return
         if len(payload) > MAX_BYTES:
             log.warning("part of an update is too large", extra={"topic": str(topic), "bytes": len(payload)})
@@ -91,10 +97,18 @@ class Updates:
         fresh.write_bytes(payload)
         fresh.chmod(_MODE)
         fresh.replace(place)
+        self._ask_more(self._looked_at)
 
-    def _ask(self, name: str, at: float) -> None:
-        self._asked[name] = at
-        self._transport.subscribe(str(Topic(self._all, Class.OTA, name)))
+    def _ask_more(self, at: float) -> None:
+        """Ask for chunks that are not there, a few at a time."""
+        missing = [name for name in self._wished if not (self._folder / name).exists()]
+        idle = [name for name in missing if at - self._asked.get(name, -ASK_AGAIN_S) >= ASK_AGAIN_S]
+        for name in idle[: max(0, UNDER_WAY - (len(missing) - len(idle)))]:
+            self._asked[name] = at
+            self._transport.ask(self._topic(name))
+
+    def _topic(self, kind: str) -> str:
+        return str(Topic(self._all, Class.OTA, kind))
 
     def _forget(self) -> None:
         """Once nothing is wished for, the chunks of an update that was taken in make room."""

@@ -6,9 +6,9 @@ import pytest
 
 from agent.clock import SimulatedClock
 from agent.contract.topics import NodeName, Topic
-from agent.transport import Message
+from agent.transport import Connected, Message
 from agent.transport.memory import MemoryBroker
-from agent.uplink.updates import MAX_BYTES, Updates
+from agent.uplink.updates import MAX_BYTES, UNDER_WAY, Updates
 
 NODE = NodeName("romagna", "brisighella", "n-0017")
 ALL = "piazza/v1/romagna/brisighella/all/ota"
@@ -23,11 +23,19 @@ class Listener:
         self.clock = SimulatedClock(1000.0)
         self.broker = MemoryBroker(self.clock)
         self.transport = self.broker.transport("node")
+        self.asked = []
         (folder / "inbox").mkdir()
         (folder / "ota").mkdir()
-        self.updates = Updates(NODE, self.transport, folder / "inbox")
+        self.updates = Updates(NODE, self, folder / "inbox")
         self.updates.begin()
         self.transport.open()
+
+    def subscribe(self, pattern):
+        self.transport.subscribe(pattern)
+
+    def ask(self, topic):
+        self.asked.append(topic.rpartition("/")[2])
+        self.transport.ask(topic)
 
     def publish(self, kind, payload):
         self.broker.publish(Message(f"{ALL}/{kind}", payload, retained=True))
@@ -39,6 +47,8 @@ class Listener:
         self.clock.sleep(2.0)
         self.updates.look(self.clock.monotonic())
         for happening in self.transport.poll(0.1):
+            if isinstance(happening, Connected):
+                self.updates.begin_session()
             if isinstance(happening, Message):
                 self.updates.receive(Topic.parse(happening.topic), happening.payload)
 
@@ -97,6 +107,27 @@ def test_what_another_comune_is_told_is_nothing_to_us(one):
     one.turn()
     one.updates.receive(Topic(NodeName("romagna", "casola", "all"), Topic.parse(f"{ALL}/bundle").klass, "bundle"), b"x")
     assert one.lies() == {}
+
+
+def test_only_a_few_chunks_are_under_way_at_one_time(one):
+    names = [f"{number:032x}" for number in range(UNDER_WAY + 2)]
+    one.wish(*names)
+    one.turn()
+    for name in names:
+        one.publish(name, b"part")
+    one.transport.poll(0.0)  # sent to a process that is killed before it can store them
+    assert one.asked == names[:UNDER_WAY]
+
+
+def test_a_chunk_that_is_there_is_not_asked_for_again_after_a_cut_or_by_another_process(one):
+    one.publish(CHUNK, b"part")
+    one.wish(CHUNK, OTHER)
+    one.turn()
+    one.turn()
+    one.asked.clear()
+    one.updates.begin_session()
+    one.turn()
+    assert one.asked == [OTHER]
 
 
 def test_a_chunk_that_was_lost_is_asked_for_again_after_a_while(one):
