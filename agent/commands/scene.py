@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backdrops", type=Path, default=Path("/run/piazza-sense"), help="where commissioning draws the empty places"
     )
+    parser.add_argument(
+        "--hour", type=int, choices=range(24), metavar="HOUR", help="the map of this hour of the day, 0 to 23"
+    )
     parser.add_argument("--reset", metavar="CAMERA", help="let this camera learn anew")
 
 
@@ -34,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.reset} begins to learn anew within {config.vision.normality.report_s:g} s of watching")
         return 0
     for chart in charts(config, options.backdrops):
-        print(chart.text())
+        print(chart.text(options.hour))
         if options.html:
             page = options.html / f"scene-{chart.camera}.html"
             page.write_text(chart.page(), encoding="utf-8")

@@ -181,7 +181,9 @@ def _watched(
             section.id,
             cameras[section.id],
             section.view.masks,
-            assembly.eye(section, config.vision, sight, runtime=runtime, state=Path(config.state_dir)),
+            assembly.eye(
+                section, config.vision, sight, runtime=runtime, state=Path(config.state_dir), timezone=config.timezone
+            ),
         )
         for section in config.cameras
         if sight is not None

@@ -16,6 +16,7 @@ from agent.vision.health import Health
 from agent.vision.left import Left
 from agent.vision.motion import Motion
 from agent.vision.normality import Memory, Normality
+from agent.vision.scene import Hour, utc
 from agent.vision.settings import View, VisionSettings
 from agent.vision.tracker import Tracker
 from agent.vision.zones import Zones
@@ -69,7 +70,8 @@ class Attention:
 class Eye:
     """The eye of one camera.
 
-    `detector` is shared with the others, `backdrop` is for commissioning, `memory` keeps its scene.
+    `detector` is shared with the others, `backdrop` is for commissioning, `memory` keeps its scene, `hour` is that of
+    the clock on the wall.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Eye:
         detector: Detector,
         backdrop: Backdrop | None = None,
         memory: Memory | None = None,
+        hour: Hour = utc,
     ) -> None:
         self._camera = camera
         self._detector = detector
@@ -95,7 +98,7 @@ class Eye:
         self._every, self._skipped = settings.every, settings.every
         self._normality: Normality | None = None
         if settings.normality.enabled:
-            self._normality = Normality(camera, settings.normality, classes=detector.classes, memory=memory)
+            self._normality = Normality(camera, settings.normality, classes=detector.classes, memory=memory, hour=hour)
 
     def observe(self, frame: Frame) -> list[Observation]:
         """What this frame says; the frame itself stays here."""

@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import Any
 
 from agent.vision.calibration import LEAST, Tail
+from agent.vision.hourly import Hourly
 from agent.vision.perspective import Perspective
 from agent.vision.places import Places
 from agent.vision.prototypes import Codebook
@@ -54,12 +55,14 @@ class Learned:
     least: int = LEAST
     perspective: Perspective = field(init=False)
     places: Places = field(init=False)
+    hourly: Hourly = field(init=False)
     looks: Codebook = field(init=False)
     tails: dict[str, Tail] = field(init=False)
     joint: Tail = field(init=False)
 
     def __post_init__(self) -> None:
         self.perspective, self.places = Perspective(least=self.least), Places(least=self.least)
+        self.hourly = Hourly(least=self.least)
         self.looks = Codebook(self.classes, least=self.least)
         self.tails = {name: Tail(grain, least=self.least) for name, grain in GRAINS.items()}
         self.joint = Tail(_JOINT_GRAIN, least=self.least)
@@ -93,6 +96,7 @@ class Learned:
             "perspective": self.perspective.state(),
             "looks": looks,
             "places": self.places.state(),
+            "hourly": self.hourly.state(),
             "tails": {name: tail.state() for name, tail in self.tails.items()},
             "joint": self.joint.state(),
         }
@@ -110,6 +114,7 @@ class Learned:
         learned.perspective.restore(state["perspective"])
         learned.looks.restore(state["looks"])
         learned.places.restore(state["places"])
+        learned.hourly.restore(state.get("hourly", {}))
         for name, tail in learned.tails.items():
             tail.restore(state["tails"][name])
         learned.joint.restore(state["joint"])

@@ -18,7 +18,7 @@ from agent.pixels import Detections, Frame
 from agent.records import Observation
 from agent.vision.learned import Learned, Stage
 from agent.vision.reasons import reasons
-from agent.vision.scene import ALONE, Rated, Scene
+from agent.vision.scene import ALONE, Hour, Rated, Scene, utc
 from agent.vision.settings import NormalitySettings
 
 KEEP_S = 240.0
@@ -40,15 +40,21 @@ class Memory(Protocol):
 
 
 class Normality:
-    """The normality of one camera's scene; `classes` are the names behind `Detection.scores`."""
+    """The normality of one camera's scene; `classes` are the names behind `Detection.scores`, `hour` is the wall clock's."""
 
     def __init__(
-        self, camera: str, settings: NormalitySettings, *, classes: Sequence[str], memory: Memory | None = None
+        self,
+        camera: str,
+        settings: NormalitySettings,
+        *,
+        classes: Sequence[str],
+        memory: Memory | None = None,
+        hour: Hour = utc,
     ) -> None:
         self._camera, self._settings, self._classes, self._memory = camera, settings, tuple(classes), memory
         count = len(classes)
         learned = memory.load(classes=count, least=settings.k) if memory else Learned(count, least=settings.k)
-        self.scene = Scene(learned, person=self._classes.index("person"), least=settings.score)
+        self.scene = Scene(learned, person=self._classes.index("person"), least=settings.score, hour=hour)
         self._at: float | None = None
         self._kept_at: float | None = None
         self._folded_at = -math.inf

@@ -51,15 +51,17 @@ class Places:
             self.tracks /= 2.0
             self.passed, self.headed, self.speeds = self.passed / 2.0, self.headed / 2.0, self.speeds / 2.0
 
-    def visit(self, cell: Cell, speed: float, visited: set[Cell]) -> None:
-        """A thing is in a cell; `visited` is where it was before, and is added to."""
+    def visit(self, cell: Cell, speed: float, visited: set[Cell]) -> bool:
+        """A thing is in a cell, and whether for the first time; `visited` is where it was before, and is added to."""
         here = Cell(cell.row, cell.column, None)
-        if here not in visited:
+        is_first = here not in visited
+        if is_first:
             self.passed[cell.row, cell.column] += 1.0
             self.speeds[cell.row, cell.column] += speed
         if cell.way is not None and cell not in visited:
             self.headed[cell.way, cell.row, cell.column] += 1.0
         visited |= {here, cell}
+        return is_first
 
     def rarity(self, cell: Cell) -> tuple[float, float]:
         """How rare it is that things pass here, and that those who do go this way; 0 where not known."""
@@ -81,8 +83,8 @@ class Places:
         speeds = np.where(self.passed >= self.least, self.speeds, 0.0)
         return {
             "tracks": int(self.tracks),
-            "passed": _patches(self.passed, self.tracks, self.least),
-            "headed": [_patches(plate, self.tracks, self.least) for plate in self.headed],
+            "passed": patches(self.passed, self.tracks, self.least),
+            "headed": [patches(plate, self.tracks, self.least) for plate in self.headed],
             "speeds": [[round(float(one), 1) for one in row] for row in speeds],
         }
 
@@ -90,8 +92,8 @@ class Places:
         """Take up what was kept."""
         self.tracks = float(state["tracks"])
         if self.tracks:
-            self.passed = _plate(state["passed"])
-            self.headed = np.stack([_plate(one) for one in state["headed"]])
+            self.passed = plate(state["passed"])
+            self.headed = np.stack([plate(one) for one in state["headed"]])
             self.speeds = np.array(state["speeds"], np.float64)
 
 
@@ -105,7 +107,7 @@ def _around(place: int, size: int) -> slice:
     return slice(max(0, place - 1), min(size, place + 2))
 
 
-def _patches(plate: Doubles, tracks: float, least: int) -> list[dict[str, Any]]:
+def patches(plate: Doubles, tracks: float, least: int) -> list[dict[str, Any]]:
     """Cells that rest on enough tracks one by one; all others as one patch with their mean."""
     flat = plate.ravel()
     sure = np.flatnonzero(flat >= least)
@@ -116,8 +118,9 @@ def _patches(plate: Doubles, tracks: float, least: int) -> list[dict[str, Any]]:
     return told
 
 
-def _plate(patches: list[Mapping[str, Any]]) -> Doubles:
+def plate(kept: list[Mapping[str, Any]]) -> Doubles:
+    """The grid that `patches` were made of, as far as they tell."""
     flat = np.zeros(ROWS * COLUMNS)
-    for patch in patches:
+    for patch in kept:
         flat[patch["cells"]] = patch["each"]
     return flat.reshape(ROWS, COLUMNS)

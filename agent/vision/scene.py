@@ -7,7 +7,7 @@ score of its own. A thing is learned from when it has gone, by its largest value
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,15 @@ from agent.vision.attributes import Sight, Trail, sights, upright
 from agent.vision.flow import Flow
 from agent.vision.learned import ATTRIBUTES, STRAYS, SUMS, Learned
 from agent.vision.things import Things
+
+Hour = Callable[[float], int]
+"""The hour of the day on the clock on the wall, 0 to 23, at an instant."""
+
+
+def utc(at: float) -> int:
+    """The hour where nobody says what the clock on the wall shows."""
+    return int(at // 3600.0) % 24
+
 
 JOINT = {"speed": 1.0, "likeness": 0.5}
 """What is added up, and by how much it counts. What a detector takes a small thing for errs for as long as
@@ -48,10 +57,13 @@ class Rated:
 
 
 class Scene:
-    """What is followed, and what was learned; `person` is the number of that class, `least` the least score."""
+    """What is followed, and what was learned.
 
-    def __init__(self, learned: Learned, *, person: int, least: float) -> None:
-        self.learned = learned
+    `person` is the number of that class, `least` the least score, `hour` the hour of the day at an instant.
+    """
+
+    def __init__(self, learned: Learned, *, person: int, least: float, hour: Hour) -> None:
+        self.learned, self._hour = learned, hour
         self._person, self._least = person, least
         self._strayed = learned.joint.total > 0
         self._flow, self._things = Flow(), Things.none(learned.classes)
@@ -119,9 +131,12 @@ class Scene:
                 continue
             trail.sampled_at = at
             self.learned.looks.gather(sight.number, sight.looks)
+            hour = self._hour(at)
             if not trail.cells:
                 self.learned.places.begin()
-            self.learned.places.visit(sight.cell, sight.speed, trail.cells)
+                self.learned.hourly.begin(hour)
+            if self.learned.places.visit(sight.cell, sight.speed, trail.cells):
+                self.learned.hourly.visit(hour, sight.cell, sight.speed)
 
     def _end(self, at: float, *, progress: float, learns: bool) -> None:
         """Learn from what has gone; what stays very long begins anew."""

@@ -40,6 +40,8 @@ def learn(folder: Path) -> None:
         learned.looks.gather(number, np.zeros(2, np.float32))
         learned.places.begin()
         learned.places.visit(cell(0.5, 0.5, (1.0, 0.0)), 0.8, set())
+        learned.hourly.begin(17 if number < 45 else 4)
+        learned.hourly.visit(17 if number < 45 else 4, cell(0.25, 0.5, None), 1.2)
         learned.tails["speed"].add(0.8 + number / 100)
     SceneFile(folder, "gate-cam").keep(learned)
 
@@ -61,6 +63,34 @@ def test_what_was_learned_is_shown(config: Path, tmp_path: Path, capsys: pytest.
     page = (tmp_path / "scene-gate-cam.html").read_text()
     assert "body heights a second" in page
     assert "http" not in page
+    assert "<script" not in page
+
+
+def test_an_hour_of_the_day_is_shown(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    learn(tmp_path)
+    assert main(["scene", "--config", str(config), "--hour", "17"]) == 0
+    assert "from 17:00: 45 things, 1.2 body heights a second on the mean" in (told := capsys.readouterr().out)
+    assert told.count("█") == 2
+
+
+def test_an_hour_in_which_few_passed_shows_nobody(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Fifteen things at four in the morning could be one person's habit."""
+    learn(tmp_path)
+    assert main(["scene", "--config", str(config), "--hour", "4", "--html", str(tmp_path)]) == 0
+    assert "from 04:00: fewer than 20 things" in (told := capsys.readouterr().out)
+    assert "█" not in told
+    page = (tmp_path / "scene-gate-cam.html").read_text()
+    assert 'for="h17"' in page
+    assert 'for="h04"' not in page
+
+
+def test_each_hour_of_the_page_can_be_chosen_without_a_script(config: Path, tmp_path: Path):
+    learn(tmp_path)
+    main(["scene", "--config", str(config), "--html", str(tmp_path)])
+    page = (tmp_path / "scene-gate-cam.html").read_text()
+    assert page.count('type="radio"') == 2
+    assert "#h17:checked~main .h17{display:block}" in page
+    assert page.count('<g class="hour h17"><path') == 2, "places and speeds"
     assert "<script" not in page
 
 

@@ -202,8 +202,9 @@ def test_what_is_kept_holds_no_picture_and_no_box(kept: Kept):
     state = msgspec.json.decode(kept.content)
     assert set(state) == {
         "version", "least", "classes", "seconds", "tracks", "odd", "drifted", "perspective", "looks", "places",
-        "tails", "joint",
+        "hourly", "tails", "joint",
     }  # fmt: skip
+    assert {name for hour in state["hourly"].values() for name in hour} <= {"tracks", "passed", "speeds"}
     assert {name for one in state["looks"] for name in one} == {"tracks", "weight", "mean"}
     assert {len(one["mean"]) for one in state["looks"]} == {len(CLASSES)}
     assert len(kept.content) < 1_000_000

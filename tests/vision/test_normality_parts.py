@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from agent.anomaly.settings import NormalityRule
 from agent.pixels import Box, Detection
 from agent.records import Observation, Reason
 from agent.vision.calibration import LEAST, LEVELS, Tail
+from agent.vision.hourly import Hourly
 from agent.vision.learned import Learned
 from agent.vision.memory import SceneFile
 from agent.vision.perspective import Perspective
@@ -150,6 +152,34 @@ SCORES = np.array([0.6, 0.1], np.float32)
 
 def sight(left: float, score: float = 0.6) -> Detection:
     return Detection("person", score, Box(left, 0.3, left + 0.1, 0.6), SCORES)
+
+
+def test_hours_are_kept_where_enough_passed_and_come_back():
+    """Forty at noon, nineteen at night; one cell that all crossed and one that few did."""
+    hourly, other = Hourly(), Hourly()
+    for number in range(40):
+        hourly.begin(12)
+        hourly.visit(12, cell(0.5, 0.5, None), 1.0)
+        if number < 25:
+            hourly.visit(12, cell(0.1 + number / 50, 0.9, None), 9.0)
+        if number < 19:
+            hourly.begin(3)
+            hourly.visit(3, cell(0.5, 0.5, None), 1.0)
+    state = json.loads(json.dumps(hourly.state()))
+    assert list(state) == ["12"]
+    assert all(patch["tracks"] >= LEAST for patch in state["12"]["passed"])
+    assert len(state["12"]["speeds"]) == 1, "of cells that few have crossed no speed is kept"
+    other.restore(state)
+    assert other.state() == state
+    with pytest.raises(ValueError, match="no hour"):
+        other.restore({"24": state["12"]})
+
+
+def test_an_hour_of_years_is_bounded():
+    hourly = Hourly()
+    for _ in range(12_000):
+        hourly.begin(12)
+    assert hourly.hours[12].tracks < 5_001
 
 
 def test_a_thing_keeps_its_number_where_the_flow_has_brought_it():
