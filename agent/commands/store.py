@@ -11,13 +11,13 @@ import random
 import signal
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from agent import logs
-from agent.clock import SystemClock
+from agent.clock import Clock, SystemClock
 from agent.commands import party
-from agent.contract.topics import ACCESS, Class, pattern
+from agent.contract.topics import ACCESS, Class, NodeName, pattern
 from agent.errors import UserError
 from agent.notify import Notify, Pulse
 from agent.provision.bench import Bench
@@ -28,6 +28,9 @@ from agent.subscriber.holding import EventStore
 from agent.subscriber.keeper import TURNS_S, Keeper
 from agent.subscriber.receipts import Receipts
 from agent.subscriber.tables import is_server, open_store
+from agent.transport import Transport
+from agent.transport.grouped import GroupedTransport
+from agent.transport.jetstream import Group
 from agent.transport.mqtt import MqttTransport
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,7 @@ One of a group leaves no session behind: what waited in it would wait for its re
 """
 
 DATABASE = "database"
+NATS, NATS_PORT = "nats://", 4222
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="records of who looked at what (default: beside an SQLite file; else access)",
     )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        default="",
+        metavar="nats://HOST[:PORT]",
+        help="have the group's work dealt out by JetStream, where the broker is NATS with its MQTT gateway",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,13 +79,7 @@ def run(options: argparse.Namespace) -> int:
     name, clock = party.signer_name(options, "store"), SystemClock()
     signer = load_signer(Bench(options.keys).signing_key(str(name)))
     store = _opened(options)
-    transport = MqttTransport(
-        party.address(options, str(name)),
-        clock=clock,
-        randomness=random.SystemRandom(),
-        client_id=name.node,
-        session_s=0 if options.share else SESSION_S,
-    )
+    transport = _transport(options, name, clock)
     receipts = Receipts(name, signer, clock=clock)
     ring_file = party.ring_file(options)
     ring = ring_file.ring
@@ -107,6 +112,22 @@ def run(options: argparse.Namespace) -> int:
         store.close()
         log.info("store has ended", extra=asdict(keeper.tally))
     return 0
+
+
+def _transport(options: argparse.Namespace, name: NodeName, clock: Clock) -> Transport:
+    """MQTT, and the consumer group beside it that `--from` names."""
+    if options.source and not options.share:
+        raise UserError(f"--from {options.source}: a consumer group has a name", hint="give --share GROUP")
+    address, randomness = party.address(options, str(name)), random.SystemRandom()
+    mqtt = MqttTransport(
+        address, clock=clock, randomness=randomness, client_id=name.node, session_s=0 if options.share else SESSION_S
+    )
+    if not options.source:
+        return mqtt
+    if not options.source.startswith(NATS):
+        raise UserError(f"--from {options.source}: not a NATS server", hint="such as nats://broker.example")
+    host, port = party.host_and_port(options.source.removeprefix(NATS), default=NATS_PORT)
+    return GroupedTransport(mqtt, Group(replace(address, host=host, port=port), clock=clock, randomness=randomness))
 
 
 def _opened(options: argparse.Namespace) -> EventStore:

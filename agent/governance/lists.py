@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from agent.contract.topics import Class
 from agent.governance.rights import Right, Verb
 
 HEADER = "# Made by `piazza patto apply`; changes by hand are lost.\n"
@@ -35,6 +36,10 @@ MQTT_OWN = ("$MQTT.sub.>", "$MQTT.deliver.pubrel.>")
 """Where the MQTT gateway of NATS delivers to its own clients; they cannot receive at QoS 1 without."""
 
 
+STREAM = "$MQTT_msgs"
+"""Where the gateway keeps what has come, under `$MQTT.msgs.` and the topic with dots for slashes."""
+
+
 def nats(rights: Sequence[Right]) -> str:
     """The `authorization` block of a NATS server that maps certificates to users (`verify_and_map`)."""
     return HEADER + "authorization {\n  users = [\n" + "".join(_nats_users(rights)) + "  ]\n}\n"
@@ -42,8 +47,8 @@ def nats(rights: Sequence[Right]) -> str:
 
 def _nats_users(rights: Sequence[Right]) -> Iterator[str]:
     for party, own in _by_party(rights):
-        writes = [_subject(one) for one in own if one.verb is Verb.WRITE]
-        reads = [*(_subject(one) for one in own if one.verb is Verb.READ), *MQTT_OWN]
+        writes = [_subject(one) for one in own if one.verb is Verb.WRITE] + _group_asks(own)
+        reads = [*(_subject(one) for one in own if one.verb is Verb.READ), *MQTT_OWN, *_group_hears(party, own)]
         yield (
             f'    {{ user: "CN={user(party)}"\n'
             f"      permissions: {{\n"
@@ -51,6 +56,23 @@ def _nats_users(rights: Sequence[Right]) -> Iterator[str]:
             f"        subscribe: {{ allow: {json.dumps(reads)} }}\n"
             f"      }} }}\n"
         )
+
+
+def _group_asks(own: Sequence[Right]) -> list[str]:
+    """What stores say to share their work by JetStream: make a consumer of what they may read, pull, acknowledge."""
+    if not _keeps(own):
+        return []
+    makes = [f"$JS.API.CONSUMER.CREATE.{STREAM}.*.$MQTT.msgs.{_subject(one)}" for one in own if one.verb is Verb.READ]
+    return [*makes, f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.*", f"$JS.ACK.{STREAM}.>"]
+
+
+def _group_hears(party: str, own: Sequence[Right]) -> list[str]:
+    return [f"_INBOX.{user(party)}.>"] if _keeps(own) else []
+
+
+def _keeps(own: Sequence[Right]) -> bool:
+    """Whether these are the rights of a store: nobody else gives receipts."""
+    return any(one.verb is Verb.WRITE and one.klass is Class.RCPT for one in own)
 
 
 def rabbitmq(rights: Sequence[Right]) -> str:

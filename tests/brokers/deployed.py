@@ -19,7 +19,7 @@ from typing import ClassVar
 from urllib.request import urlopen
 
 from agent.clock import SystemClock
-from agent.contract.topics import Class, NodeName
+from agent.contract.topics import ACCESS, Class, NodeName
 from agent.errors import PiazzaError
 from agent.governance import lists
 from agent.governance.rights import HEARS, READS, SAYS, WRITES, Right, Verb
@@ -86,6 +86,7 @@ class Parties:
     store: NodeName
     watcher: NodeName
     bridges: Sequence[NodeName] = ()
+    other_stores: Sequence[NodeName] = ()
 
     @property
     def comuni(self) -> list[str]:
@@ -98,9 +99,13 @@ class Parties:
             own = (str(node), node.union, node.comune, node.node)
             granted += [Right(own[0], verb, *own[1:], klass) for verb, klass in _of_node()]
         for comune in self.comuni:
-            for who, role in ((self.store, "store"), (self.watcher, "operator")):
+            stores = ((store, "store") for store in (self.store, *self.other_stores))
+            for who, role in (*stores, (self.watcher, "operator")):
                 granted += [Right(str(who), Verb.READ, who.union, comune, "+", klass) for klass in READS[role]]
                 granted += [Right(str(who), Verb.WRITE, who.union, comune, "+", klass) for klass in WRITES[role]]
+        for store in (self.store, *self.other_stores):
+            seat = (store.union, store.comune, "+", Class.AUDIT, ACCESS)
+            granted += [Right(str(store), verb, *seat) for verb in (Verb.READ, Verb.WRITE)]
         for bridge in self.bridges:
             granted += [Right(str(bridge), verb, bridge.union, bridge.comune, "+", klass) for verb, klass in _of_node()]
         return granted
@@ -233,6 +238,7 @@ class NatsCluster(Deployment):
     def install(self) -> list[Server]:
         self._monitor = free_port()
         routes = [free_port() for _ in range(3)]
+        self.groups = [free_port() for _ in range(3)]
         return [self._server(number, routes) for number in range(3)]
 
     def members(self) -> int:
@@ -244,7 +250,7 @@ class NatsCluster(Deployment):
         changes = {
             **self._keys(),
             "127.0.0.1:8222": f"127.0.0.1:{self._monitor if number == 0 else free_port()}",
-            "127.0.0.1:4222": f"127.0.0.1:{free_port()}",
+            "0.0.0.0:4222": f"127.0.0.1:{self.groups[number]}",
             "0.0.0.0:6222": f"127.0.0.1:{routes[number]}",
             "0.0.0.0:8883": f"127.0.0.1:{port}",
             "/var/lib/nats": str(self.folder / name / "jetstream"),
