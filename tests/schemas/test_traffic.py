@@ -87,7 +87,7 @@ class Recorder:
 def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Heard], list[Heard]]]:
     """Everything that was said while all lived, and what a client gets that comes afterwards."""
     path = tmp_path_factory.mktemp("traffic")
-    with town(path / "town") as place:
+    with town(path / "town", more="log_type subscribe") as place:
         place.broker.bench.add_signer("publisher", str(SQUARE), at=SystemClock().now())
         granted = rights(NODE, store=str(STORE), watcher=WATCHER, operator=str(OPERATOR))
         granted[WATCHER] = ["read piazza/v1/#"]
@@ -97,6 +97,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Hear
         live = Recorder(place, path / "live")
         process = live.start()
         try:
+            place.wait(lambda: _listens(place, "piazza/v1/#"), at_most_s=WAIT_S)
             _converse(place, live)
         finally:
             process.terminate()
@@ -124,6 +125,7 @@ def _converse(place: Town, recorder: Recorder) -> None:
     spool.put(Health(clock.now(), (("cpu_temp_c", 61.3),)))
     spool.flush()
     place.start("store")
+    place.wait(lambda: _listens(place, f"{STORE.node} 1 piazza/v1/romagna/+/+/evt/+"), at_most_s=WAIT_S)
     place.start("link")
 
     def turn() -> None:
@@ -139,12 +141,18 @@ def _converse(place: Town, recorder: Recorder) -> None:
     place.wait(lambda: heard("cmd", "res") and asking.poll() is not None, at_most_s=WAIT_S)
     assert asking.returncode == 0
     judging = _piazza(place, "command", "ack", str(NODE), "00000000000000aa", "useful", "--wait", "1")
+    place.wait(lambda: len(place.stored()) >= 11, at_most_s=WAIT_S)
     union = folder(place.folder / "union", **UNION)
     public = _piazza(place, "public", str(union), "--db", str(place.database), "--out", str(place.folder / "site"),
                      "--secret", str(place.folder / "public.secret"), "--name", str(SQUARE))  # fmt: skip
     place.wait(lambda: judging.poll() is not None and public.poll() is not None, at_most_s=WAIT_S)
     assert public.returncode == 0
     place.wait(lambda: heard(*KINDS), at_most_s=WAIT_S)
+
+
+def _listens(place: Town, subscription: str) -> bool:
+    """Whether the broker's log has it: what is said before somebody listens is not heard."""
+    return any(subscription in line for line in place.broker.log)
 
 
 def _piazza(place: Town, *words: str) -> subprocess.Popen[bytes]:
