@@ -36,6 +36,7 @@ READS: dict[str, tuple[Class, ...]] = {
     "publisher": (Class.STAT, Class.STATE, Class.HEAD, Class.PUB),
     "public": (Class.PUB,),
     "witness": (Class.HEAD, Class.RCPT, Class.STATE, Class.PUB),
+    "bridge": HEARS,
     "commissioning": (Class.STATE, Class.HEAD, Class.EVT, Class.HEALTH, Class.RES, Class.PUB),
 }
 """`state` and `head` go with every class of the chain, so that nobody reads silence as calm; what is public is for all."""
@@ -46,6 +47,7 @@ WRITES: dict[str, tuple[Class, ...]] = {
     "police": (Class.ACK,),
     "maintainer": (Class.CFG, Class.OTA, Class.CMD),
     "publisher": (Class.PUB,),
+    "bridge": SAYS,
     "commissioning": (Class.ACK,),
 }
 

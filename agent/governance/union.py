@@ -19,7 +19,7 @@ from agent.documents import problems_in, read
 
 Id = Annotated[str, Meta(pattern=NAME, max_length=32)]
 Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
-Role = Literal["store", "operator", "maintainer", "auditor", "statistics", "publisher", "public", "witness"]
+Role = Literal["store", "operator", "maintainer", "auditor", "statistics", "publisher", "public", "witness", "bridge"]
 
 PROBE = "probe"
 """The node of every comune that does not exist: the permission table is tried with its name."""
@@ -127,6 +127,8 @@ def _problems(union: Union) -> Iterator[str]:
             yield f"comuni[{number}].id: '{union.seat}' is the seat of the parties; choose another `seat`"
     for number, party in enumerate(union.parties):
         yield from unknown_comuni(union, party.comuni, f"parties[{number}].comuni")
+        if party.role == "bridge" and not party.comuni:
+            yield f"parties[{number}].comuni: a bridge speaks for the nodes of the comuni that it names"
     for number, one in enumerate(union.commissioning):
         yield from unknown_comuni(union, (one.comune,), f"commissioning[{number}].comune")
 

@@ -93,21 +93,20 @@ class Parties:
         return sorted({node.comune for node in self.nodes})
 
     def rights(self) -> list[Right]:
-        """As `piazza patto apply` would grant them; a bridge may do for its comune what all its nodes may."""
+        """As `piazza patto apply` would grant them."""
         granted: list[Right] = []
         for node in self.nodes:
             own = (str(node), node.union, node.comune, node.node)
             granted += [Right(own[0], verb, *own[1:], klass) for verb, klass in _of_node()]
         for comune in self.comuni:
             stores = ((store, "store") for store in (self.store, *self.other_stores))
-            for who, role in (*stores, (self.watcher, "operator")):
+            bridges = ((bridge, "bridge") for bridge in self.bridges)
+            for who, role in (*stores, *bridges, (self.watcher, "operator")):
                 granted += [Right(str(who), Verb.READ, who.union, comune, "+", klass) for klass in READS[role]]
                 granted += [Right(str(who), Verb.WRITE, who.union, comune, "+", klass) for klass in WRITES[role]]
         for store in (self.store, *self.other_stores):
             seat = (store.union, store.comune, "+", Class.AUDIT, ACCESS)
             granted += [Right(str(store), verb, *seat) for verb in (Verb.READ, Verb.WRITE)]
-        for bridge in self.bridges:
-            granted += [Right(str(bridge), verb, bridge.union, bridge.comune, "+", klass) for verb, klass in _of_node()]
         return granted
 
 
@@ -215,7 +214,7 @@ class Bridged(OneMosquitto):
         files = self.parties.bench.tls(str(bridge))
         more = {
             "UNION": bridge.union,
-            "COMUNE": bridge.comune,
+            "COMUNE": self.parties.comuni[0],
             "centre.example:8883": f"localhost:{centre.port}",
             "/etc/piazza/broker/bridge.pem": str(files.certificate),
             "/etc/piazza/broker/bridge.key": str(files.key),

@@ -50,7 +50,7 @@ RESEND_S = 5.0
 """Short, so that the row fits into minutes; a node waits half a minute."""
 STORE = NodeName(UNION, "centre", "store-1")
 WATCHER = NodeName(UNION, "centre", "watcher")
-BRIDGE = NodeName(UNION, "comune-1", "bridge")
+BRIDGE = NodeName(UNION, "centre", "bridge-comune-1")
 BAD = ("lost", "altered", "not_whole", "heads_not_kept", "wills_not_said")
 _FORKS = multiprocessing.get_context("forkserver")
 

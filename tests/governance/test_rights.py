@@ -9,10 +9,11 @@ import pytest
 
 from agent.contract.times import instant, seconds
 from agent.contract.topics import Class, NodeName, Topic
+from agent.errors import ConfigError
 from agent.governance import lists, terms
 from agent.governance.rights import COMMISSIONING_S, Verb, allowed, rights, roles
 from agent.governance.table import topics
-from tests.governance.unions import JUNE, POLICE, folder, loaded, police
+from tests.governance.unions import JUNE, POLICE, UNION, folder, loaded, police
 
 OFFICER = "romagna/centre/police"
 
@@ -188,3 +189,18 @@ def test_the_year_has_another_agreement_after_it(tmp_path):
     assert may(agreed, OFFICER, "read", "faenza/n-1/evt/crossing", turn - 1)
     assert not may(agreed, OFFICER, "read", "faenza/n-1/evt/crossing", turn)
     assert may(agreed, OFFICER, "read", "riolo/n-3/evt/crossing", turn)
+
+
+def test_a_bridge_carries_what_the_nodes_of_its_comune_say_and_hear_and_nothing_of_another(tmp_path):
+    bridge = {"id": "bridge-faenza", "role": "bridge", "comuni": ["faenza"]}
+    joined = loaded(folder(tmp_path, parties=[*UNION["parties"], bridge]))
+    name = "romagna/centre/bridge-faenza"
+    assert may(joined, name, "write", "faenza/n-1/evt/crossing")
+    assert may(joined, name, "read", "faenza/n-1/rcpt/store-1")
+    assert not may(joined, name, "read", "faenza/n-1/evt/crossing")
+    assert not may(joined, name, "write", "riolo/n-3/evt/crossing")
+
+
+def test_a_bridge_of_no_comune_in_particular_is_a_mistake(tmp_path):
+    with pytest.raises(ConfigError, match="a bridge speaks for"):
+        loaded(folder(tmp_path, parties=[*UNION["parties"], {"id": "bridge", "role": "bridge"}]))
