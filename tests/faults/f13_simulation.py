@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import multiprocessing
 import random
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,6 +42,7 @@ from agent.uplink.settings import BrokerSettings, OutboxSettings, UplinkSettings
 from agent.uplink.spool import Spool
 from tests.contract.makers import signer
 from tests.faults import row
+from tests.faults.tools.repeated import repeated
 
 NODES = 60
 HOURS = 72
@@ -225,24 +224,16 @@ def run(*, count: int, seed: int, nodes: int = NODES, hours: float = HOURS, jobs
     counts: Counter[str] = Counter(simulations=count, nodes=nodes, hours=int(hours), lost=0, invented=0)
     counts.update(equivocations=0, different_traces=0, crashes=0, network_cuts=0, clock_steps=0)
     counts.update(broker_crashes=0, store_crashes=0)
-    spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawned, max_tasks_per_child=1) as pool:
-        traced: dict[int, str] = {}
-        twice = [seed + number for number in range(count) for _ in range(2)]
-        for number, (trace, found) in zip(
-            twice, pool.map(partial(_traced, nodes=nodes, hours=hours), twice), strict=True
-        ):
-            if number not in traced:
-                traced[number] = trace
-                counts.update(found)
-                continue
-            counts["different_traces"] += traced[number] != trace
-            print(f"F13 simulation: seed {number} twice, {trace[:16]}", file=sys.stderr, flush=True)
+    simulate = partial(_traced, nodes=nodes, hours=hours)
+    for one in repeated(simulate, seeds=range(seed, seed + count), jobs=jobs):
+        counts.update(one.found)
+        counts["different_traces"] += not one.same
+        print(f"F13 simulation: seed {one.seed} twice, {one.digest[:16]}", file=sys.stderr, flush=True)
     return counts
 
 
 def _traced(seed: int, *, nodes: int, hours: float) -> tuple[str, Counter[str]]:
-    """One simulation in an interpreter of its own, where Python's hashes of text are others."""
+    """One simulation, in an interpreter of its own."""
     logging.disable(logging.CRITICAL)  # bad weather is what this is about
     counts: Counter[str] = Counter()
     return simulated(seed, nodes, hours, counts), counts

@@ -1,20 +1,17 @@
 """A node, a broker and a store under faults: sense in this process, link and store in processes to kill.
 
-The processes come out of a fork server that has everything imported, so hundreds of kills a minute are
-possible. `lost` counts against what sense has committed, `repeated` is what a second reader of the
+`lost` counts against what sense has committed, `repeated` is what a second reader of the
 broker saw twice.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import random
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from agent.clock import SystemClock
@@ -29,13 +26,11 @@ from agent.transport import Address, Message
 from agent.transport.mqtt import MqttTransport
 from tests.brokers.town import STORE, WATCHER, Town, event, town
 from tests.faults import row
+from tests.faults.tools.killing import Killable
 
 WINDOW = 20
 RESEND_S = 2.0
 """Short, so that a column of faults fits into minutes; a node waits half a minute."""
-
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.faults.tools.plant"])
 
 
 class Plant:
@@ -48,7 +43,7 @@ class Plant:
         self.put_so_far = 0
         self.repeated = 0
         self.altered = 0
-        self._processes: dict[str, ForkServerProcess] = {}
+        self._processes = Killable(preload=["tests.faults.tools.plant"])
         self._reader = Reader(load_ring(place.bench.ring))
         self._observer = MqttTransport(
             place.broker.address(WATCHER), clock=self.clock, randomness=random.Random(0), session_s=3600
@@ -94,9 +89,7 @@ class Plant:
 
     def kill(self, name: str) -> None:
         """End a process as a power cut would."""
-        process = self._processes.pop(name)
-        process.kill()
-        process.join()
+        self._processes.kill(name)
 
     def wait(self, enough: Callable[[], bool], *, at_most_s: float = 60.0) -> float:
         """Look until it is enough; the seconds that this took, RuntimeError when it takes too long."""
@@ -115,15 +108,12 @@ class Plant:
         return len(set(range(1, self.put_so_far + 1)) - set(self.town.stored()))
 
     def close(self) -> None:
-        for name in list(self._processes):
-            self.kill(name)
+        self._processes.close()
         self._observer.close()
 
     def start(self, name: str, work: Callable[..., None], values: tuple[object, ...]) -> None:
         """Any other process, to be killed by its name."""
-        process = _SERVER.Process(target=work, args=values)
-        process.start()
-        self._processes[name] = process
+        self._processes.start(name, work, *values)
 
 
 @contextmanager
