@@ -29,7 +29,7 @@ from agent.anomaly.lane import Lane
 from agent.anomaly.series import Series
 from agent.anomaly.settings import AbsenceRule, CombinedRule, Rule, TogetherRule
 from agent.anomaly.together import Together
-from agent.anomaly.tuning import bounded, tuned
+from agent.anomaly.tuning import Kind, bounded, tuned
 from agent.anomaly.week import Week
 from agent.errors import ConfigError, Refused
 from agent.records import Event, Observation, Phase
@@ -76,7 +76,8 @@ class Engine:
         self._learned: dict[str, Any] = {}
         self._fusion: Fusion | None = None
         self._declared = {rule.id: rule for rule in rules}
-        self._factors: dict[str, float] = {}
+        self._factors: dict[tuple[str, str], float] = {}
+        """What verdicts have made of rules: of a source, or of all where that is empty."""
 
     def update(self, observation: Observation) -> list[Event]:
         """What one observation makes worth telling."""
@@ -115,20 +116,24 @@ class Engine:
         """Ids of all rules."""
         return frozenset(rule.id for rule in self._rules)
 
-    def factor(self, rule: str) -> float:
-        """What verdicts have made of how unusual it must be for a rule, beside what is configured."""
-        return self._factors.get(rule, 1.0)
+    def factor(self, rule: str, source: str = "") -> float:
+        """What verdicts have made of how unusual it must be for a rule in a source, beside what is configured."""
+        return self._factors.get((rule, source), self._factors.get((rule, ""), 1.0))
 
-    def tune(self, rule: str, factor: float) -> bool:
-        """Judge by `factor` times what is configured from now on; whether the rule has anything learned to move."""
+    def tune(self, rule: str, factor: float, source: str = "") -> bool:
+        """Judge by `factor` times what is configured from now on; whether the rule has anything learned to move.
+
+        Only in `source` where one is named, unless the rule looks at several together.
+        """
         declared = self._declared.get(rule)
         changed = None if declared is None else tuned(declared, factor)
         if changed is None:
             return False
-        self._factors[rule] = factor
-        self._rules = [changed if one.id == rule else one for one in self._rules]
+        where = "" if isinstance(declared, CombinedRule | TogetherRule) else source
+        self._factors[rule, where] = factor
         for part in self._parts():
-            part.tune(changed)
+            if where in ("", getattr(part, "source", "")):
+                part.tune(changed)
         return True
 
     def forget(self, rule: str, at: float) -> list[Event]:
@@ -153,7 +158,7 @@ class Engine:
     def state(self) -> dict[str, Any]:
         """What was learned, as plain values that JSON can hold; for `restore` after a restart."""
         learned = {name: judge.state() for part in self._parts() for name, judge in part.learners()}
-        return {"version": VERSION, "learned": {**self._learned, **learned}, "factors": dict(self._factors)}
+        return {"version": VERSION, "learned": {**self._learned, **learned}, "factors": self._kept_factors()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what an earlier run learned, before the first observation.
@@ -166,14 +171,17 @@ class Engine:
         for known in learned.values():
             _memory(known).restore(known)
         self._learned.update(learned)
-        for rule, factor in _factors(state):
-            self.tune(rule, factor)
+        for (rule, source), factor in _factors(state):
+            self.tune(rule, factor, source)
+
+    def _kept_factors(self) -> dict[str, float]:
+        return {f"{rule} {source}".strip(): factor for (rule, source), factor in self._factors.items()}
 
     def _begin(self, at: float) -> float:
         """The present; at the first call time begins, and with it the wait for what is expected."""
         if self._now is None:
             self._now = at
-            joined = [rule for rule in self._rules if isinstance(rule, CombinedRule | TogetherRule)]
+            joined = [self._judged_by(rule) for rule in self._rules if isinstance(rule, CombinedRule | TogetherRule)]
             self._fusion = Fusion(joined, at, self._wall, self._new_id, self._learned)
             for rule in self._rules:
                 if isinstance(rule, AbsenceRule) and rule.source and "*" not in rule.quantity:
@@ -182,9 +190,14 @@ class Engine:
 
     def _lane(self, source: str) -> Lane:
         if source not in self._lanes:
-            rules = [rule for rule in self._rules if rule.source in ("", source) and type(rule) in RULES]
+            ours = [rule for rule in self._rules if rule.source in ("", source) and type(rule) in RULES]
+            rules = [self._judged_by(rule, source) for rule in ours]
             self._lanes[source] = Lane(source, rules, self._now or 0.0, self._wall, self._new_id, self._learned)
         return self._lanes[source]
+
+    def _judged_by(self, rule: Kind, source: str = "") -> Kind:
+        """A declared rule as verdicts have moved it."""
+        return tuned(rule, self.factor(rule.id, source)) or rule
 
     def _parts(self) -> tuple[Lane | Fusion, ...]:
         """Everything that time moves."""
@@ -206,10 +219,11 @@ def _memory(known: Mapping[str, Any]) -> Week | Series | Together | Baseline:
     return Series() if "series" in known else Baseline()
 
 
-def _factors(state: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """What verdicts have moved, as `state` kept it."""
+def _factors(state: Mapping[str, Any]) -> list[tuple[tuple[str, str], float]]:
+    """What verdicts have moved, as `state` kept it: rule, and source where it is of one."""
     try:
-        return [(str(rule), bounded(factor)) for rule, factor in state.get("factors", {}).items()]
+        named = [(name.partition(" "), bounded(factor)) for name, factor in state.get("factors", {}).items()]
+        return [((rule, source), factor) for (rule, _, source), factor in named]
     except (AttributeError, TypeError, ValueError) as error:
         raise Refused("bad-state", f"no factors: {error!r}", hint="remove the file and learn anew") from error
 

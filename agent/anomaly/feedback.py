@@ -1,7 +1,8 @@
 """What people say of events moves what is taken for unusual, within bounds.
 
 A verdict `false` makes the rule ask for a tenth more deviation, `useful` for a thirtieth less, `unclear` for nothing; together
-never below 0.8 of what the configuration says, nor beyond twice that. Limits that a person declared (a temperature, a
+never below 0.8 of what the configuration says, nor beyond twice that. It holds for the source of the event alone: what is a
+false alarm at one camera may be the one worth telling at another. Limits that a person declared (a temperature, a
 count, a time) are never moved: what is wrong with those is for the configuration. Each event is judged once.
 
 Whoever gets verdicts calls `Feedback(engine).learn(event, verdict, at)` and puts what it gives on the record.
@@ -41,9 +42,9 @@ class Feedback:
         self._judged[event.id] = verdict
         while len(self._judged) > REMEMBERED:
             self._judged.popitem(last=False)
-        before = self.engine.factor(event.rule)
+        before = self.engine.factor(event.rule, event.source)
         after = moved(before, verdict)
-        if after == before or not self.engine.tune(event.rule, after):
+        if after == before or not self.engine.tune(event.rule, after, event.source):
             return []
         outcome = "stricter" if after > before else "looser"
         return [Audit(at, "threshold-moved", subject=event.rule, outcome=outcome)]

@@ -37,7 +37,7 @@ def event(rule: str = "odd", number: int = 0) -> Event:
 def lived(one: Engine, last: float) -> list[Event]:
     """A minute of twenty degrees, then one reading."""
     readings = [(float(n), 20.0) for n in range(60)] + [(60.0, last), (61.0, 20.0)]
-    return [told for observation in series("temperature_c", readings) for told in one.update(observation)]
+    return [told for observation in series("temperature_c", readings, source="air") for told in one.update(observation)]
 
 
 @given(VERDICTS)
@@ -78,7 +78,38 @@ def test_every_rule_that_learns_can_be_moved(rule: str):
     one = engine()
     told = Feedback(one).learn(event(rule), "useful", MONDAY)
     assert told == [Audit(MONDAY, "threshold-moved", subject=rule, outcome="looser")]
-    assert one.factor(rule) < 1.0
+    assert one.factor(rule, "air") < 1.0 == one.factor(rule, "yard")
+
+
+def test_a_false_alarm_of_one_camera_leaves_the_others_as_they_were():
+    """Both before and after they have said anything."""
+    one = engine()
+    feedback = Feedback(one)
+    for number in range(4):
+        feedback.learn(replace(event(number=number), source="elsewhere"), "false", MONDAY)
+    assert one.factor("odd", "elsewhere") > 1.4
+    assert lived(one, 24.5), "air is judged as it is configured"
+    feedback.learn(replace(event(number=9), source="elsewhere"), "false", MONDAY)
+    assert one.factor("odd", "air") == 1.0
+
+
+def test_what_was_moved_for_one_camera_survives_a_restart_for_that_one():
+    one, other = engine(), engine()
+    one.tune("odd", 1.5, "air")
+    other.restore(json.loads(json.dumps(one.state())))
+    assert (other.factor("odd", "air"), other.factor("odd", "yard")) == (1.5, 1.0)
+    assert not lived(other, 24.5)
+
+
+def test_a_rule_on_readings_that_belong_together_is_moved_as_a_whole():
+    text = """
+- kind: together
+  id: pair
+  of: [{source: air, quantity: temperature_c}, {source: pole, quantity: temperature_c}]
+"""
+    one = Engine(rules(text), new_id=ids("00000001"))
+    assert Feedback(one).learn(event("pair"), "false", MONDAY)
+    assert one.factor("pair", "pole") == one.factor("pair", "air") > 1.0
 
 
 def test_a_limit_that_a_person_declared_is_never_moved():
