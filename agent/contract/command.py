@@ -44,6 +44,13 @@ MODES = ("watch", "pause")
 """What `mode` may ask for: to watch as ever, or to tell of no events for a while."""
 
 
+class NotAllowed(Refused):
+    """A command that was understood, in time and not heard before, of somebody who may not ask for it, or not so: tell them.
+
+    It is remembered like one that was admitted, so whoever plays it back gets no second answer.
+    """
+
+
 class _Kept(msgspec.Struct, frozen=True):
     """The memory as it is kept."""
 
@@ -65,8 +72,8 @@ class Memory:
     def admit(self, envelope: Envelope, *, at: float, retained: bool) -> None:
         """Take note of a verified command or verdict that is to be acted on now.
 
-        Refused: `retained`, `topic` (it is for somebody else), `role`, `data` (no such mode or range), `expired`,
-        `deadline` (too far away), `replayed`, `rate` (too many at a time).
+        NotAllowed: `role`, `data` (no such mode or range). Refused: `retained`, `topic` (it is for somebody else),
+        `data` (an id that no answer could name), `expired`, `deadline` (too far away), `replayed`, `rate` (too many at a time).
         """
         if retained:
             raise Refused("retained", "a command is never retained")
@@ -81,6 +88,8 @@ class Memory:
         if len(self._until) >= MOST:
             raise Refused("rate", "more than can be remembered")
         self._until[known] = until
+        if isinstance(envelope.data, CommandData):
+            _check_command(envelope.data, envelope.key.role)
 
     def encode(self) -> str:
         """The memory as text."""
@@ -118,7 +127,6 @@ def _check(envelope: Envelope, at: float) -> None:
         raise Refused("data", f"an id of {ID_DIGITS} digits is needed to answer it")
     match envelope.data:
         case CommandData():
-            _check_command(envelope.data, envelope.key.role)
             ahead = seconds(envelope.data.deadline) - at > LONGEST_S
         case AckData():
             ahead = envelope.recorded_at - at > LONGEST_S
@@ -130,8 +138,8 @@ def _check(envelope: Envelope, at: float) -> None:
 
 def _check_command(command: CommandData, role: str) -> None:
     if role not in RIGHTS[command.command]:
-        raise Refused("role", f"a {role} may not ask for '{command.command}'")
+        raise NotAllowed("role", f"a {role} may not ask for '{command.command}'")
     if command.command == "mode" and command.target not in MODES:
-        raise Refused("data", "no such mode")
+        raise NotAllowed("data", "no such mode")
     if command.command == "resend" and not (command.first and command.last and command.first <= command.last):
-        raise Refused("data", "no range of numbers")
+        raise NotAllowed("data", "no range of numbers")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from agent.clock import Clock
 from agent.contract.chain import Range, Span
-from agent.contract.command import MOST_NUMBERS, Memory
+from agent.contract.command import MOST_NUMBERS, Memory, NotAllowed
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing, Signer
 from agent.contract.topics import Class, NodeName, Topic, pattern
@@ -71,11 +71,13 @@ class Answers:
         return pattern(self._name.union, comune, klass=Class.CMD, kind=self._name.node)
 
     def answer(self, message: Message) -> list[tuple[str, bytes]]:
-        """Topics and payloads that answer a command; none where it is nobody's who may ask, or was answered before."""
+        """Topics and payloads that answer a command; none where it is a stranger's, late, or was answered before."""
         at = self._clock.now()
         try:
             asked = open_envelope(message.payload, self._ring, topic=message.topic)
             self._memory.admit(asked, at=at, retained=message.retained)
+        except NotAllowed as refused:
+            return [self._result(asked, outcome="refused", why=refused.why)]
         except Refused as refused:
             log.warning("command refused", extra={"topic": message.topic, "why": refused.why})
             return []

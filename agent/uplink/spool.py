@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from agent.contract.chain import Range, Span
-from agent.contract.command import Memory, is_for_node
+from agent.contract.command import Memory, NotAllowed, is_for_node
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class, NodeName, Topic
@@ -81,6 +81,8 @@ class Spool:
         self._look = Every(INBOX_S)
         self._told: set[tuple[str, str, str]] = set()
         self._full = False
+        self._urgent = False
+        """Whether something waits that should not wait for the next head, as health and receipts may."""
         self._memory = Memory.decode(outbox.kept(_COMMANDS))
 
     @property
@@ -114,6 +116,7 @@ class Spool:
         """Take a record into the next commit, or the audit record that says that it was kept back."""
         try:
             _check_not_ours(record)
+            self._urgent |= not isinstance(record, Health)
             self._put(self._completed(record) if isinstance(record, Health) else record)
         except Refused as refused:
             self._complain("refused", _CLASSES[type(record)], refused)
@@ -127,7 +130,7 @@ class Spool:
             while self._outbox.crowded() and self._give_up():
                 self._outbox.flush()
             self._outbox.flush()
-            self._full = False
+            self._full = self._urgent = False
         except OutboxFull as full:
             if self._outbox.waiting > MAX_WAITING:
                 raise
@@ -144,14 +147,13 @@ class Spool:
             self._told.clear()
             self._sign_head()
         asked = self._read_letters(at) if self._look.due(at) else []
-        if asked or self._commit.due(at):
+        if asked or (self._urgent and self._commit.due(at)):
             self.flush()
         return asked
 
     def answer(self, command: Envelope, outcome: Outcome, *, why: str = "", ranges: tuple[Range, ...] = ()) -> None:
         """Say what became of a command: to who asked for it, and in the chain for whoever asks later."""
-        data = ResultData(command=command.payload.id, outcome=outcome, why=why, ranges=ranges[:RANGES])
-        self._outbox.state(*self._sealer.result(data))
+        self._say(ResultData(command=command.payload.id, outcome=outcome, why=why, ranges=ranges[:RANGES]))
         asked = command.data.command if isinstance(command.data, CommandData) else Class.ACK
         self.put(Audit(self._sealer.clock.now(), "command", subject=asked, outcome=why or outcome))
 
@@ -184,12 +186,17 @@ class Spool:
         else:
             self._outbox.opened(event.id, msgspec.json.encode(event).decode())
 
+    def _say(self, result: ResultData) -> None:
+        self._outbox.state(*self._sealer.result(result))
+
     def _state(self, state: StateData) -> None:
+        self._urgent = True
         self._outbox.state(*self._sealer.state(state))
 
     def _sign_head(self) -> None:
-        self.flush()
-        self._outbox.state(*self._sealer.head(self._outbox.tail))
+        """In one transaction with all that waits: what a card wears by is how often it is written."""
+        self._outbox.close_with(self._sealer.head)
+        self._urgent = True
 
     def _give_up(self) -> bool:
         given = self._outbox.give_up()
@@ -230,7 +237,12 @@ class Spool:
     def _admitted(self, asked: Envelope, at: float, *, retained: bool) -> list[Envelope]:
         if not is_for_node(asked):
             return []
-        self._memory.admit(asked, at=at, retained=retained)
+        try:
+            self._memory.admit(asked, at=at, retained=retained)
+        except NotAllowed as refused:
+            self._outbox.keep(_COMMANDS, self._memory.encode())
+            self._say(ResultData(command=asked.payload.id, outcome="refused", why=refused.why))
+            raise
         self._outbox.keep(_COMMANDS, self._memory.encode())
         return [asked]
 

@@ -12,6 +12,7 @@ from agent.anomaly.engine import Engine, ids
 from agent.anomaly.feedback import Feedback
 from agent.anomaly.settings import BaselineRule, LimitRule
 from agent.anomaly.tally import Tally
+from agent.clock import SimulatedClock
 from agent.commands.orders import BETWEEN_S, PAUSE_S, Orders
 from agent.contract.times import instant
 from agent.contract.topics import Class
@@ -99,6 +100,19 @@ def test_a_command_is_acted_on_once_over_a_crash_between_admission_and_answer(to
 def test_a_role_that_may_not_is_refused_and_told(town: Town):
     assert town.ask("relearn", role="operator") == []
     assert town.node.audits() == [("letter-refused", "cmd", "role")]
+    assert (town.result().outcome, town.result().why) == ("refused", "role")
+
+
+def test_a_refusal_is_answered_once_also_over_a_restart(town: Town, tmp_path: Path):
+    """Whoever plays a recorded command again must not make the node speak."""
+    assert town.ask("relearn", role="operator", number=7) == []
+    first = town.node.statement(Class.RES).payload.time
+    again = Node(tmp_path, clock=SimulatedClock(town.node.clock.now() + 5))
+    data = CommandData(node=str(NODE), command="relearn", deadline=instant(AT + 61))
+    again.inbox.put(letter(Class.CMD, data, role="operator", id=f"{7:016x}"))
+    assert again.tick() == []
+    assert again.audits()[-1] == ("letter-refused", "cmd", "replayed")
+    assert again.statement(Class.RES).payload.time == first
 
 
 def test_what_needs_somebody_in_front_of_the_node_is_refused(town: Town):

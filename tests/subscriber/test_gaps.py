@@ -100,6 +100,19 @@ def test_somebody_whose_role_may_not_ask_gets_nothing(place: Place):
     assert place.answers.answer(place.command(1, 3, who=police)) == []
 
 
+def test_an_asker_who_is_known_hears_once_that_the_question_was_none(place: Place):
+    backwards = place.command(3, 1)
+    _, result = place.answered(backwards)
+    assert (result.outcome, result.why) == ("refused", "data")
+    assert place.answers.answer(backwards) == []
+
+
+def test_what_is_for_longer_ahead_than_an_hour_is_not_answered(place: Place):
+    data = CommandData(node=NAME, command="resend", deadline=instant(place.clock.now() + 7200), first=1, last=1)
+    word = place.operator.say(Class.CMD, STORE.node, data)
+    assert place.answers.answer(Message(str(word.topic), word.token)) == []
+
+
 def test_a_stranger_gets_nothing(place: Place):
     stranger = Speaker(OPERATOR, signer("stranger"), clock=place.clock)
     assert place.answers.answer(place.command(1, 3, who=stranger)) == []
