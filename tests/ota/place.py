@@ -55,7 +55,8 @@ class Whole:
     def order(self, path: Path, *, files: dict[str, bytes] | None = None, consent: bool = False) -> str:
         """Release a configuration, signed by all; its digest as the node will tell it."""
         self.union.at = CLOCK.now()
-        self.union.release(path.read_bytes(), files=files, consent=consent)
+        running = (self.ota / "current" / "node.yaml").read_bytes()
+        self.union.release(path.read_bytes(), files=files, consent=consent, running=running)
         return self.union.authority.put_target(path.read_bytes())[:12]
 
     def piazza(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,6 +70,12 @@ class Whole:
         keys, broker = str(self.folder / "keys"), f"localhost:{self.broker.port}"
         authority = str(self.union.authority.folder)
         return self.piazza("ota", "publish", authority, "--broker", broker, "--keys", keys, *options)
+
+    def by_stick(self, act: str) -> str:
+        """Bring what is signed on a stick; what the act of the node prints."""
+        published = self.piazza("ota", "publish", str(self.union.authority.folder), "--usb", "stick")
+        assert published.returncode == 0, published.stderr
+        return self.piazza("ota", act, "--config", str(self.folder / "node.yaml"), "--usb", "stick").stdout
 
     def apply(self, *options: str) -> subprocess.CompletedProcess[str]:
         return self.piazza("ota", "apply", "--config", str(self.folder / "node.yaml"), *options)

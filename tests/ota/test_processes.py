@@ -7,10 +7,12 @@ import sqlite3
 from base64 import urlsafe_b64decode
 
 import pytest
+import yaml
 
 from tests.commands.places import NODE, wait
 from tests.conftest import CHECKOUT
 from tests.ota.place import NARROWER, WIDER, whole
+from tests.ota.town import PATTO
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -74,6 +76,44 @@ def test_a_signed_order_that_loosens_a_mask_is_refused_by_the_node_and_the_line_
     assert (applied.returncode, applied.stdout) == (3, "order 1: refused, cameras-view-masks (square)\n")
     assert wait(lambda: told(made, "config-refused")) == [("square", "cameras-view-masks")]
     assert (made.ota / "current" / "node.yaml").read_bytes() == (made.folder / "node.yaml").read_bytes()
+
+
+LABELS = ["person", "bicycle", "car", "motorcycle", "bus", "truck", "dog"]
+SIGHT = {"detector": "chroma", "normality": {"k": 50}}
+
+
+def loosened(made):
+    """For each floor: the sections that loosen it, the word that is told, and what it is about."""
+    uplink = yaml.safe_load((made.folder / "first.yaml").read_text())["uplink"]
+    return [
+        ({"mask": NARROWER}, "cameras-view-masks", "square"),
+        ({"vision": SIGHT | {"labels": LABELS}}, "vision-labels", ""),
+        ({"uplink": uplink | {"outbox": {"max_mb": 65}}}, "uplink-outbox-max-mb", ""),
+        ({"uplink": uplink | {"budget": {"evt_kb": 9000}}}, "uplink-budget-evt-kb", ""),
+        ({"vision": SIGHT | {"normality": {"k": 20}}}, "vision-normality-k", ""),
+        ({"uplink": uplink | {"broker": uplink["broker"] | {"host": "elsewhere"}}}, "uplink-broker-host", ""),
+        ({"agreements": [PATTO | {"events": ["tamper", "loitering"]}]}, "agreements-events", "police-2026"),
+        ({"agreements": [PATTO | {"retention_days": 30}]}, "agreements-retention-days", "police-2026"),
+        ({"agreements": [PATTO, PATTO | {"id": "radio"}]}, "agreements", ""),
+    ]
+
+
+@pytest.mark.timeout(900)
+def test_a_real_node_refuses_what_loosens_any_floor_with_its_line_and_lets_it_in_with_the_second_key(tmp_path):
+    """Each order is rightly signed by the comune's committee; the last loosens all floors with the other key's consent."""
+    with whole(tmp_path / "node", vision=SIGHT, agreements=[PATTO]) as made:
+        made.place.start("run", "--config", str(made.folder / "node.yaml"))
+        wait(lambda: state(made).get("status") == "up" and told(made, "boot"), at_most_s=60.0)
+        floors = loosened(made)
+        for number, (changed, word, subject) in enumerate(floors, start=1):
+            made.order(made.config(**changed))
+            about = f" ({subject})" if subject else " (radio)" if word == "agreements" else ""
+            assert made.by_stick("apply") == f"order {number}: refused, {word}{about}\n"
+            wait(lambda: told(made, "config-refused")[-1:] == [(subject, word)], at_most_s=60.0)  # noqa: B023 -- at once
+        assert len(told(made, "config-refused")) == len(floors)
+        together = {name: part for changed, _, _ in floors for name, part in changed.items()}
+        made.order(made.config(**together), consent=True)
+        assert made.by_stick("check") == f"order {len(floors) + 1}: verified\n"
 
 
 def test_a_person_may_end_a_trial_that_another_process_has_in_hand(made):

@@ -128,14 +128,18 @@ class Union:
         self.authority.promote(self.at)
         return new
 
-    def release(self, content: bytes, *, files: dict[str, bytes] | None = None, consent: bool = False) -> None:
-        """Order a configuration for the node and let everybody sign."""
-        self.draft(content, files=files, consent=consent)
+    def release(
+        self, content: bytes, *, files: dict[str, bytes] | None = None, consent: bool = False, running: bytes = b""
+    ) -> None:
+        """Order a configuration for the node and let everybody sign, to what loosens the one that is running too."""
+        self.draft(content, files=files, consent=consent, running=running)
         self.sign()
 
-    def draft(self, content: bytes, *, files: dict[str, bytes] | None = None, consent: bool = False) -> None:
+    def draft(
+        self, content: bytes, *, files: dict[str, bytes] | None = None, consent: bool = False, running: bytes = b""
+    ) -> None:
         name = named(content)
-        before = drafts.released(self.authority, name) or config()
+        before = running or drafts.released(self.authority, name) or config()
         lines = loosened(understood(before, name="before"), understood(content, name="after")) if consent else []
         order = drafts.Release(name, content, files or {}, tuple(map(str, lines)))
         drafts.release(self.authority, name.comune, [order], at=self.at)
