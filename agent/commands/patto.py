@@ -15,7 +15,7 @@ from agent.clock import SystemClock
 from agent.contract.times import instant, seconds
 from agent.errors import UserError
 from agent.files import write_atomic
-from agent.governance import agreement, differences, lists, notice, terms, union
+from agent.governance import agreement, contract_page, differences, lists, notice, terms, union
 from agent.governance.agreement import Agreement
 from agent.governance.rights import Right, rights, roles
 from agent.governance.union import Union
@@ -55,6 +55,7 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
             act.add_argument("--reload", type=Path, metavar="PIDFILE", help="after a change, have the broker read it")
         case "view":
             act.add_argument("agreement", metavar="ID")
+            act.add_argument("--format", choices=("json", "html"), default="json", help="AsyncAPI, or a page (json)")
         case "notice":
             act.add_argument("comune", metavar="COMUNE")
             act.add_argument(
@@ -93,7 +94,8 @@ def _document(options: argparse.Namespace, whole: Union, agreed: tuple[Agreement
     """What is only to be printed: a partner's view, a notice, a record."""
     match options.act:
         case "view":
-            return json.dumps(terms.view(whole, _one(agreed, options.agreement)), indent=1) + "\n"
+            view = terms.view(whole, _one(agreed, options.agreement))
+            return contract_page.html(view) if options.format == "html" else json.dumps(view, indent=1) + "\n"
         case "notice":
             return _notice(whole, agreed, options, at)
         case _:

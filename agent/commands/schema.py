@@ -13,15 +13,21 @@ from agent.contract.schemas import asyncapi, payload_schema, settings_schema
 from agent.contract.topics import Class
 from agent.contract.types import KINDS
 from agent.errors import UserError
+from agent.governance import contract_page
 
 FOLDER = Path(agent.schemas.__file__).parent
+PAGE = FOLDER.parent.parent / "docs" / "reference" / "asyncapi.html"
+"""The contract for people, where a checkout has its documentation."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help=f"one of: {', '.join(sorted(documents()))} (default: list them)")
     act = parser.add_mutually_exclusive_group()
-    act.add_argument("--write", action="store_true", help="write all documents where the package keeps them")
+    act.add_argument(
+        "--write", action="store_true", help="write all documents where the package and its documentation keep them"
+    )
     act.add_argument("--check", action="store_true", help="1 when a document that ships is not what the types say")
+    act.add_argument("--html", type=Path, metavar="FILE", help="write the whole contract as a page for people")
     act.add_argument("--against", type=Path, metavar="DIR", help="1 when what an older release said is no longer valid")
 
 
@@ -30,11 +36,16 @@ def run(options: argparse.Namespace) -> int:
     if options.write:
         for name, text in made.items():
             (FOLDER / f"{name}.json").write_text(text, encoding="ascii")
+        if PAGE.parent.is_dir():
+            PAGE.write_text(contract_page.html(asyncapi()), encoding="utf-8")
         return 0
     if options.check:
         stale = stale_documents()
         print("\n".join(f"{name}.json is stale" for name in stale) or "all documents are what the types say")
         return 1 if stale else 0
+    if options.html:
+        options.html.write_text(contract_page.html(asyncapi()), encoding="utf-8")
+        return 0
     if options.against:
         return _against(options.against)
     if options.name is None:
