@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from agent.anomaly.feasts import CalendarSettings
+from agent.anomaly.flood import RULE as FLOOD
+from agent.anomaly.flood import AlertSettings
 from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.options import Condition, Member
 from agent.anomaly.settings import CombinedRule, RuleSettings, TogetherRule
@@ -69,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lamp: LampSettings | None = None
     vision: VisionSettings = VisionSettings()
     rules: tuple[RuleSettings, ...] = ()
+    alerts: AlertSettings = AlertSettings()
     commissioning: CommissioningSettings = CommissioningSettings()
     agreements: tuple[Agreement, ...] = ()
 
@@ -86,7 +89,7 @@ def check(config: Config) -> Iterator[str]:
     """What no section can see alone: ids given twice, zones nobody drew, a time zone nobody knows."""
     yield from _twice("cameras and sensors", [CLOCK, *sources(config)])
     yield from _twice("sensors and lamp", pins((*config.sensors, config.lamp)))
-    yield from _twice("rules", [LOST, TRIAL, *(rule.id for rule in config.rules)])
+    yield from _twice("rules", [LOST, TRIAL, FLOOD, *(rule.id for rule in config.rules)])
     for number, camera in enumerate(config.cameras):
         yield from _twice(f"cameras[{number}].view", _places(camera.view))
     for number, sensor in enumerate(config.sensors):

@@ -6,7 +6,7 @@ Rules that hold whatever comes in:
 
 - the same observations give the same events, with the same ids, however time was cut into steps;
 - an event that is updated or closed was opened; one rule has at most one open event for a quantity
-  of a source, and opens at most `per_hour` for a source, plus one summary of the rest;
+  of a source, and opens at most `per_hour` for a source, plus one summary of the rest; so has the node;
 - a value that is not a number is refused and changes nothing;
 - a reading older than the newest of its quantity is dropped; one that is merely late counts now.
 """
@@ -23,6 +23,7 @@ from agent.anomaly.baseline import Baseline
 from agent.anomaly.budget import NewId
 from agent.anomaly.calendar import DAY_S, Local, Wall, utc
 from agent.anomaly.feasts import Almanac, CalendarSettings
+from agent.anomaly.flood import AlertSettings, Flood
 from agent.anomaly.fusion import Fusion
 from agent.anomaly.kinds import RULES
 from agent.anomaly.lane import Lane
@@ -58,12 +59,18 @@ class Engine:
     """Every rule on every source; `refused` and `late` count what was not taken."""
 
     def __init__(
-        self, rules: Sequence[Rule], *, new_id: NewId, local: Local = utc, days: CalendarSettings | None = None
+        self,
+        rules: Sequence[Rule],
+        *,
+        new_id: NewId,
+        local: Local = utc,
+        days: CalendarSettings | None = None,
+        alerts: AlertSettings | None = None,
     ) -> None:
         """Rules with unique ids; ConfigError names those that are given twice.
 
         `new_id` makes an event's id from what is unique about it (see `ids`); `local` gives the seconds
-        from UTC to local time at an instant; `days` says which are not like others.
+        from UTC to local time at an instant; `days` says which are not like others; `alerts` how many events all rules together may open.
         """
         _check(rules)
         self.refused = 0
@@ -72,6 +79,7 @@ class Engine:
         self._new_id = new_id
         self._wall = Wall(local, almanac=Almanac(days or CalendarSettings()))
         self._lanes: dict[str, Lane] = {}
+        self._flood = Flood(alerts, new_id) if alerts else None
         self._now: float | None = None
         self._learned: dict[str, Any] = {}
         self._fusion: Fusion | None = None
@@ -100,7 +108,8 @@ class Engine:
         if not before - TICK_S <= at - self._wall.shift <= before + LEAP_S:
             self.stepped(at - self._wall.shift - (before + TICK_S))
         self._now = now = max(before, at - self._wall.shift)
-        return self._told(event for part in self._parts() for event in part.advance(now))
+        told = self._told(event for part in self._parts() for event in part.advance(now))
+        return told + (self._on_the_wall(self._flood.advance(now)) if self._flood else [])
 
     def stepped(self, by_s: float) -> None:
         """The wall clock was set: all that is remembered stays as long ago as it was."""
@@ -110,7 +119,8 @@ class Engine:
         """End every open event; `why` is a word of the contract's `closed_by`."""
         events = self.advance(at)
         now = at - self._wall.shift
-        return events + self._told(event for part in self._parts() for event in part.close_all(now, why))
+        events += self._told(event for part in self._parts() for event in part.close_all(now, why))
+        return events + (self._on_the_wall(self._flood.close(now, why)) if self._flood else [])
 
     def rules(self) -> frozenset[str]:
         """Ids of all rules."""
@@ -204,10 +214,13 @@ class Engine:
         return (*self._lanes.values(), *([self._fusion] if self._fusion else []))
 
     def _told(self, events: Iterable[Event]) -> list[Event]:
-        """Events in order of time, with what the clock on the wall shows."""
-        shift = self._wall.shift
+        """Events in order of time, as many as the node may tell, with what the clock on the wall shows."""
         told = sorted(events, key=lambda event: event.at)
-        return [replace(event, at=event.at + shift) for event in told] if shift else told
+        return self._on_the_wall(self._flood.passed(told) if self._flood else told)
+
+    def _on_the_wall(self, events: Iterable[Event]) -> list[Event]:
+        shift = self._wall.shift
+        return [replace(event, at=event.at + shift) if shift else event for event in events]
 
 
 def _memory(known: Mapping[str, Any]) -> Week | Series | Together | Baseline:

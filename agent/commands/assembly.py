@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from agent.anomaly.engine import Engine, ids
+from agent.anomaly.flood import RULE as FLOOD
 from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.settings import NormalityRule
 from agent.anomaly.tally import Tally
@@ -50,7 +51,7 @@ def name(config: Config) -> NodeName:
 def vocabulary(config: Config, *, digests: Sequence[str] = ()) -> Vocabulary:
     """Every id that may leave this node."""
     return Vocabulary(
-        rules=frozenset({LOST, TRIAL, *(rule.id for rule in config.rules)}),
+        rules=frozenset({LOST, TRIAL, FLOOD, *(rule.id for rule in config.rules)}),
         sources=frozenset(sources(config)),
         zones=places(config),
         agreements=frozenset(one.id for one in config.agreements),
@@ -62,7 +63,9 @@ def vocabulary(config: Config, *, digests: Sequence[str] = ()) -> Vocabulary:
 def decider(config: Config, *, boot: str) -> Decider:
     """Rules, counts and the node's own numbers."""
     hosts = frozenset(sensor.id for sensor in config.sensors if isinstance(sensor, HostSettings))
-    engine = Engine(config.rules, new_id=ids(boot), local=local_offset(config.timezone), days=config.calendar)
+    engine = Engine(
+        config.rules, new_id=ids(boot), local=local_offset(config.timezone), days=config.calendar, alerts=config.alerts
+    )
     return Decider(engine, Tally(), Vitals(hosts))
 
 
