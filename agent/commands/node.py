@@ -24,13 +24,13 @@ from agent.errors import CameraError, CameraStalled
 from agent.files import write_atomic
 from agent.notify import Pulse
 from agent.pipeline import Decider, LiveMerge
-from agent.records import Audit, Event, Observation, Record
+from agent.records import Audit, Event, Health, Observation, Record
 from agent.sensors.lamp import Lamp, Sight
 from agent.uplink.spool import Every, Spool
 
 OUTBOX = "outbox"
 """What beats in the pulse besides the cameras."""
-SAVE_S = 300.0
+SAVE_S = 900.0
 """How much of what was learned a power cut may take."""
 RESYNC_S = 10.0
 
@@ -108,7 +108,7 @@ class Node:
         put = False
         for record in records:
             self.spool.put(record)
-            put = True
+            put |= not isinstance(record, Health)
         if put:
             self.spool.flush()
 

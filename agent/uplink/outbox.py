@@ -8,6 +8,7 @@ envelope, and a flush that failed can be called again.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +42,11 @@ _GIVE_UP_ORDER = ((Class.HEALTH,), (Class.STAT,), (Class.EVT, Class.AUDIT))
 _GIVE_UP_ROWS = 256
 _GIVE_UP_RANGES = 32
 _ATTEMPTS = 5
+_SAY = (
+    "INSERT INTO statement VALUES(?1, ?2, 1) ON CONFLICT(topic) DO UPDATE SET token = ?2, version = version + 1"
+)
+SealTail = Callable[[Tail], tuple[str, str]]
+"""The end of the chain -> topic and token of what is said of it."""
 
 
 class Row(NamedTuple):
@@ -71,6 +77,13 @@ class _Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class _Closing:
+    """A statement about everything that is stored before it."""
+
+    seal: SealTail
+
+
+@dataclass(frozen=True, slots=True)
 class _Change:
     """A statement of SQL that belongs to the next transaction."""
 
@@ -85,8 +98,8 @@ class Outbox:
         self._path = path
         self._connect = connect
         self._max_mb = settings.max_mb
-        self._batch: list[_Draft | _Change] = []
-        self._trial: list[_Draft | _Change] = []
+        self._batch: list[_Draft | _Change | _Closing] = []
+        self._trial: list[_Draft | _Change | _Closing] = []
         self._giving_up: dict[tuple[Class, ...], int] = {}
         self._db = open_writer(path, max_mb=settings.max_mb, connect=connect)
         self.tail = read_tail(self._db)
@@ -97,12 +110,11 @@ class Outbox:
 
     def state(self, topic: str, token: str) -> None:
         """Replace a statement in the next transaction; its version grows by one."""
-        self._change(
-            "INSERT INTO statement VALUES(?1, ?2, 1)"
-            " ON CONFLICT(topic) DO UPDATE SET token = ?2, version = version + 1",
-            topic,
-            token,
-        )
+        self._change(_SAY, topic, token)
+
+    def close_with(self, seal: SealTail) -> None:
+        """Replace a statement about the end of the chain as the next transaction leaves it."""
+        self._batch.append(_Closing(seal))
 
     def opened(self, event_id: str, event: str) -> None:
         """Remember an event that is open, so that a restart can close it."""
@@ -190,7 +202,10 @@ class Outbox:
         self._giving_up.clear()
         return tail
 
-    def _store(self, item: _Draft | _Change, tail: Tail) -> Tail:
+    def _store(self, item: _Draft | _Change | _Closing, tail: Tail) -> Tail:
+        if isinstance(item, _Closing):
+            self._db.execute(_SAY, item.seal(tail))
+            return tail
         if isinstance(item, _Change):
             self._db.execute(item.sql, item.values)
             return tail

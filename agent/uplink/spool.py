@@ -191,6 +191,7 @@ class Spool:
 
     def _state(self, state: StateData) -> None:
         self._urgent = True
+        self._urgent = True
         self._outbox.state(*self._sealer.state(state))
 
     def _sign_head(self) -> None:
