@@ -27,6 +27,8 @@ HUNG_UP = 3
 The alert that would say why is lost when TLS 1.3 refuses a certificate while CONNECT is on its way.
 """
 
+WILL_CHANGED = "the will has changed"
+
 NOW_S = 1e-3
 """A wait that is shorter is over; a clock need not resolve it."""
 
@@ -74,7 +76,7 @@ class MqttTransport:
     def set_will(self, will: Will) -> None:
         if will != self._will and self._session is not None:
             self._session.say_good_bye()
-            self._session.ended = Disconnected("the will has changed")
+            self._session.ended = Disconnected(WILL_CHANGED)
             self._backoff.reset()
         self._will = will
 
@@ -154,6 +156,7 @@ class MqttTransport:
 
     def _wait_after(self, end: Disconnected) -> Disconnected:
         wait = self._backoff.next_s(at_least_s=REFUSED_WAIT_S if end.refused else 0.0)
+        wait = 0.0 if end.why == WILL_CHANGED else wait  # nothing is wrong, and somebody waits to be heard
         self._try_at = self._clock.monotonic() + wait
         known, self._said = end.why == self._said, end.why
         log.log(
