@@ -6,17 +6,21 @@ A node that is expected and approved gets its certificates; one that is not yet 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent import logs
 from agent.clock import SystemClock
+from agent.commands.link import address, load
 from agent.notify import Notify
 from agent.provision.bench import Bench
+from agent.provision.ca import fingerprint
 from agent.provision.enrol_desk import Desk
-from agent.provision.enrol_node import Place, enrol, home, over_https, renew
+from agent.provision.enrol_node import Place, Trial, enrol, home, over_https, renew
 from agent.provision.enrol_server import EnrolServer
 from agent.provision.identity import ENROL_PORT, Ticket
+from agent.transport.trial import try_certificate
 
 ETC = Path("/etc/piazza")
 
@@ -83,8 +87,20 @@ def _ask(place: Place) -> None:
 
 def _renew(place: Place) -> None:
     logs.start()
-    fresh = renew(place, over_https(home(place).server, place.ca))
+    fresh = renew(place, over_https(home(place).server, place.ca), trial=_at_the_broker(place))
     print("new certificates are in place" if fresh else "the certificates last long enough")
+
+
+def _at_the_broker(place: Place) -> Trial:
+    """A second connection to the broker of the configuration; a node that has none yet has nothing to try it on."""
+    config = place.root / "node.yaml"
+
+    def attempt(certificate: Path) -> None:
+        if config.exists():
+            there = address(load(config).uplink.broker)
+            try_certificate(replace(there, certificate=str(certificate)), clock=SystemClock())
+
+    return attempt
 
 
 def _list(desk: Desk) -> None:
@@ -94,5 +110,6 @@ def _list(desk: Desk) -> None:
         notes += ["takes over"] if entry.takes_over else []
         notes += [f"{entry.wrong} wrong tokens"] if entry.wrong else []
         notes += [f"keys {entry.keys[:12]}"] if entry.keys else []
+        notes += [f"page {fingerprint(entry.page)}"] if entry.page else []
         approved = "approved" if entry.approved else "not approved"
         print(f"{entry.state:9} {approved:12} {entry.name}  {', '.join(notes)}")

@@ -28,6 +28,7 @@ ABSENT_S = 30.0
 """Between two attempts to reach the authority; an answer that says wait says how long."""
 
 Send = Callable[[Petition], Answer]
+Trial = Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,11 @@ def install(place: Place, answer: Answer) -> None:
     write_atomic(place.ring, answer.ring.encode("ascii"))
 
 
-def renew(place: Place, send: Send) -> bool:
+def renew(place: Place, send: Send, *, trial: Trial = lambda _: None) -> bool:
     """Ask for certificates that last longer; whether there was something new.
+
+    `trial` is handed the new certificate for the broker before it takes the old one's place, and raises where it is
+    no good: then the old one stays, and the session that stands with it.
 
     Raises:
         KeyFileError: this node has never enrolled.
@@ -128,8 +132,19 @@ def renew(place: Place, send: Send) -> bool:
     answer = send(petition(place, home(place)))
     if answer.word is not Word.GRANTED:
         raise Refused("renewal", answer.why, hint="make a new card with: piazza image")
+    if answer.link != before:
+        _try(place, answer.link, trial)
     install(place, answer)
     return answer.link != before
+
+
+def _try(place: Place, certificate: str, trial: Trial) -> None:
+    staged = place.certificate("tls").with_suffix(".new")
+    write_atomic(staged, certificate.encode("ascii"))
+    try:
+        trial(staged)
+    finally:
+        staged.unlink()
 
 
 def home(place: Place) -> Home:

@@ -14,7 +14,7 @@ from agent.cli import main
 from agent.clock import SimulatedClock
 from agent.contract.jws import Signer
 from agent.contract.topics import NodeName
-from agent.errors import BrokerAbsent, KeyFileError, Refused, UserError
+from agent.errors import BrokerAbsent, BrokerRefused, KeyFileError, Refused, UserError
 from agent.provision.bench import Bench
 from agent.provision.ca import belongs, ends_at, new_request, serial_of
 from agent.provision.enrol import Answer, Petition, Word
@@ -292,6 +292,32 @@ def test_a_certificate_is_renewed_for_the_same_keys_before_it_ends(desk, tmp_pat
 def test_a_certificate_that_lasts_long_enough_stays(desk, tmp_path):
     place = an_enrolled(desk, tmp_path)
     assert not renew(place, lambda asked: desk.take(asked, at=AT + 100 * DAY_S))
+
+
+def test_a_renewed_certificate_is_tried_before_it_takes_the_old_ones_place(desk, tmp_path):
+    place = an_enrolled(desk, tmp_path)
+    before, seen = place.certificate("tls").read_text(), []
+
+    def trial(staged):
+        seen.append((belongs(staged.read_text(), place.key("tls")), place.certificate("tls").read_text() == before))
+
+    assert renew(place, lambda asked: desk.take(asked, at=AT + 320 * DAY_S), trial=trial)
+    assert seen == [(True, True)]
+    assert place.certificate("tls").read_text() != before
+    assert not place.certificate("tls").with_suffix(".new").exists()
+
+
+def test_a_certificate_that_the_broker_refuses_changes_nothing(desk, tmp_path):
+    place = an_enrolled(desk, tmp_path)
+    before = place.certificate("tls").read_text(), place.certificate("aim").read_text()
+
+    def trial(_):
+        raise BrokerRefused("no")
+
+    with pytest.raises(BrokerRefused):
+        renew(place, lambda asked: desk.take(asked, at=AT + 320 * DAY_S), trial=trial)
+    assert (place.certificate("tls").read_text(), place.certificate("aim").read_text()) == before
+    assert not place.certificate("tls").with_suffix(".new").exists()
 
 
 def test_a_node_that_was_replaced_can_renew_nothing(desk, tmp_path):
