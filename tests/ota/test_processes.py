@@ -52,18 +52,23 @@ def payload(token):
     return json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def test_an_order_over_mqtt_is_applied_and_the_signed_state_names_it(made):
+def test_an_order_of_a_rollout_is_applied_and_the_signed_state_names_it(made):
     digest = made.order(made.config(mask=WIDER))
-    published = made.publish()
-    assert published.returncode == 0, published.stderr
+    union, broker, keys = str(made.union.authority.folder), f"localhost:{made.broker.port}", str(made.folder / "keys")
+    (made.folder / "rules.yaml").write_text("soak_s: 0\npatience_s: 600\n")
+    planned = made.piazza("rollout", "plan", union, "march.json", "--rules", "rules.yaml")
+    assert planned.stdout.startswith("wave 1: 1 nodes"), planned.stderr
+    options = ("--broker", broker, "--keys", keys, "--html", "march.html")
+    rollout = made.place.start("rollout", "start", union, "march.json", *options)
+    wait((made.place.state / "inbox" / "ota" / "bundle").is_file, at_most_s=60.0)
     applied = made.apply("--proof", "100")
     assert applied.stdout == "order 1: committed\n", applied.stderr + made.place.log("run")
     wait(lambda: state(made).get("cfg") == digest and state(made).get("update", {}).get("phase") == "committed")
     assert wait(lambda: told(made, "config-applied")) == [("", "")]
-    broker = f"localhost:{made.broker.port}"
-    heard = made.piazza(
-        "ota", "status", str(made.union.authority.folder), "--broker", broker, "--keys", str(made.folder / "keys")
-    )
+    assert rollout.wait(timeout=60.0) == 0, made.place.log("rollout")
+    assert "done: wave 1 of 1; 1 well" in made.piazza("rollout", "watch", "march.json").stdout
+    assert digest in (made.union.authority.folder / "running.json").read_text()  # for the next release
+    heard = made.piazza("ota", "status", union, "--broker", broker, "--keys", keys)
     assert f"{NODE}: runs {digest}; order 1: committed; up" in heard.stdout, heard.stderr
     asked = made.piazza("ota", "well", "--config", str(made.folder / "node.yaml"), "--wait", "60")
     assert asked.stdout == "well\n"  # what whoever commits an image of the system would ask
