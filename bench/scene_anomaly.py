@@ -3,7 +3,7 @@
     python bench/scene_anomaly.py --data SCENE [--json] [--model NAME] [--every N]
 
 SCENE holds train/*.{mp4,avi}, test/*.{mp4,avi} and gt_frame*.npz with one array per clip, `test_` and its
-name; keys without a video are ignored. A folder of such folders is searched for them. The headline is the
+name (what else is understood: bench/scenes.py). A folder of such folders is searched for them. The headline is the
 micro AUC: one ROC over all frames of all test clips together, no normalisation of any clip, no frame seen
 before its time. Beside it stand the number as papers give it (each clip's scores stretched to 0 to 1,
 smoothed with a Gaussian that looks ahead), the macro AUC over clips that have both classes, and what a
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import time
@@ -29,12 +30,12 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any, NamedTuple
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.clock import SystemClock
+from agent.errors import UserError
 from agent.pixels import Detections, Frame
 from agent.vision.calibration import Tail
 from agent.vision.detector import TfliteDetector
@@ -42,9 +43,8 @@ from agent.vision.learned import GRAINS
 from agent.vision.normality import Normality
 from agent.vision.settings import NormalitySettings, VisionSettings
 from bench.machine import show
+from bench.scenes import FPS, Clip, Truth, Video, scenes
 
-FPS = 10.0
-"""Of a video that does not say."""
 APART_S = 600.0
 """Between two clips, so that nobody takes them for one."""
 RAISED = 3.0
@@ -61,32 +61,6 @@ MEMORY_CLIPS = 4
 LOOK_AHEAD_S = 1.0
 """Standard deviation of the Gaussian of the number as papers give it."""
 Scores = NDArray[np.float64]
-Truth = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One video of a scene."""
-
-    name: str
-    path: Path
-
-    def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """Seconds from its beginning, and the picture in RGB."""
-        with av.open(str(self.path)) as container:
-            rate = float(container.streams.video[0].average_rate or FPS)
-            for number, picture in enumerate(container.decode(video=0)):
-                yield number / rate, np.ascontiguousarray(picture.to_ndarray(format="rgb24"))
-
-
-@dataclass(frozen=True, slots=True)
-class Video:
-    """A scene in the layout of the protocol."""
-
-    folder: Path
-    train: Sequence[Clip]
-    test: Sequence[Clip]
-    truth: Mapping[str, Truth]
 
 
 @dataclass(slots=True)
@@ -109,35 +83,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    found = scenes(options.data)
+    try:
+        found = scenes(options.data)
+    except UserError as error:
+        parser.error(f"{error.message}: {error.hint}")
     if options.memory:
         print(resident_mb(found[0], options.model, options.every, options.memory))
         return
-    if not found:
-        parser.error(f"{options.data} has no train/, test/ and gt_frame*.npz: see --help for the layout")
     figures = {one.folder.name: measured(one, options.model, options.every, quick=options.quick) for one in found}
     show(figures, as_json=options.json)
-
-
-# Scenes
-
-
-def scenes(folder: Path) -> list[Video]:
-    """Every scene in a folder, or the folder itself."""
-    return [scene(one) for one in (folder, *sorted(folder.glob("*"))) if (one / "train").is_dir()]
-
-
-def scene(folder: Path) -> Video:
-    truth: dict[str, Truth] = {}
-    for path in sorted(folder.glob("gt_frame*.npz")):
-        truth |= {key.removeprefix("test_"): value > 0 for key, value in np.load(path).items()}
-    test = [clip for clip in clips(folder / "test") if clip.name in truth]
-    return Video(folder, clips(folder / "train"), test, truth)
-
-
-def clips(folder: Path) -> list[Clip]:
-    paths = (path for path in folder.iterdir() if path.suffix in (".mp4", ".avi"))
-    return [Clip(path.stem, path) for path in sorted(paths)]
 
 
 # Ours
@@ -196,7 +150,7 @@ class Eyes:
     every: int
     spent_s: float = 0.0
     frames: int = 0
-    seen: dict[tuple[Path, int], Detections] = field(default_factory=dict)
+    seen: dict[tuple[Clip, int], Detections] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: str, every: int) -> Eyes:
@@ -204,7 +158,7 @@ class Eyes:
         return cls(TfliteDetector.from_settings(settings, timer=SystemClock().monotonic), every)
 
     def look(self, clip: Clip, number: int, frame: Frame) -> Detections | None:
-        key = (clip.path, number)
+        key = (clip, number)
         self.frames += key not in self.seen and number % self.every != 0
         if number % self.every:
             return None
@@ -219,7 +173,7 @@ class Eyes:
 def measured(video: Video, model: str, every: int, *, quick: bool) -> dict[str, Any]:
     """Everything about one scene."""
     eyes = Eyes.of(model, every)
-    train_s = sum(length_s(clip) for clip in video.train)
+    train_s = sum(clip.seconds() for clip in video.train)
     ours = Ours.learning(eyes, train_s - LEFT_S)
     for clip in video.train:
         ours.watch(clip, learns=True)
@@ -233,6 +187,8 @@ def measured(video: Video, model: str, every: int, *, quick: bool) -> dict[str, 
     figures = {
         "model": f"{model}, every {every}",
         "train_s": round(train_s, 1),
+        "test_clips": len(video.test),
+        "left_out_without_truth": list(video.untold),
         **areas(video, run),
         "left_one_out": left_one_out(video, run, learned, ours.sighted),
         "raised": raised(video, run),
@@ -248,12 +204,6 @@ def measured(video: Video, model: str, every: int, *, quick: bool) -> dict[str, 
         print(json.dumps(figures), file=sys.stderr, flush=True)  # what follows takes as long again
         figures |= {"normal": normal(video, eyes), "peers": {name: peer(video, name) for name in PEERS}}
     return figures
-
-
-def length_s(clip: Clip) -> float:
-    with av.open(str(clip.path)) as container:
-        stream = container.streams.video[0]
-        return sum(1 for _ in container.demux(stream)) / float(stream.average_rate or FPS)
 
 
 def alone_mb(video: Video, model: str, every: int, who: str) -> int:
@@ -283,12 +233,13 @@ def resident_mb(video: Video, model: str, every: int, who: str) -> int:
 def normal(video: Video, eyes: Eyes) -> dict[str, Any]:
     """False raises on normal video: each fourth of the training clips, judged by what the others taught."""
     raises, seconds = 0, 0.0
+    train = video.train if len(video.train) >= PARTS else [part for clip in video.train for part in clip.cut(PARTS)]
     for part in range(PARTS):
-        others = [clip for number, clip in enumerate(video.train) if number % PARTS != part]
-        ours = Ours.learning(eyes, sum(length_s(clip) for clip in others) - LEFT_S)
+        others = [clip for number, clip in enumerate(train) if number % PARTS != part]
+        ours = Ours.learning(eyes, sum(clip.seconds() for clip in others) - LEFT_S)
         for clip in others:
             ours.watch(clip, learns=True)
-        for clip in video.train[part::PARTS]:
+        for clip in train[part::PARTS]:
             scores = ours.watch(clip, learns=False)
             step = ours.run.step_s[clip.name]
             raises += len(alarms(scores, step))
@@ -305,7 +256,9 @@ def areas(video: Video, run: Run) -> dict[str, float]:
     stretched = {clip.name: looked_ahead(run.scores[clip.name], run.step_s[clip.name]) for clip in video.test}
     return {
         "micro_auc": micro(video, run, run.scores),
-        "macro_auc": round(mean(100 * auc(run.scores[clip.name], truth(video, clip, run)) for clip in both), 2),
+        "macro_auc": round(mean(100 * auc(run.scores[clip.name], truth(video, clip, run)) for clip in both), 2)
+        if both
+        else math.nan,
         "literature_style": micro(video, run, stretched),
     }
 
@@ -322,7 +275,9 @@ def truth(video: Video, clip: Clip, run: Run) -> Truth:
 
 
 def auc(scores: Scores, true: Truth) -> float:
-    """The share of pairs of a true and a false frame in which the true one scores higher, ties half."""
+    """The share of pairs of a true and a false frame in which the true one scores higher, ties half; not a number without both."""
+    if true.all() or not true.any():
+        return math.nan
     _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
     rank = (np.cumsum(count) - (count - 1) / 2)[place]
     positive = int(true.sum())
@@ -385,6 +340,8 @@ def left_one_out(
     video: Video, run: Run, train: Mapping[str, Sequence[Sighted]], test: Mapping[str, Sequence[Sighted]]
 ) -> dict[str, Any]:
     """Smoothing and weight of likeness for each test clip by the AUC of the others, among nine settings."""
+    if len(video.test) < 2:
+        return {}
     grid = [(smooth_s, weight) for smooth_s in (0.15, 0.3, 0.6) for weight in (0.25, 0.5, 1.0)]
     tried = {setting: retold(video, run, train, test, setting) for setting in grid}
     chosen = {}

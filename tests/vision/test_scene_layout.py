@@ -1,0 +1,124 @@
+"""Scenes that others bring for the figures: any size, rate and container, truth under several names."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from agent.errors import UserError
+from bench import scene_anomaly
+from bench.scenes import scene, scenes
+
+
+def drawn(path: Path, *, frames: int = 24, size: tuple[int, int] = (96, 64), fps: int = 12) -> Path:
+    """A grey square that goes from left to right."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    width, height = size
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=Fraction(fps))
+        stream.width, stream.height = width, height
+        for number in range(frames):
+            plate = np.full((height, width, 3), 40, np.uint8)
+            left = number * (width - 12) // frames
+            plate[height // 3 : height // 3 * 2, left : left + 12] = 200
+            for packet in stream.encode(av.VideoFrame.from_ndarray(plate, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return path
+
+
+def truth(count: int = 24) -> np.ndarray:
+    wrong = np.zeros(count, np.uint8)
+    wrong[count // 2 :] = 1
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("clip", "files"),
+    [
+        ("01", {"gt_frame.npz": {"test_01": truth()}}),
+        ("01", {"gt_frame.npz": {"1": truth().astype(bool)}}),
+        ("Test001", {"gt_frame_all.npz": {"test_1": truth().astype(float)[None]}}),
+        ("01_0014", {"gt_frame.npz": {"test_01_0014": truth()[:, None]}}),
+        ("07", {"gt_frame_07.npz": {"arr_0": truth()}}),
+        ("07", {"gt_frame.npz": {"test_07": truth()[:, None, None] * np.ones((1, 4, 5))}}),
+        ("02", {"gt_frame1.npz": {"test_09": truth()}, "gt_frame2.npz": {"test_02": truth(), "test_03": truth()}}),
+    ],
+)
+def test_the_truth_of_a_clip_is_found(clip: str, files: dict[str, dict[str, np.ndarray]], tmp_path: Path):
+    drawn(tmp_path / "train" / "a.avi")
+    drawn(tmp_path / "test" / f"{clip}.AVI")
+    for name, arrays in files.items():
+        np.savez(tmp_path / name, **arrays)  # type: ignore[arg-type]  # numpy's stubs take any keyword for allow_pickle
+    found = scene(tmp_path)
+    assert list(found.truth) == [clip]
+    assert found.truth[clip].tolist() == truth().astype(bool).tolist()
+
+
+def test_everything_that_is_missing_is_named_at_once(tmp_path: Path):
+    (tmp_path / "train").mkdir()
+    drawn(tmp_path / "test" / "01.mp4")
+    drawn(tmp_path / "test" / "02.mp4")
+    np.savez(tmp_path / "gt_frame.npz", test_11=truth())
+    with pytest.raises(UserError) as told:
+        scene(tmp_path)
+    assert "no video in train/" in told.value.message
+    assert "no truth for any test clip (01, 02); truth was found for: 11" in told.value.message
+
+
+def test_a_clip_without_truth_is_left_out_and_named(tmp_path: Path):
+    drawn(tmp_path / "training" / "a.mp4")
+    drawn(tmp_path / "testing" / "01.mp4")
+    drawn(tmp_path / "testing" / "02.mp4")
+    np.savez(tmp_path / "gt_frame.npz", test_02=truth())
+    found = scene(tmp_path)
+    assert ([clip.name for clip in found.test], found.untold) == (["02"], ("01",))
+
+
+def test_a_folder_of_scenes_gives_all_of_them_and_one_of_none_is_told(tmp_path: Path):
+    for name in ("one", "two"):
+        drawn(tmp_path / name / "train" / "a.mp4")
+        drawn(tmp_path / name / "test" / "01.mp4")
+        np.savez(tmp_path / name / "gt_frame.npz", test_01=truth())
+    assert [one.folder.name for one in scenes(tmp_path)] == ["one", "two"]
+    with pytest.raises(UserError, match="no scene"):
+        scenes(tmp_path / "one" / "train")
+
+
+def test_one_long_video_is_cut_into_parts_that_miss_no_frame(tmp_path: Path):
+    drawn(tmp_path / "train" / "long.mp4", frames=30, fps=12)
+    (tmp_path / "test").mkdir()
+    drawn(tmp_path / "test" / "01.mp4")
+    np.savez(tmp_path / "gt_frame.npz", test_01=truth())
+    (long,) = scene(tmp_path).train
+    parts = long.cut(4)
+    assert [part.frames() for part in parts] == [(7, 12.0), (8, 12.0), (7, 12.0), (8, 12.0)]
+    whole = [picture for _, picture in long.pictures()]
+    pieces = [picture for part in parts for _, picture in part.pictures()]
+    assert len(whole) == len(pieces) == 30
+    assert all((one == other).all() for one, other in zip(whole, pieces, strict=True))
+    assert [second for second, _ in parts[1].pictures()][:2] == [0.0, pytest.approx(1 / 12)]
+
+
+def test_where_all_is_normal_there_is_no_area_and_no_crash():
+    assert math.isnan(scene_anomaly.auc(np.arange(4.0), np.zeros(4, np.bool_)))
+
+
+@pytest.mark.slow
+def test_a_scene_of_another_size_rate_and_container_is_measured_without_a_change(tmp_path: Path):
+    """One training video, one test clip, twelve frames a second, a truth that is two frames too short."""
+    drawn(tmp_path / "train" / "walk.avi", frames=60, size=(320, 200))
+    drawn(tmp_path / "test" / "Test001.avi", frames=36, size=(320, 200))
+    np.savez(tmp_path / "gt_frame_Test001.npz", truth(34))
+    figures = scene_anomaly.measured(scene(tmp_path), "nanodet-g-320", 3, quick=False)
+    assert figures["train_s"] == 5.0
+    assert 0.0 <= figures["micro_auc"] <= 100.0
+    assert figures["raised"]["stretches"].endswith("of 1")
+    assert figures["normal"]["seconds"] == 5.0
+    assert set(figures["peers"]) == {"flow_per_cell", "largest_blob"}
