@@ -162,8 +162,17 @@ def _revoke(place: Place, name: str, pid_file: Path | None, at: float) -> int:
         known = ", ".join(sorted(name for name, _ in _certificates(place)))
         raise UserError(f"no party '{name}'", hint=f"there are: {known}")
     place.revoked.add([serial_of(files.certificate.read_text(encoding="ascii"))], at=at)
-    print(f"{name}: revoked; {reloaded(pid_file)}; a session that is open ends when the broker is restarted")
+    _shut_out(place.box.access, name)
+    print(f"{name}: revoked, and has no right in {place.box.access.name} any more; {reloaded(pid_file)}")
+    print("take it out of union.yaml or its agreement too: the next `piazza patto apply` would name it again")
     return 0
+
+
+def _shut_out(access: Path, name: str) -> None:
+    """A session that is open outlives its certificate, but mosquitto asks its list again for each message."""
+    if access.exists():
+        text = lists.mosquitto_without(access.read_text(encoding="ascii"), name)
+        write_atomic(access, text.encode("ascii"), mode=0o600)
 
 
 def _certificates(place: Place) -> Iterator[tuple[str, TlsFiles]]:

@@ -32,6 +32,12 @@ def _mosquitto_user(party: str, rights: Sequence[Right]) -> str:
     return f"\nuser {user(party)}\n{lines}"
 
 
+def mosquitto_without(text: str, party: str) -> str:
+    """An `acl_file` in which a party is no longer named, and so has no right."""
+    head, *blocks = text.split("\nuser ")
+    return "\nuser ".join([head, *(block for block in blocks if block.partition("\n")[0] != user(party))])
+
+
 MQTT_OWN = ("$MQTT.sub.>", "$MQTT.deliver.pubrel.>")
 """Where the MQTT gateway of NATS delivers to its own clients; they cannot receive at QoS 1 without."""
 

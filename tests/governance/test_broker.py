@@ -15,9 +15,11 @@ from agent.provision.ca import Authority, belongs, ends_at, serial_of
 from agent.provision.revoked import Revoked
 from agent.transport import Address, Connected, Disconnected
 from agent.transport.mqtt import MqttTransport
+from tests.brokers.waiting import messages, opened, quiet
 from tests.governance.unions import folder, police
 
 ROOM, STORE = "romagna/centre/room", "romagna/centre/store-1"
+RECEIPT, RESULT = "piazza/v1/romagna/faenza/n-1/rcpt/store-1", "piazza/v1/romagna/faenza/n-1/res/store-1"
 
 
 @pytest.fixture
@@ -115,12 +117,59 @@ def test_mosquitto_runs_on_it_and_keeps_out_who_was_revoked(program, box, tmp_pa
     assert isinstance(refused, Disconnected)
 
 
-def answer(made, port, name):
-    """What the broker says to a party first."""
+@pytest.mark.slow
+@pytest.mark.broker
+def test_a_revocation_reaches_a_session_that_is_open(program, box, tmp_path):
+    """The control room reads on, hears nothing from the moment on, and others lose nothing."""
+    made, port = box
+    settings = made / "mosquitto/mosquitto.conf"
+    settings.write_text(f"{settings.read_text()}user {made.owner()}\npid_file {tmp_path / 'pid'}\n")
+    log = tmp_path / "log"
+    with log.open("wb") as said:
+        broker = subprocess.Popen([program("mosquitto"), "-c", str(settings)], stdout=said, stderr=said)
+    store, room = client(made, port, STORE), client(made, port, ROOM)
+    try:
+        wait_until_open(port, SystemClock(), log=log)
+        for one in (store, room):
+            opened(one, "piazza/v1/romagna/faenza/+/rcpt/+", "piazza/v1/romagna/faenza/+/res/+")
+        said_by(store, RECEIPT, b"before")
+        assert [news.payload for news in messages(room, 1)] == [b"before"]
+        assert cli.main(["broker", "revoke", str(made), ROOM, "--reload", str(tmp_path / "pid")]) == 0
+        until_reloaded(log)
+        said_by(store, RECEIPT, b"after")
+        said_by(store, RESULT, b"after")
+        assert [news.payload for news in messages(store, 1)] == [b"after"]
+        assert quiet(room) == []
+    finally:
+        store.close()
+        room.close()
+        broker.terminate()
+        broker.wait()
+
+
+def client(made, port, name):
     bench = Bench(made / "keys")
     files = bench.tls(name)
     address = Address("localhost", port, str(bench.ca), str(files.certificate), str(files.key))
-    transport = MqttTransport(address, clock=SystemClock(), randomness=random.Random(0), session_s=0)
+    return MqttTransport(address, clock=SystemClock(), randomness=random.Random(0), session_s=0)
+
+
+def said_by(party, topic, payload):
+    while not party.publish(topic, payload):
+        party.poll(0.05)
+
+
+def until_reloaded(log):
+    clock = SystemClock()
+    until = clock.monotonic() + 60
+    while b"Reloading config" not in log.read_bytes():
+        assert clock.monotonic() < until
+        clock.sleep(0.02)
+
+
+def answer(made, port, name):
+    """What the broker says to a party first."""
+    transport = client(made, port, name)
     transport.open()
     try:
         for _ in range(200):
