@@ -26,6 +26,7 @@ from agent.fleet.simulation import Fleet, Report, names
 from agent.fleet.wire import Wire
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
+from agent.subscriber.tables import open_tables
 from agent.transport import Transport
 from agent.transport.mqtt import MqttTransport
 
@@ -49,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         each.add_argument("--nodes", type=int, default=600, help="default: 600")
     simulate.add_argument("--hours", type=float, default=72.0, help="simulated time (default: 72)")
     simulate.add_argument("--seed", type=int, default=1, help="another one makes other lives (default: 1)")
+    simulate.add_argument(
+        "--broker-of",
+        action="append",
+        default=[],
+        metavar="COMUNE=HOST[:PORT]",
+        help="where a comune has its own broker",
+    )
+    simulate.add_argument("--db", default="", metavar="FILE|URI", help="count what the store has of it afterwards")
     simulate.add_argument("--one", action="store_true", help="one connection for all nodes instead of one for each")
     simulate.add_argument("--puback", action="store_true", help="wait for the broker only, where no store is")
     simulate.add_argument("--json", action="store_true", help="the report as one JSON object")
@@ -65,8 +74,10 @@ def run(options: argparse.Namespace) -> int:
     logs.start()
     logging.getLogger("agent.transport").setLevel(logging.ERROR)  # hundreds of connections would each say it
     report = simulate(options, who, say=_progress)
-    print(json.dumps(asdict(report)) if options.json else _sentence(report))
-    return int(report.lost > 0)
+    stored = {"stored": kept(options.db, who)} if options.db else {}
+    missing = {"missing": report.envelopes - stored["stored"]} if stored else {}
+    print(json.dumps(asdict(report) | stored | missing) if options.json else _sentence(report, stored | missing))
+    return int(report.lost > 0 or any(missing.values()))
 
 
 def add_keys(folder: Path, who: list[NodeName], *, at: float) -> None:
@@ -90,6 +101,14 @@ def simulate(options: argparse.Namespace, who: list[NodeName], *, say: Callable[
         return fleet.live(seed=options.seed, since=SINCE, hours=options.hours, say=say)
 
 
+def kept(where: str, who: list[NodeName]) -> int:
+    """How many envelopes of the nodes' latest chains a store's database has, each number once."""
+    counted = "SELECT node, chain, count(*) FROM envelope GROUP BY node, chain ORDER BY chain"
+    with closing(open_tables(where)) as tables:
+        latest = {node: count for node, _, count in tables.rows(counted)}
+    return sum(latest.get(str(name), 0) for name in who)
+
+
 def carrier(keys: Path, name: NodeName, *, seed: int, resend_s: float = RESEND_S) -> Carrier:
     path = Bench(keys).signing_key(str(name))
     if not path.exists():
@@ -107,9 +126,20 @@ def _wires(options: argparse.Namespace, carriers: list[Carrier], clock: Clock) -
 
 def _transport(options: argparse.Namespace, name: str, clock: Clock) -> Transport:
     address = replace(party.address(options, name), keepalive_s=60)
+    if name.split("/")[1] in (own := _brokers(options.broker_of)):
+        host, port = own[name.split("/")[1]]
+        address = replace(address, host=host, port=port)
     return MqttTransport(
         address, clock=clock, randomness=random.SystemRandom(), client_id=name.replace("/", "."), session_s=600
     )
+
+
+def _brokers(wishes: list[str]) -> dict[str, tuple[str, int]]:
+    """Host and port by comune; UserError for a wish that names none."""
+    for wish in wishes:
+        if not all(wish.partition("=")):
+            raise UserError(f"--broker-of {wish}: not a comune and its broker", hint="such as comune-1=broker.example")
+    return {comune: party.host_and_port(where) for comune, _, where in (wish.partition("=") for wish in wishes)}
 
 
 def _progress(hour: float, made: int) -> None:
@@ -117,9 +147,10 @@ def _progress(hour: float, made: int) -> None:
         print(f"\rhour {hour:.0f}: {made} envelopes", end="", file=sys.stderr, flush=True)
 
 
-def _sentence(report: Report) -> str:
+def _sentence(report: Report, counted: dict[str, int]) -> str:
+    more = "".join(f" {number} {word}," for word, number in counted.items())
     return (
         f"{report.nodes} nodes over {report.connections} connections, {report.hours:g} h: {report.envelopes} envelopes,"
-        f" {report.published} published ({report.resent} again), {report.lost} lost,"
+        f" {report.published} published ({report.resent} again), {report.refused} refused, {report.lost} lost,{more}"
         f" {report.seconds} s, {report.per_s} a second"
     )

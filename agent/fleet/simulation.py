@@ -26,7 +26,7 @@ IDLE_S = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of it; `lost` are envelopes that nobody thanked for in the end."""
+    """What became of it; `lost` are envelopes that nobody thanked for in the end, `refused` answers of the broker."""
 
     nodes: int
     connections: int
@@ -34,6 +34,7 @@ class Report:
     envelopes: int
     published: int
     resent: int
+    refused: int
     sessions: int
     lost: int
     seconds: float
@@ -104,6 +105,8 @@ class Fleet:
         while (left := sum(wire.waiting for wire in self._wires)) > at_most:
             if left != waiting:
                 waiting, since = left, self._clock.monotonic()
+            else:
+                self._clock.sleep(IDLE_S)  # brokers and stores want the processor too
             if self._clock.monotonic() - since > PATIENCE_S:
                 return
             self._turn()
@@ -116,6 +119,7 @@ class Fleet:
             envelopes=self._made,
             published=sum(carrier.sent for carrier in self._carriers),
             resent=sum(carrier.resent for carrier in self._carriers),
+            refused=sum(wire.refused for wire in self._wires),
             sessions=sum(wire.sessions for wire in self._wires),
             lost=sum(wire.waiting for wire in self._wires),
             seconds=round(seconds, 1),

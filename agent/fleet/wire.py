@@ -8,7 +8,7 @@ from agent.clock import Clock
 from agent.contract.topics import EXPIRES_S, RETAINED, Class, Topic, pattern
 from agent.errors import BrokerRefused, Refused
 from agent.fleet.carrier import Carrier
-from agent.transport import Acknowledged, Connected, Disconnected, Message, Transport
+from agent.transport import NOBODY_SUBSCRIBES, Acknowledged, Connected, Disconnected, Message, Transport
 from agent.uplink import unverified
 
 
@@ -18,6 +18,7 @@ class Wire:
     def __init__(self, transport: Transport, carriers: Sequence[Carrier], *, clock: Clock) -> None:
         self.stands = False
         self.sessions = 0
+        self.refused = 0
         self._transport = transport
         self._carriers = {str(carrier.name): carrier for carrier in carriers}
         self._clock = clock
@@ -69,6 +70,7 @@ class Wire:
             carrier.begin_session(resumed=resumed, now=self._clock.monotonic())
 
     def _acknowledged(self, answer: Acknowledged) -> None:
+        self.refused += answer.reason > NOBODY_SUBSCRIBES
         carrier = self._mids.pop(answer.mid, None)
         if carrier is not None:
             carrier.acknowledged(answer.mid, delivered=answer.delivered, now=self._clock.monotonic())

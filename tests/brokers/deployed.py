@@ -100,7 +100,7 @@ class Parties:
             granted += [Right(own[0], verb, *own[1:], klass) for verb, klass in _of_node()]
         for comune in self.comuni:
             stores = ((store, "store") for store in (self.store, *self.other_stores))
-            bridges = ((bridge, "bridge") for bridge in self.bridges)
+            bridges = ((one, "bridge") for one, own in zip(self.bridges, self.comuni, strict=False) if own == comune)
             for who, role in (*stores, *bridges, (self.watcher, "operator")):
                 granted += [Right(str(who), Verb.READ, who.union, comune, "+", klass) for klass in READS[role]]
                 granted += [Right(str(who), Verb.WRITE, who.union, comune, "+", klass) for klass in WRITES[role]]
@@ -153,6 +153,10 @@ class Deployment(ABC):
 
     def store_ports(self) -> list[int]:
         return self.node_ports()
+
+    def broker_of(self) -> dict[str, int]:
+        """Port by comune, where comuni have brokers of their own."""
+        return {}
 
     def _file(self, shipped: str, changes: dict[str, str], *, name: str) -> Path:
         """A shipped file with other places and ports; what is to be changed must be there."""
@@ -210,16 +214,22 @@ class Bridged(OneMosquitto):
 
     def install(self) -> list[Server]:
         centre = self._server("mosquitto/mosquitto.conf", "centre", {})
-        (bridge,) = self.parties.bridges
+        joined = zip(self.parties.comuni, self.parties.bridges, strict=True)
+        return [centre, *(self._bridge(comune, bridge, centre) for comune, bridge in joined)]
+
+    def broker_of(self) -> dict[str, int]:
+        return dict(zip(self.parties.comuni, (server.port for server in self.servers[1:]), strict=True))
+
+    def _bridge(self, comune: str, bridge: NodeName, centre: Server) -> Server:
         files = self.parties.bench.tls(str(bridge))
         more = {
             "UNION": bridge.union,
-            "COMUNE": self.parties.comuni[0],
+            "COMUNE": comune,
             "centre.example:8883": f"localhost:{centre.port}",
             "/etc/piazza/broker/bridge.pem": str(files.certificate),
             "/etc/piazza/broker/bridge.key": str(files.key),
         }
-        return [centre, self._server("bridge/comune.conf", "comune", more)]
+        return self._server("bridge/comune.conf", comune, more)
 
     def node_ports(self) -> list[int]:
         return [self.servers[1].port]
