@@ -68,7 +68,7 @@ def made(options: argparse.Namespace) -> Desktop:
         raise UserError(f"{options.folder}: nobody there is called '{name}'", hint="add a party or an agreement for it")
     ring = party.ring(options)
     archive = Archive(options.db, ring, sight)
-    desk = Desk(sight)
+    desk = Desk(sight, began=clock.now())
     desk.restore(archive.open_events(at=clock.now()))
     transport = MqttTransport(
         party.address(options, str(name)),

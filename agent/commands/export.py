@@ -22,6 +22,9 @@ from agent.subscriber.accesses import AccessLog, folder_of
 from agent.subscriber.exports import cap, homeassistant, ngsi, onvif, tables
 
 SQLITE = b"SQLite format 3\x00"
+DAY_S = 86_400.0
+_SINCE = "SELECT token FROM envelope WHERE at >= ? AND token <> '' ORDER BY at, node, seq"
+"""What was erased has no token."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--signer", type=Path, metavar="FILE", help="the key of who asks, for the log of accesses; a store needs it"
     )
+    parser.add_argument("--days", type=float, default=0.0, help="of a store, only the last so many (default: all)")
     parser.add_argument("--comune", default="", help="cap: what people call the place (default: the comune's id)")
     parser.add_argument("--language", choices=("en", "it"), default="en", help="cap: of the text (en)")
 
@@ -41,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
     if _is_store(options.file):
         _log(options, ring)
     opened = Opened(ring)
-    envelopes = opened.envelopes(_tokens(options.file))
+    since = SystemClock().now() - options.days * DAY_S if options.days else 0.0
+    envelopes = opened.envelopes(tokens_of(options.file, since=since))
     if options.format == "parquet":
         if options.out is None:
             raise UserError("parquet is no text", hint="give a file with --out")
@@ -93,14 +98,14 @@ class Opened:
             yield envelope
 
 
-def _tokens(path: Path) -> Iterator[bytes]:
-    """Of a store's database in the order of time, or of a file line by line."""
+def tokens_of(path: Path, *, since: float) -> Iterator[bytes]:
+    """Of a store's database in the order of time, what happened since an instant; or of a file line by line."""
     try:
         if not _is_store(path):
             yield from (line.split()[-1] for line in path.read_bytes().splitlines() if line.strip())
             return
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        yield from (token.encode() for (token,) in db.execute("SELECT token FROM envelope ORDER BY at, node, seq"))
+        yield from (token.encode() for (token,) in db.execute(_SINCE, (since,)))
         yield from (token.encode() for (token,) in db.execute("SELECT token FROM statement ORDER BY topic"))
         yield from (token.encode() for (token,) in db.execute("SELECT token FROM verdict ORDER BY at"))
         db.close()

@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.clock import Clock, SimulatedClock, SystemClock
+from agent.commands import union_around
 from agent.commands.loopback import HOST, free_port, prepare, wait_until_open
 from agent.contract.jws import Signer
 from agent.crew import Crew
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         for one in played:
             _tell(one, town, live_at, clock)
         _catch_up(town, played, clock)
-        _write_public(town, bench)
+        _surround(crew, town, bench, port, clock)
         _open_console(crew, town, bench, port, options.port)
         _live(town, played, clock, live_at, seconds=options.seconds, crew=crew)
     except KeyboardInterrupt:
@@ -125,7 +125,7 @@ def _start(crew: Crew, town: Town, bench: Bench, port: int, clock: Clock, *, sin
     return [
         Played(
             SimulatedNode(spot.name, load_signer(bench.signing_key(str(spot.name))), SimulatedClock(since)),
-            _connected(bench, str(spot.name), port, clock),
+            connected(bench, str(spot.name), port, clock),
             since,
         )
         for spot in town.spots
@@ -139,14 +139,19 @@ def _open_console(crew: Crew, town: Town, bench: Bench, port: int, page: int) ->
     crew.add("console", [*command, *reach, *log])
 
 
-def _write_public(town: Town, bench: Bench) -> None:
-    """The citizens' site, by the command that its publisher would call."""
-    command = [sys.executable, "-m", "agent", "public", str(town.folder), "--db", str(_database(town))]
-    where = ["--keys", str(bench.ring), "--out", str(town.folder / "public")]
-    subprocess.run([*command, *where, "--secret", str(town.folder / "public.secret")], check=True)
+def _surround(crew: Crew, town: Town, bench: Bench, port: int, clock: Clock) -> None:
+    """Verdicts, exports and the citizens' pages, so that there is something of everything to look at."""
+    room, database = connected(bench, ROOM, port, clock), _database(town)
+    said = union_around.judge(town, bench, room, database, clock)
+    room.close()
+    union_around.export(bench, database, town.folder / "exports")
+    print(f"union: {said} verdicts, exports in {town.folder / 'exports'}", flush=True)
+    union_around.publish(town, bench, database, f"{HOST}:{port}")
+    site, form = union_around.open_pages(crew, town, bench, port, clock)
+    print(f"union: for citizens {site}\nunion: to report something {form}", flush=True)
 
 
-def _connected(bench: Bench, name: str, port: int, clock: Clock) -> Transport:
+def connected(bench: Bench, name: str, port: int, clock: Clock) -> Transport:
     files = bench.tls(name)
     address = Address(HOST, port, str(bench.ca), str(files.certificate), str(files.key))
     transport = MqttTransport(address, clock=clock, randomness=random.SystemRandom(), session_s=0)
@@ -247,7 +252,9 @@ def _forge(victim: Played) -> None:
 
 def _conclude(town: Town, played: Sequence[Played]) -> int:
     store = Store(_database(town))
-    told, stored = sum(one.node.tail.seq for one in played), store.count()
+    told = sum(one.node.tail.seq for one in played)
+    spans = [store.held(str(one.node.name)).span for one in played]
+    stored = sum(last - first + 1 for span in spans for first, last in span)
     store.close()
     print(f"union: {len(played)} nodes, {told} records told, {stored} stored; files in {town.folder}")
     return 0 if stored == told else 1

@@ -39,6 +39,8 @@ class Desk:
 
     sight: Sight
     silent_s: float = SILENT_S
+    began: float = float("-inf")
+    """Since when we listen; nobody is silent who could not have been heard yet."""
     _open: dict[str, Item] = field(default_factory=dict)
     _heard: dict[str, Heard] = field(default_factory=dict)
     _silent: dict[str, bool] = field(default_factory=dict)
@@ -141,7 +143,8 @@ class Desk:
 
     def _is_silent(self, name: str, at: float) -> bool:
         heard = self._heard.get(name)
-        return heard is None or heard.at is None or at - heard.at > self.silent_s
+        last = None if heard is None else heard.at
+        return at - max(self.began, float("-inf") if last is None else last) > self.silent_s
 
     def _neighbours_speak(self, name: NodeName, at: float) -> bool:
         return any(

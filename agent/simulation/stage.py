@@ -23,8 +23,9 @@ COMUNI = {
     "solarolo": "Solarolo",
 }
 SEAT = f"{UNION}/centre"
-STORE, ROOM, POLICE = f"{SEAT}/store-1", f"{SEAT}/room", f"{SEAT}/police-faenza"
-SIGNERS = {STORE: "store", ROOM: "operator", POLICE: "police"}
+STORE, ROOM, POLICE, SQUARE = f"{SEAT}/store-1", f"{SEAT}/room", f"{SEAT}/police-faenza", f"{SEAT}/square"
+FORM = f"{UNION}/faenza/form"
+SIGNERS = {STORE: "store", ROOM: "operator", POLICE: "police", SQUARE: "publisher", FORM: "node"}
 
 _UNION = """\
 version: 1
@@ -107,6 +108,8 @@ def spread(nodes: int) -> list[NodeName]:
 
 
 def _comuni(names: Sequence[NodeName]) -> str:
+    """Each comune with its nodes; the report form is one of them."""
+    names = [*names, NodeName.parse(FORM)]
     return "\n".join(
         f"  - {{ id: {comune}, name: {title}, nodes: [{', '.join(name.node for name in names if name.comune == comune)}] }}"
         for comune, title in COMUNI.items()

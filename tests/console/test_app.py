@@ -73,7 +73,7 @@ def test_it_says_who_looks(page):
 
 
 def test_now_history_weeks_and_chains_are_answered(page, built):
-    assert len(page.get("/api/now").json()["nodes"]) == 8
+    assert len(page.get("/api/now").json()["nodes"]) == 9
     assert page.get("/api/events", params={"since": "2026-06-02T00:00:00.000Z"}).json()
     week = {"node": str(built.nodes[0].name), "quantity": "gate/person/left"}
     assert page.get("/api/week", params=week).json()["cells"]

@@ -110,7 +110,13 @@ def test_a_silent_node_is_alone_when_its_neighbours_speak(built):
 def test_a_node_that_was_never_heard_is_silent(built):
     shown = built.desk().nodes(NOON)
     assert {(item["heard_at"], item["silent"]) for item in shown} == {(None, True)}
-    assert len(shown) == 8
+    assert len(shown) == 9
+
+
+def test_nobody_is_silent_who_could_not_have_been_heard_yet(built):
+    desk = replace(built.desk(), began=NOON)
+    assert not any(item["silent"] for item in desk.nodes(NOON + SILENT_S))
+    assert all(item["silent"] for item in desk.nodes(NOON + SILENT_S + 1))
 
 
 def test_a_retained_message_is_no_sign_of_life(built, node):

@@ -15,23 +15,17 @@ from playwright.sync_api import Page, expect, sync_playwright
 from agent.clock import SystemClock
 from agent.contract.audit import judge
 from agent.provision.keys import load_ring
+from tests.console.shots import QUIET, SHOTS, addresses, opened
 
-pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(120), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
 
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-START_S = 90.0
+START_S = 200.0
 TABS = ("now", "map", "history", "week", "chain")
 
 
 @pytest.fixture(scope="module")
-def union(program, tmp_path_factory) -> Iterator[tuple[str, Path]]:
-    """The address of a console, and the folder of its union; the whole is started and ended by one command."""
+def union(program, tmp_path_factory) -> Iterator[tuple[dict[str, str], Path]]:
+    """The addresses of all pages, and the folder of the union; the whole is started and ended by one command."""
     program("mosquitto")
     folder = tmp_path_factory.mktemp("union") / "files"
     log = folder.with_name("log")
@@ -52,19 +46,19 @@ def union(program, tmp_path_factory) -> Iterator[tuple[str, Path]]:
     with log.open("wb") as said:
         process = subprocess.Popen([sys.executable, "-m", "agent", *command], stdout=said, stderr=said)
     try:
-        yield address(process, log), folder
+        yield pages(process, log), folder
     finally:
         process.send_signal(2)
         process.wait(30)
     assert re.search(r"union: 12 nodes, (\d+) records told, \1 stored", log.read_text())
 
 
-def address(process, log) -> str:
+def pages(process, log) -> dict[str, str]:
     clock = SystemClock()
     until = clock.monotonic() + START_S
     while clock.monotonic() < until and process.poll() is None:
-        if found := re.search(r"open (http\S+)", log.read_text()):
-            return found[1]
+        if found := addresses(log.read_text()):
+            return found
         clock.sleep(0.1)
     raise AssertionError(log.read_text())
 
@@ -86,7 +80,7 @@ def page(request, browser, union) -> Iterator[Page]:
     said: list[str] = []
     made.on("pageerror", lambda error: said.append(str(error)))
     made.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    made.goto(union[0])
+    made.goto(union[0]["console"])
     made.wait_for_selector("body[data-ready]")
     yield made
     context.close()
@@ -125,7 +119,7 @@ def test_events_come_by_themselves_and_are_judged_with_one_key(page, union):
 
 def test_every_node_of_the_union_is_on_the_map(page):
     page.click("#tab-map")
-    expect(page.locator("#comuni .node")).to_have_count(12)
+    expect(page.locator("#comuni .node")).to_have_count(13)
     expect(page.locator("#comuni .comune")).to_have_count(6)
 
 
@@ -148,4 +142,34 @@ def test_a_week_is_a_heat_map_of_seven_days(page):
 def test_the_chains_are_whole(page):
     page.click("#tab-chain")
     page.wait_for_selector("#chains tbody tr")
-    expect(page.locator("#chains .ok")).to_have_count(12)
+    expect(page.locator("#chains .ok")).to_have_count(13)
+
+
+@pytest.mark.parametrize("shot", SHOTS, ids=lambda shot: shot.name)
+def test_the_pages_show_what_the_pictures_of_the_guides_claim(browser, union, shot):
+    """And nobody is kept out of the page in the picture: no finding of axe-core."""
+    context, page = opened(browser, union[0], shot)
+    found = Axe().run(page).response["violations"]
+    context.close()
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
+def test_what_somebody_reports_is_on_the_page_as_not_verified(page, browser, union):
+    """From the form on the citizens' site to the operator's list, over signatures, broker and store."""
+    context = browser.new_context(locale="it-IT")
+    form = context.new_page()
+    form.goto(union[0]["form"])
+    form.check("input[value=smoke]")
+    form.select_option("#area", "borgo")
+    form.click("button")
+    expect(form.locator("[role=status]")).to_contain_text("Grazie")
+    context.close()
+    line = page.locator("#open li", has_text="fumo o fuoco")
+    expect(line).to_contain_text("NON VERIFICATO", timeout=60_000)
+
+
+def test_exporters_were_driven_too(union):
+    exports = union[1] / "exports"
+    assert (exports / "alerts.xml").read_text().count("<alert") >= 1
+    assert all(path.stat().st_size for path in exports.iterdir())
+    assert len(list(exports.iterdir())) == 5

@@ -8,6 +8,7 @@ import pytest
 
 from agent import cli
 from agent.clock import SimulatedClock
+from agent.commands.export import tokens_of
 from agent.contract.audit import judge
 from agent.contract.envelope import open_envelope, source, spell, type_name
 from agent.contract.jws import GENESIS
@@ -123,3 +124,14 @@ def test_who_exports_from_a_store_signs_for_it_first(tmp_path: Path, store: Stor
     told = open_envelope(path.read_bytes().strip(), ring)
     assert isinstance(told.data, AuditData)
     assert (told.data.subject, str(told.maker)) == ("export-csv", str(ROOM))
+    assert "loitering" in capsys.readouterr().out
+
+
+def test_an_export_of_the_last_days_leaves_out_what_is_older(tmp_path: Path, store: Store):
+    chain = Chain()
+    token = chain.make(Class.EVT, event(), kind="loitering")
+    store.commit([Item(open_envelope(token, chain.ring), token)], at=AT)
+    store.close()
+    database = tmp_path / "events.sqlite"
+    assert len(list(tokens_of(database, since=AT - 1))) == 1
+    assert list(tokens_of(database, since=AT + 1)) == []

@@ -2,8 +2,11 @@
 // The invariant: text from the network becomes text on the page, never markup.
 import { language, otherLanguage, word } from "/words.js";
 
+const DRAW_MS = 150; // what comes meanwhile is drawn together
 const LATELY = 200; // lines that stay on the page, however long it is open
 const VERDICTS = ["received", "useful", "false", "unclear"];
+const fresh = []; // latest messages that are not drawn yet
+let drawing = false;
 const $ = id => document.getElementById(id);
 const state = { open: new Map(), nodes: new Map(), me: null, lately: [], chosen: null, connected: false, why: "" };
 
@@ -14,15 +17,16 @@ function element(tag, properties = {}, ...children) {
 }
 
 const moment = at => new Date(at * 1000);
-const clockText = at => moment(at).toLocaleTimeString(language(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dateText = at => moment(at).toLocaleString(language(), { dateStyle: "short", timeStyle: "medium" });
+const region = () => ({ it: "it-IT", en: "en-GB" })[language()];
+const clockText = at => moment(at).toLocaleTimeString(region(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const dateText = at => moment(at).toLocaleString(region(), { dateStyle: "short", timeStyle: "medium" });
 const time = at => element("time", { dateTime: moment(at).toISOString(), textContent: clockText(at) });
 const place = item => item.node.split("/").slice(1).join("/");
 const severity = name => word(name === "alarm" ? "alarm_severity" : name);
 const sentence = item => [item.type ? word(item.type) : "", item[`sentence_${language()}`] ?? item.sentence].filter(Boolean).join(" · ");
 const told = item => item.unverified ? element("span", {}, " ", element("span", { className: "person", textContent: word("by_person") })) : null;
 const said = item => item.verdicts.map(one => `${one.by} (${word(one.role)}): ${word(one.verdict)}`).join(", ") || "–";
-const figure = (value, digits = 2) => value === undefined || value === null ? "–" : Number(value).toLocaleString(language(), { maximumFractionDigits: digits });
+const figure = (value, digits = 2) => value === undefined || value === null ? "–" : Number(value).toLocaleString(region(), { maximumFractionDigits: digits });
 
 async function ask(path, options) {
   const answer = await fetch(path, options);
@@ -35,10 +39,28 @@ async function ask(path, options) {
 function drawOpen() {
   const items = [...state.open.values()].sort((a, b) => b.at - a.at);
   if (!state.open.has(state.chosen)) state.chosen = items[0]?.id ?? null;
-  $("open").replaceChildren(...items.map(line));
+  arrange($("open"), items.map(lineOf));
   $("open-title").textContent = `${word("open")} (${items.length})`;
   $("calm").hidden = items.length > 0;
   drawDetail();
+}
+
+// Only what has changed is touched: with hundreds of open events a new list each time would keep the browser busy.
+function arrange(list, wanted) {
+  const kept = new Set(wanted);
+  for (const child of [...list.children]) if (!kept.has(child)) child.remove();
+  wanted.forEach((child, at) => { if (list.children[at] !== child) list.insertBefore(child, list.children[at] ?? null); });
+}
+
+const lines = new Map();
+
+function lineOf(item) {
+  const known = lines.get(item.id);
+  if (known?.item !== item || known.language !== language()) lines.set(item.id, { item, language: language(), made: line(item) });
+  const { made } = lines.get(item.id);
+  made.setAttribute("aria-selected", String(item.id === state.chosen));
+  if (item.id === state.chosen) $("open").setAttribute("aria-activedescendant", made.id);
+  return made;
 }
 
 function line(item) {
@@ -47,8 +69,6 @@ function line(item) {
     element("span", { textContent: `${place(item)} · ${sentence(item)}` }), told(item),
     element("span", { className: "dim", textContent: ` · ${word(item.mark)}` }));
   made.setAttribute("role", "option");
-  made.setAttribute("aria-selected", String(item.id === state.chosen));
-  if (item.id === state.chosen) $("open").setAttribute("aria-activedescendant", made.id);
   made.addEventListener("click", () => { state.chosen = item.id; drawOpen(); });
   return made;
 }
@@ -93,7 +113,12 @@ function latest(item) {
 function lately(item) {
   state.lately.unshift(item);
   state.lately.length = Math.min(state.lately.length, LATELY);
-  $("lately").prepend(latest(item));
+  fresh.unshift(item);
+  soon();
+}
+
+function drawLately() {
+  $("lately").prepend(...fresh.splice(0).slice(0, LATELY).map(latest));
   while ($("lately").children.length > LATELY) $("lately").lastElementChild.remove();
 }
 
@@ -222,12 +247,13 @@ function drawWords() {
   $("language").lang = language() === "it" ? "en" : "it";
   const me = state.me;
   $("union").textContent = me.union;
-  $("who").textContent = `${me.party.split("/").pop()} (${me.role})`;
+  $("who").textContent = `${me.party.split("/").pop()} (${word(me.role)})`;
   const all = ["", word("all")];
   options($("search").elements.comune, [all, ...me.comuni.map(comune => [comune.id, comune.name])]);
   options($("search").elements.kind, [all, ...me.kinds.map(kind => [kind, word(kind)])]);
   options($("search").elements.severity, [all, ...["info", "notice", "warning", "alarm"].map(name => [name, severity(name)])]);
   options($("pick").elements.node, [...state.nodes.keys()].map(name => [name, name.split("/").slice(1).join("/")]));
+  fresh.length = 0;
   $("lately").replaceChildren(...state.lately.map(latest));
   drawBroker();
 }
@@ -242,6 +268,7 @@ async function begin() {
   const now = await ask("/api/now");
   state.connected = now.connected;
   state.why = now.why;
+  lines.clear();
   state.open = new Map(now.open.map(item => [item.id, item]));
   state.nodes = new Map(now.nodes.map(node => [node.node, node]));
   drawWords();
@@ -251,7 +278,8 @@ async function begin() {
 
 const HEAR = {
   event(item) {
-    if (item.phase === "closed") state.open.delete(item.id); else state.open.set(item.id, item);
+    if (item.phase !== "closed") state.open.set(item.id, item);
+    else { state.open.delete(item.id); lines.delete(item.id); }
     lately(item);
   },
   node(item) { state.nodes.set(item.node, item); },
@@ -263,7 +291,18 @@ const HEAR = {
 
 function hear(batch) {
   for (const item of batch) HEAR[item.kind]?.(item);
-  requestAnimationFrame(() => { if (!$("now").hidden) drawOpen(); if (!$("map").hidden) drawMap(); });
+  soon();
+}
+
+function soon() {
+  if (drawing) return;
+  drawing = true;
+  setTimeout(() => {
+    drawing = false;
+    drawLately();
+    if (!$("now").hidden) drawOpen();
+    if (!$("map").hidden) drawMap();
+  }, DRAW_MS);
 }
 
 function listen() {

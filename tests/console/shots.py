@@ -1,0 +1,91 @@
+"""The pictures of the guides: which page each shows, and what its readers are told that they see there.
+
+`tools/screens` takes them; a test opens the same pages and finds the same things on them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "img"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 60_000
+WIDE, PHONE = (1200, 800), (390, 800)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture; `shows` are places of the page (CSS) and the text that each holds."""
+
+    name: str
+    page: str
+    tab: str = ""
+    size: tuple[int, int] = WIDE
+    language: str = "en"
+    shows: tuple[tuple[str, str], ...] = ()
+
+
+SHOTS = (
+    Shot("console-now", "console", "now", shows=(
+        ("#open li", ""), ("#detail", "Observed"), ("#detail", "Check"), ("#detail .buttons", "2 useful"), ("#broker", "Connected"),
+    )),
+    Shot("console-phone", "console", "map", PHONE, "it", shows=(
+        (".comune h3", "Faenza"), (".node", "n-0001"), ("#coverage", "nodi"), ("#map h2", "Nodi"),
+    )),
+    Shot("console-history", "console", "history", shows=(
+        ("#rows thead", "Verdicts"), ("#rows tbody", "room (control room): useful"), ("#rows tbody", "genuine"),
+    )),
+    Shot("console-reports", "console", "history-report", size=(1200, 420), shows=(
+        ("#rows tbody", "a person says"), ("#rows tbody .person", "NOT VERIFIED"),
+    )),
+    Shot("console-week", "console", "week", size=(1200, 560), shows=(("#heat tbody th", "Mon"), ("#heat thead", "23"))),
+    Shot("console-chains", "console", "chain", size=(1200, 1500), shows=(
+        ("#chains tbody", "whole"), ("#accesses", "room (control room)"), ("#accesses", "history: shown"),
+    )),
+    Shot("citizens", "citizens", size=(800, 900), shows=(
+        ("h1", "i numeri delle piazze"), ("figcaption", "n-0001"), ("main", "Chi ha ricevuto eventi"),
+    )),
+    Shot("report-form", "form", size=PHONE, shows=(
+        ("form", "Che cosa succede?"), ("form", "Rumore"), ("option", "Centro storico"), (".call", "112"),
+    )),
+)  # fmt: skip
+
+
+def addresses(said: str) -> dict[str, str]:
+    """Where the pages of a simulated union are, from what its command has printed; empty before all of them are."""
+    patterns = {
+        "console": r"open (http\S+)",
+        "citizens": r"for citizens (http\S+)",
+        "form": r"report something (http\S+)",
+    }
+    found = {name: re.search(pattern, said) for name, pattern in patterns.items()}
+    return {name: match[1] for name, match in found.items() if match} if all(found.values()) else {}
+
+
+def opened(browser: Browser, where: dict[str, str], shot: Shot) -> tuple[BrowserContext, Page]:
+    """A page as the picture has it, when it shows everything that it should."""
+    locale = {"en": "en-GB", "it": "it-IT"}[shot.language]
+    context = browser.new_context(viewport={"width": shot.size[0], "height": shot.size[1]}, locale=locale)
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto(where[shot.page])
+    if shot.page == "console":
+        page.wait_for_selector("body[data-ready]")
+        tab, _, kind = shot.tab.partition("-")
+        page.click(f"#tab-{tab}")
+        if kind:
+            page.select_option("#search select[name=kind]", kind)
+            page.click("#search button")
+    for place, text in shot.shows:
+        page.locator(place).filter(has_text=text).first.wait_for(state="attached" if place == "option" else "visible")
+    return context, page
