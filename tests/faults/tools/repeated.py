@@ -10,6 +10,7 @@ the seed is what lets a failure be looked at again: no clock, no order of a set,
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -30,11 +31,10 @@ class Repeat:
 
 
 def repeated(simulate: Simulate, *, seeds: Sequence[int], jobs: int | None = None) -> Iterator[Repeat]:
-    """Each seed in the order given, in `jobs` processes at once, as many as there are processors without it."""
+    """Each seed in the order given, in `jobs` processes at once, two at least; as many as there are processors without it."""
     spawned = multiprocessing.get_context("spawn")  # each interpreter draws its own salt for hashes
-    twice = [seed for seed in seeds for _ in range(2)]
-    with ProcessPoolExecutor(jobs, mp_context=spawned, max_tasks_per_child=1) as pool:
-        runs = pool.map(simulate, twice)
-        for seed in seeds:
-            (first, found), (second, _) = next(runs), next(runs)
+    half = max(1, (jobs or os.cpu_count() or 1) // 2)
+    with ProcessPoolExecutor(half, spawned) as these, ProcessPoolExecutor(half, spawned) as those:
+        twice = zip(seeds, these.map(simulate, seeds), those.map(simulate, seeds), strict=True)
+        for seed, (first, found), (second, _) in twice:
             yield Repeat(seed, first == second, first, found)
