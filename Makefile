@@ -16,7 +16,7 @@ BIN := .venv/bin
 # tried again, up to twice, and named at the end. On a developer's machine it fails at once.
 PYTEST := $(BIN)/python -m pytest $(if $(filter true,$(CI)),--reruns 2 --reruns-delay 3 -rR)
 
-.PHONY: help demo union test check bench faults deb vm models fmt lock clean lint types quick debian
+.PHONY: help demo union test check bench faults deb image vm models fmt lock clean lint types quick debian
 help: ## this list
 	@echo "Piazza: a node that watches a public space and tells what is unusual, never who."
 	@echo
@@ -70,6 +70,9 @@ deb: debian .venv/.dev ## the Debian packages in dist/, for amd64 and arm64 (REL
 	@echo "deb: dist/piazza_*.deb with its wheels inside, and dist/piazza-node_*.deb"
 	@tools/deb
 	@lintian --fail-on error,warning dist/*.deb
+
+image: .venv/.dev .venv/.checkout ## a flashed card made the card of one node (CARD=, NODE=, KEYS=, BROKER=, RELEASE=, MORE=)
+	@tools/image
 
 vm: debian .venv/.dev .venv/.checkout ## from a flashed card to a verified event: a container booted with dist/*.deb (root; minutes)
 	@echo "vm: first boot, enrolment, firewall, a pulled plug; needs make deb, and root"

@@ -136,3 +136,10 @@ def test_a_tool_says_what_it_is_for_and_stops_at_the_first_failure(name: str):
     text = (CHECKOUT / "tools" / name).read_text()
     assert text.startswith("#!/usr/bin/env bash\n# ")
     assert "\nset -euo pipefail\n" in text
+
+
+def test_an_image_for_nobody_says_what_to_give(bare: Bare):
+    done = bare("image", CARD="card.img", BROKER="broker.example")
+    assert done.returncode == 2
+    assert "NODE KEYS not given" in done.stderr
+    assert "make image CARD=" in done.stderr
