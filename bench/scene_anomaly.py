@@ -52,6 +52,10 @@ RAISED = 3.0
 DWELL_S = 0.2
 """How long a score must hold before it is raised. The default of the rule."""
 CLEAR_S = 5.0
+LASTING = 5
+"""Sights from which a thing counts, as in what is learned."""
+STATED = (1.0, 1.5, 2.0, 2.5, 3.0)
+RESAMPLED = 1000
 LEARN_TRACKS = 80
 LEFT_S = 5.0
 """So much less than the training video must be enough to learn from: the last tracks have ended then."""
@@ -115,6 +119,8 @@ class Ours:
     at: float = 0.0
     run: Run = field(default_factory=Run)
     sighted: dict[str, list[Sighted]] = field(default_factory=dict)
+    highest: dict[str, list[float]] = field(default_factory=dict)
+    """Of each clip the highest score of every thing that was seen often enough to count."""
 
     @classmethod
     def learning(cls, eyes: Eyes, learn_s: float) -> Ours:
@@ -126,6 +132,7 @@ class Ours:
         self.at += APART_S
         self.normality.restart()
         told, sighted, at, step = [], [], self.at, 1.0 / FPS
+        things: dict[int, list[float]] = defaultdict(list)
         for number, (second, picture) in enumerate(clip.pictures()):
             step, at = (second / number if number else step), self.at + second
             frame = Frame("bench", at, picture)
@@ -134,11 +141,14 @@ class Ours:
             rated = self.normality.rate(frame, found, learns=learns)
             told.append(max((one.score for one in rated), default=0.0))
             self.run.spent_s += time.process_time() - began
+            for one in rated:
+                things[one.sight.number].append(one.score)
             sighted += [Sighted(number, one.sight.number, *one.sight.values[:2].tolist()) for one in rated]
         self.at = at + step
         self.run.frames += len(told)
         self.run.scores[clip.name], self.run.step_s[clip.name] = np.array(told), step
         self.sighted[clip.name] = sighted
+        self.highest[clip.name] = [max(scores) for scores in things.values() if len(scores) >= LASTING]
         return self.run.scores[clip.name]
 
 
@@ -232,7 +242,7 @@ def resident_mb(video: Video, model: str, every: int, who: str) -> int:
 
 def normal(video: Video, eyes: Eyes) -> dict[str, Any]:
     """False raises on normal video: each fourth of the training clips, judged by what the others taught."""
-    raises, seconds = 0, 0.0
+    raises, seconds, highest = 0, 0.0, list[list[float]]()
     train = video.train if len(video.train) >= PARTS else [part for clip in video.train for part in clip.cut(PARTS)]
     for part in range(PARTS):
         others = [clip for number, clip in enumerate(train) if number % PARTS != part]
@@ -243,8 +253,39 @@ def normal(video: Video, eyes: Eyes) -> dict[str, Any]:
             scores = ours.watch(clip, learns=False)
             step = ours.run.step_s[clip.name]
             raises += len(alarms(scores, step))
+            highest.append(ours.highest[clip.name])
             seconds += len(scores) * step
-    return {"seconds": round(seconds, 1), "raises": raises, "raises_per_hour": round(3600 * raises / seconds, 1)}
+    return {
+        "seconds": round(seconds, 1),
+        "raises": raises,
+        "raises_per_hour": round(3600 * raises / seconds, 1),
+    } | calibration(highest)
+
+
+def calibration(clips: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """The share of usual things that ever reach a score, as the score states it and as it was, with how sure that is.
+
+    The interval is a bootstrap of whole clips, since things of one clip are not independent of one another.
+    """
+    chance = np.random.default_rng(1)
+    drawn = [[clips[at] for at in chance.integers(0, len(clips), len(clips))] for _ in range(RESAMPLED)]
+    reached = {
+        f"{score:g}": {
+            "stated": round(10.0**-score, 4),
+            "observed": round(share(clips, score), 4),
+            "interval_95": [
+                round(float(end), 4) for end in np.quantile([share(one, score) for one in drawn], (0.025, 0.975))
+            ],
+        }
+        for score in STATED
+    }
+    things = sum(map(len, clips))
+    return {"things": things, "raises_stated": round(things * 10.0**-RAISED, 1), "reached": reached}
+
+
+def share(clips: Sequence[Sequence[float]], score: float) -> float:
+    """Of all things of some clips, how many reached a score."""
+    return sum(highest >= score for clip in clips for highest in clip) / max(1, sum(map(len, clips)))
 
 
 # Scores

@@ -123,8 +123,8 @@ def _truths(folder: Path) -> dict[str, Truth]:
         with np.load(path) as file:
             arrays = {name: _by_frame(file[name]) for name in file.files}
         known |= {_bare(name): array for name, array in arrays.items()}
-        if len(arrays) == 1 and (name := _bare(path.stem)):
-            known |= {name: array for array in arrays.values()}
+        if len(arrays) == 1 and (own := _bare(path.stem)):
+            known[own] = next(iter(arrays.values()))
     return known
 
 
