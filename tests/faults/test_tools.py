@@ -26,7 +26,7 @@ TOOLS = sorted(path for path in (FOLDER / "tools").glob("*.py") if path.stem not
 def test_an_example_of_the_page_runs_as_it_stands(tmp_path: Path, title: str) -> None:
     script = tmp_path / "example.py"
     script.write_text(EXAMPLES[title])
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONHASHSEED": "random"}
     done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
