@@ -110,6 +110,11 @@ def _events(before: Config, after: Config) -> Iterator[Loosening]:
             yield Loosening(f"rules[{rule.id}].event", "classes", f"'{rule.event}' would newly be told")
 
 
+def _sound(before: Config, after: Config) -> Iterator[Loosening]:
+    if after.sound and not before.sound:
+        yield Loosening("sound", "classes", "a microphone would newly be listened to")
+
+
 def _retention(before: Config, after: Config) -> Iterator[Loosening]:
     old, new = before.uplink.outbox.max_mb, after.uplink.outbox.max_mb
     if new > old:
@@ -156,6 +161,8 @@ def _widened(before: Agreement, after: Agreement) -> Iterator[tuple[str, str]]:
     for kind in after.events:
         if kind not in before.events:
             yield "events", f"{after.partner.id} would newly see {kind}"
+    if after.sound and not before.sound:
+        yield "sound", "it would newly allow to listen"
     if after.since < before.since:
         yield "since", f"would begin on {after.since} instead of {before.since}"
     if after.until > before.until:
@@ -167,4 +174,4 @@ def _widened(before: Agreement, after: Agreement) -> Iterator[tuple[str, str]]:
             yield name, "nobody agreed to another one"
 
 
-_FLOORS = (_masks, _labels, _events, _retention, _budget, _crowds, _receivers, _agreements)
+_FLOORS = (_masks, _labels, _events, _sound, _retention, _budget, _crowds, _receivers, _agreements)

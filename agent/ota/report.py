@@ -117,7 +117,7 @@ def options() -> frozenset[str]:
         | {f"uplink-broker-{name}" for name in ("host", "port", "ca")}
         | {"agreements"}
         | {f"agreements-{_spelt(name)}" for name in Agreement.__struct_fields__}
-        | {"vision-labels", "vision-normality-k", "rules-event", "uplink-outbox-max-mb", "uplink-delete-on"}
+        | {"sound", "vision-labels", "vision-normality-k", "rules-event", "uplink-outbox-max-mb", "uplink-delete-on"}
     )
 
 

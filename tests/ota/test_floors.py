@@ -64,6 +64,6 @@ def test_an_agreement_that_does_not_speak_of_the_comune_is_no_agreement_of_the_n
 
 def test_every_term_of_an_agreement_is_a_floor_or_known_to_be_none():
     """A term that is added one day must be thought of here."""
-    floors = {"events", "since", "until", "retention_days", "partner", "purpose", "legal_basis", "timezone"}
+    floors = {"events", "sound", "since", "until", "retention_days", "partner", "purpose", "legal_basis", "timezone"}
     assert set(Agreement.__struct_fields__) == floors | {"version", "id", "comuni"}
     assert convert(json.loads(json.dumps(PATTO)), Agreement, name="it").partner.id == "police-faenza"

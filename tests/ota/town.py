@@ -31,6 +31,7 @@ PATTO: dict[str, Any] = {
 }  # fmt: skip
 
 
+LISTENING = PATTO | {"id": "listening", "sound": True}
 LABELS = ["person", "bicycle", "car", "motorcycle", "bus", "truck", "dog"]
 
 
@@ -40,20 +41,22 @@ def _uplink(**changed: Any) -> dict[str, Any]:
 
 
 def _patto(**changed: Any) -> dict[str, Any]:
-    return {"agreements": [PATTO | changed]}
+    return {"agreements": [LISTENING, PATTO | changed]}
 
 
-AGREED: dict[str, Any] = {"agreements": [PATTO], "vision": {"normality": {"k": 50}}}
+AGREED: dict[str, Any] = {"agreements": [LISTENING, PATTO], "vision": {"normality": {"k": 50}}}
 """Sections of a configuration under which there is something to loosen."""
 
 FLOORS: dict[str, tuple[str, dict[str, Any]]] = {
     "masks": ("cameras[gate].view.masks", {"mask": NARROWER}),
     "classes": ("vision.labels", {"vision": AGREED["vision"] | {"labels": LABELS}}),
+    "sound": ("sound", {"sound": True}),
     "retention": ("uplink.outbox.max_mb", _uplink(outbox={"max_mb": 65})),
     "budget": ("uplink.budget.evt_kb", _uplink(budget={"evt_kb": 9000})),
     "minimum k": ("vision.normality.k", {"vision": {"normality": {"k": 20}}}),
     "receivers": ("uplink.broker.host", _uplink(broker={"host": "127.0.0.1", "port": 8883})),
-    "a new partner": ("agreements[radio]", {"agreements": [PATTO, PATTO | {"id": "radio"}]}),
+    "a new partner": ("agreements[radio]", {"agreements": [LISTENING, PATTO, PATTO | {"id": "radio"}]}),
+    "leave to listen": ("agreements[police-2026].sound", _patto(sound=True)),
     "more events": ("agreements[police-2026].events", _patto(events=["tamper", "loitering"])),
     "for longer": ("agreements[police-2026].until", _patto(until="2027-12-31")),
     "from earlier": ("agreements[police-2026].since", _patto(since="2025-01-01")),
