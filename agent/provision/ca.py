@@ -176,6 +176,11 @@ def serial_of(certificate: str) -> int:
     return x509.load_pem_x509_certificate(certificate.encode("ascii")).serial_number
 
 
+def fingerprint(certificate: str) -> str:
+    """SHA-256 of a certificate in PEM as a browser shows it, pairs of capitals with colons."""
+    return x509.load_pem_x509_certificate(certificate.encode("ascii")).fingerprint(hashes.SHA256()).hex(":").upper()
+
+
 def ends_at(certificate: str) -> float:
     """The instant at which a certificate in PEM is no longer valid."""
     return x509.load_pem_x509_certificate(certificate.encode("ascii")).not_valid_after_utc.timestamp()

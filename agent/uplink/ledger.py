@@ -19,7 +19,9 @@ from agent.uplink import numbers
 from agent.uplink.budget import Budget, size_of
 from agent.uplink.settings import BudgetSettings
 
-TELL_S = 30.0
+TELL_S = 60.0
+NOTE_S = 900.0
+"""How long bytes that were noted and not spent stay noted: letting go of them costs a write to the card."""
 AHEAD = 256
 """Share of a limit by which bytes are noted before they are spent."""
 
@@ -53,7 +55,7 @@ class Ledger:
         self._limits = {klass: getattr(settings, f"{klass}_kb") * 1024 for klass in numbers.BUDGETED}
         self._budget = Budget(self._limits)
         self._noted: dict[Class, int] = {}
-        self._tell_at = 0.0
+        self._tell_at = self._note_at = 0.0
         self._restore()
 
     def take(self, klass: Class, topic: str, payload: bytes) -> bool:
@@ -68,7 +70,7 @@ class Ledger:
         return True
 
     def tell(self, *, connected: bool, now: bool = False) -> None:
-        """Leave the numbers where sense finds them, every half minute or `now`."""
+        """Leave the numbers where sense finds them, every minute or `now`."""
         at = self._clock.monotonic()
         if at < self._tell_at and not now:
             return
@@ -81,8 +83,10 @@ class Ledger:
         }
         spent = {f"link_{klass}_kb_h": self._budget.spent(klass, at=at) / 1024 for klass in numbers.BUDGETED}
         numbers.write(self._folder, {**counted, **spent}, at=self._clock.now())
-        self._noted = {klass: self._budget.spent(klass, at=at) for klass in numbers.BUDGETED}
-        self._note(at)
+        if at >= self._note_at:
+            self._note_at = at + NOTE_S
+            self._noted = {klass: self._budget.spent(klass, at=at) for klass in numbers.BUDGETED}
+            self._note(at)
 
     def _note(self, at: float) -> None:
         """Leave what was spent, or soon will be, for a run after this one."""

@@ -18,7 +18,7 @@ FILE = ".link.json"
 """Its name in the inbox, the one folder that link may write to."""
 
 MAX_BYTES = 4096
-STALE_S = 90.0
+STALE_S = 180.0
 """Three times as long as link waits between two words."""
 
 BUDGETED = (Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.STATE, Class.HEAD, Class.RES)

@@ -191,7 +191,6 @@ class Spool:
 
     def _state(self, state: StateData) -> None:
         self._urgent = True
-        self._urgent = True
         self._outbox.state(*self._sealer.state(state))
 
     def _sign_head(self) -> None:
