@@ -19,6 +19,7 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,14 @@ class Machine:
         self.before, self.disk.log = Tree(dict(self.disk.tree.entries)), []
         self.gate = Health(GOOD)
 
+    def copied(self, place: Path) -> Machine:
+        """Another that stands where this one does; it costs less than to go there again."""
+        shutil.copytree(self.place, place)
+        twin = copy(self)
+        twin.place, twin.trap, twin.gate = place, Trap(), Health(self.gate.verdict)
+        twin.disk = TrappedDisk(Tree(dict(self.disk.tree.entries)), list(self.disk.log))
+        return twin
+
     def step(self) -> Attempt:
         """One process that makes one move."""
         self.disk.trap = self.trap
@@ -164,22 +173,21 @@ def run(*, count: int, seed: int) -> Counter[str]:
         union = Union(Path(place) / "union")
         union.release(config(mask=WIDER), files={"model.tflite": bytes(300_000)})
         union.publish(union.folder / "stick")
-        table = list(cases(union, Path(place)))
+        ready = {move: just_before(move, Machine(Path(place) / move, union)) for move in MOVES}
+        table = list(cases(ready, Path(place)))
         for number in range(count):
             for case in table:
-                machine = Machine(Path(place) / f"{number}", union)
+                machine = ready[case.move].copied(Path(place) / f"{number}")
                 counts["cases"] += 1
                 counts[judged(machine, case, randomness)] += 1
                 shutil.rmtree(machine.place)
     return counts
 
 
-def cases(union: Union, place: Path) -> Iterator[Case]:
+def cases(ready: dict[State, Machine], place: Path) -> Iterator[Case]:
     """Every operation of every move, before and after, in every way; found by making each move once."""
     for move in MOVES:
-        machine = Machine(place / "dry", union)
-        _go_to(machine, move)
-        machine.trap = Trap()
+        machine = ready[move].copied(place / "dry")
         machine.step()
         shutil.rmtree(machine.place)
         for way in WAYS:
@@ -187,17 +195,17 @@ def cases(union: Union, place: Path) -> Iterator[Case]:
                 yield from (Case(move, way, at, after) for after in (False, True))
 
 
-def _go_to(machine: Machine, move: State) -> None:
-    """Just before the move to this state."""
+def just_before(move: State, machine: Machine) -> Machine:
+    """A machine that makes the move to this state next."""
     before = {State.FETCHING: 0, State.VERIFIED: 1, State.STAGED: 2, State.TRIAL: 3}.get(move, 4)
     for _ in range(before):
         machine.step()
     machine.gate = Health(NOT_WELL if move is State.ROLLED_BACK else GOOD)
+    return machine
 
 
 def judged(machine: Machine, case: Case, randomness: random.Random) -> str:
     """How one interrupted update ended, as a word to be counted."""
-    _go_to(machine, case.move)
     machine.trap = Trap(case.way, case.at, case.after)
     attempt: Attempt | None = None
     for number in range(ROUNDS):
