@@ -1,4 +1,4 @@
-"""One simulated node between its life and a connection: door, chain, signature, window.
+"""One simulated node between its life and a connection: what it sealed, and the window.
 
 The invariant: an envelope is held until the store's receipt names it, or until the broker has it where
 no store is waited for.
@@ -12,13 +12,12 @@ from collections.abc import Iterator
 
 from agent.clock import SimulatedClock
 from agent.contract.jws import Signer
-from agent.contract.topics import Class, NodeName
+from agent.contract.topics import NodeName
 from agent.contract.types import ReceiptData
 from agent.fleet.life import WORDS
-from agent.records import ClockQuality, Record
+from agent.records import Record
 from agent.uplink.database import Tail
-from agent.uplink.envelope import Sealer
-from agent.uplink.outbox import Row
+from agent.uplink.simulated import Outgoing, Simulated
 from agent.uplink.window import Window
 
 WINDOW = 20
@@ -30,15 +29,13 @@ class Carrier:
 
     def __init__(self, name: NodeName, signer: Signer, *, since: float, seed: int, resend_s: float = RESEND_S) -> None:
         self.name = name
-        self.tail = Tail()
-        self.clock = SimulatedClock(since)
         self.by_puback = False
         self.sent = 0
         self.resent = 0
         boot = hashlib.sha256(f"{seed} {name}".encode()).hexdigest()[:8]
-        self._sealer = Sealer(name, signer, WORDS, clock=self.clock, boot=boot, trust=lambda: ClockQuality.NTP)
+        self._node = Simulated(name, signer, SimulatedClock(since), WORDS, boot=boot)
         self._kid = signer.kid
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, Outgoing] = {}
         self._window = Window(size=WINDOW, resend_s=resend_s, randomness=random.Random(f"{seed} {name}"))  # noqa: S311
         self._highest = 0
 
@@ -47,20 +44,19 @@ class Carrier:
         """Envelopes that nobody has thanked for yet."""
         return len(self._rows)
 
+    @property
+    def tail(self) -> Tail:
+        return self._node.tail
+
     def put(self, record: Record) -> None:
         """Let a record through the door and into the chain."""
-        self.clock.advance_to(record.at)
-        for draft in self._sealer.drafts(record):
-            seq = self.tail.seq + 1
-            token, digest = draft.seal(seq, self.tail.digest)
-            self._rows[seq] = Row(seq, draft.klass, draft.topic, token)
-            self.tail = Tail(seq, digest)
+        self._rows |= {one.seq: one for one in self._node.seal(record)}
 
-    def head(self) -> tuple[str, str]:
-        """Topic and token that sign the end of the chain."""
-        return self._sealer.head(self.tail)
+    def head(self) -> Outgoing:
+        """What signs the end of the chain."""
+        return self._node.head()
 
-    def due(self, now: float) -> Iterator[Row]:
+    def due(self, now: float) -> Iterator[Outgoing]:
         """What is to be handed over now; `handed` must be told of each before the next is taken."""
         self._window.stalled(now)
         while self._window.room and self._window.cursor < self.tail.seq:
@@ -69,8 +65,8 @@ class Carrier:
                 yield row
             self._window.cursor += 1
 
-    def handed(self, row: Row, mid: int, now: float) -> None:
-        self._window.sent(row.seq, Class(row.klass), mid, at=now)
+    def handed(self, row: Outgoing, mid: int, now: float) -> None:
+        self._window.sent(row.seq, row.klass, mid, at=now)
         self.sent += 1
         self.resent += row.seq <= self._highest
         self._highest = max(self._highest, row.seq)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.clock import Clock
-from agent.contract.topics import EXPIRES_S, RETAINED, Class, Topic, pattern
+from agent.contract.topics import Class, Topic, pattern
 from agent.errors import BrokerRefused, Refused
 from agent.fleet.carrier import Carrier
 from agent.transport import NOBODY_SUBSCRIBES, Acknowledged, Connected, Disconnected, Message, Transport
 from agent.uplink import unverified
+from agent.uplink.simulated import hand_over
 
 
 class Wire:
@@ -59,8 +60,7 @@ class Wire:
         """Publish the signed end of every chain."""
         with self._transport.together():
             for carrier in self._carriers.values():
-                topic, token = carrier.head()
-                self._transport.publish(topic, token.encode(), retain=True)
+                hand_over(self._transport, carrier.head())
 
     def _begin(self, *, resumed: bool) -> None:
         self.stands = True
@@ -88,11 +88,7 @@ class Wire:
         now = self._clock.monotonic()
         for carrier in self._carriers.values():
             for row in carrier.due(now):
-                klass = Class(row.klass)
-                mid = self._transport.publish(
-                    row.topic, row.token.encode(), retain=klass in RETAINED, expires_s=EXPIRES_S.get(klass)
-                )
-                if mid == 0:
+                if (mid := hand_over(self._transport, row)) == 0:
                     return
                 self._mids[mid] = carrier
                 carrier.handed(row, mid, now)

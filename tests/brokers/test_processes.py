@@ -11,23 +11,13 @@ import pytest
 
 from agent.clock import SystemClock
 from agent.contract.jws import KeyRing
-from agent.contract.types import StateData
 from agent.provision.keys import load_ring, save_ring
-from agent.records import ClockQuality
 from agent.uplink.outbox import OutboxReader
+from agent.uplink.simulated import BIRTH
 from tests.brokers.town import NODE, Town, event, town
 
 pytestmark = pytest.mark.broker
 
-STATE = StateData(
-    status="up",
-    agent="0.1.0",
-    cfg="a" * 12,
-    model="b" * 12,
-    contract="c" * 12,
-    clock=ClockQuality.NTP,
-    delete_on="receipt",
-)
 LINK_MIB = 45
 
 
@@ -47,7 +37,7 @@ def test_events_reach_the_store_and_leave_the_outbox(place: Town):
     """The whole path: spool, link, mosquitto, store, receipt, inbox, and the row is gone."""
     clock = SystemClock()
     spool = place.spool()
-    spool.birth(STATE)
+    spool.birth(BIRTH)
     store, link = place.start("store"), place.start("link")
     for number in range(1, 101):
         spool.put(event(number, clock.now()))
@@ -69,7 +59,7 @@ def test_events_reach_the_store_and_leave_the_outbox(place: Town):
 def test_a_watcher_sees_what_happens_as_json_and_verified(place: Town):
     clock = SystemClock()
     spool = place.spool()
-    spool.birth(STATE)
+    spool.birth(BIRTH)
     watch = place.start("watch", "--json", stdout=subprocess.PIPE)
     assert watch.stdout
     assert json.loads(watch.stdout.readline())["text"] == "connected"
@@ -88,7 +78,7 @@ def test_a_watcher_sees_what_happens_as_json_and_verified(place: Town):
 @pytest.mark.slow
 def test_a_client_of_another_make_sees_the_traffic_of_the_contract(place: Town):
     spool = place.spool()
-    spool.birth(STATE)
+    spool.birth(BIRTH)
     place.start("link")
     address = place.broker.address("romagna/centre/watcher")
     tls = ["--cafile", address.ca, "--cert", address.certificate, "--key", address.key]

@@ -27,8 +27,8 @@ from agent.contract.topics import NodeName
 from agent.contract.types import KINDS
 from agent.pipeline import Decider, Vitals
 from agent.records import Health, Stat
+from agent.uplink.simulated import BIRTH
 from tests.brokers.roles import rights
-from tests.brokers.test_processes import STATE
 from tests.brokers.town import NODE, OPERATOR, STORE, WATCHER, Town, event, town
 from tests.governance.unions import folder
 
@@ -116,7 +116,7 @@ def _converse(place: Town, recorder: Recorder) -> None:
     """A node lives, is asked and answers; a person judges; counts are published."""
     clock, spool = SystemClock(), place.spool()
     orders = Orders(spool, Decider(Engine([], new_id=ids("b")), Tally(), Vitals(frozenset())), lambda: None)
-    spool.birth(STATE)
+    spool.birth(BIRTH)
     spool.put(event(1, clock.now()))
     past = clock.now() // 3600 * 3600 - 7200
     for quarter in range(1, 9):

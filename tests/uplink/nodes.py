@@ -12,28 +12,21 @@ from agent.clock import SimulatedClock
 from agent.contract.envelope import Envelope, open_envelope, spell
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class, NodeName
-from agent.contract.types import Data, ReceiptData, StateData
-from agent.records import Audit, ClockQuality, Event, Health, Phase, Reason, Severity, Stat
+from agent.contract.types import Data, ReceiptData
+from agent.records import Audit, Event, Health, Phase, Reason, Severity, Stat
 from agent.uplink.door import Vocabulary
 from agent.uplink.envelope import Sealer
 from agent.uplink.inbox import Inbox, Letter
 from agent.uplink.outbox import Outbox, OutboxReader
 from agent.uplink.settings import BrokerSettings, OutboxSettings, UplinkSettings
+from agent.uplink.simulated import BIRTH
 from agent.uplink.spool import Spool
 from tests.contract.makers import AT, NODE, STORE, payload, ring_of, signer
 
 WORDS = Vocabulary(
     rules=frozenset({"stays"}), sources=frozenset({"gate-cam", "host"}), zones=frozenset({"gate", "kerb"})
 )
-STATE = StateData(
-    status="up",
-    agent="0.1.0",
-    cfg="a" * 12,
-    model="b" * 12,
-    contract="c" * 12,
-    clock=ClockQuality.NTP,
-    delete_on="receipt",
-)
+STATE = BIRTH
 OPERATOR = NodeName("romagna-faentina", "brisighella", "operator")
 MAINTAINER = NodeName("romagna-faentina", "centre", "maintainer")
 PARTIES = {"store": STORE, "operator": OPERATOR, "maintainer": MAINTAINER}
