@@ -70,10 +70,8 @@ class MemoryBroker:
         self.weather = weather or Weather()
         self.log: list[Message] = []
         self.retained: dict[str, _Waiting] = {}
-        self.refused: dict[str, str] = {}
-        """Client id -> why it may not connect."""
-        self.answers: dict[str, int] = {}
-        """Topic -> reason code of its PUBACK; from 128 on the message goes nowhere."""
+        self.refused: dict[str, str] = {}  # client id -> why it may not connect
+        self.answers: dict[str, int] = {}  # topic -> reason code of its PUBACK; from 128 on the message goes nowhere
         self.up = True
         self._randomness = randomness or random.Random(0)  # noqa: S311 -- weather, not secrets
         self._sessions: dict[str, _Session] = {}
@@ -93,10 +91,8 @@ class MemoryBroker:
         for client_id in list(self._sessions):
             self.hang_up(client_id, lost=True)
         if forget:
-            self._sessions.clear()
-            self._away.clear()
-            self._readers.clear()
-            self.retained.clear()
+            for memory in (self._sessions, self._away, self._readers, self.retained):
+                memory.clear()
 
     def connect(self, client_id: str, *, session_s: float, will: Will | None) -> bool:
         """Start a session; True when an earlier one goes on."""
@@ -240,8 +236,7 @@ class MemoryTransport:
 
     def subscribe(self, pattern: str) -> None:
         self._patterns.append(pattern)
-        if self._stands and self._broker.stands(self._client_id):
-            self._join(pattern)
+        self.ask(pattern)
 
     def ask(self, topic: str) -> None:
         if self._stands and self._broker.stands(self._client_id):
