@@ -58,8 +58,8 @@ def _nats_users(rights: Sequence[Right]) -> Iterator[str]:
         yield (
             f'    {{ user: "CN={user(party)}"\n'
             f"      permissions: {{\n"
-            f"        publish: {{ allow: {json.dumps(writes)} }}\n"
-            f"        subscribe: {{ allow: {json.dumps(reads)} }}\n"
+            f"        publish: {_allowed(writes)}\n"
+            f"        subscribe: {_allowed(reads)}\n"
             f"      }} }}\n"
         )
 
@@ -79,6 +79,11 @@ def _group_hears(party: str, own: Sequence[Right]) -> list[str]:
 def _keeps(own: Sequence[Right]) -> bool:
     """Whether these are the rights of a store: nobody else gives receipts."""
     return any(one.verb is Verb.WRITE and one.klass is Class.RCPT for one in own)
+
+
+def _allowed(subjects: Sequence[str]) -> str:
+    """NATS takes an empty list for everything, so none is said with a refusal of all."""
+    return f"{{ allow: {json.dumps(subjects)} }}" if subjects else '{ deny: [">"] }'
 
 
 def rabbitmq(rights: Sequence[Right]) -> str:

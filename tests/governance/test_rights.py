@@ -156,6 +156,14 @@ def test_a_party_without_a_right_to_write_writes_nothing_on_rabbitmq(agreed):
     assert not rabbitmq_lets(text, "romagna/centre/anybody", "write", "piazza/v1/romagna/faenza/n-1/evt/crossing")
 
 
+def test_a_party_without_a_right_to_write_writes_nothing_on_nats(agreed):
+    """There an empty list would allow every subject."""
+    text = lists.nats(rights(*agreed, at=JUNE))
+    assert "allow: []" not in text
+    block = text[text.index('user: "CN=romagna.centre.anybody"') :]
+    assert 'publish: { deny: [">"] }' in block[: block.index("} }")]
+
+
 # Terms
 
 
