@@ -21,7 +21,7 @@ from agent.ota.approval import Consent
 from agent.ota.authority import DAY_S
 from agent.ota.bundle import Bundle
 from agent.ota.metadata import Committee, Target
-from tests.ota.town import AT, GOOD, MASK, NAME, NARROWER, WIDER, Health, Node, Union, config
+from tests.ota.town import AT, GOOD, LISTENING, MASK, NAME, NARROWER, PATTO, WIDER, Health, Node, Union, config
 
 FIRST = config(mask=WIDER)
 NEXT = config(mask=[[0.0, 0.0], [0.7, 0.0], [0.7, 0.4], [0.0, 0.4]])
@@ -595,6 +595,16 @@ def _(scene: Scene) -> None:
 @attack("another broker", "uplink-broker-host")
 def _(scene: Scene) -> None:
     scene.release(config(mask=WIDER, uplink={"broker": {"host": "elsewhere", "port": 8883}}))
+
+
+@attack("a partner to whom nobody agreed", "agreements")
+def _(scene: Scene) -> None:
+    scene.release(config(mask=WIDER, agreements=[PATTO]))
+
+
+@attack("a microphone switched on, with an agreement that allows it", "sound")
+def _(scene: Scene) -> None:
+    scene.release(config(mask=WIDER, sound=True, agreements=[LISTENING]))
 
 
 @attack("consent by the comune's first key", "offer-threshold")
