@@ -14,7 +14,8 @@ from dataclasses import replace
 from agent.clock import Clock
 from agent.transport import Address, Disconnected, Happening, Will, tls
 from agent.transport.backoff import Backoff
-from agent.transport.session import Protocol, Session, Terms
+from agent.transport.session import Session
+from agent.transport.terms import Protocol, Terms
 
 log = logging.getLogger(__name__)
 

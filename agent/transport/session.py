@@ -1,4 +1,4 @@
-"""One connection to a broker, from CONNECT until it ends: the only import of paho's client.
+"""One connection to a broker, from CONNECT until it ends: the only import of paho.
 
 paho runs without its thread: whoever calls `turn` does the work, so an exception in a call-back
 rises out of it and ends the process, not a thread that nobody looks at.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from dataclasses import dataclass
-from enum import IntEnum
+from functools import cache
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -20,9 +19,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.clock import Clock
-from agent.transport import Acknowledged, Address, Connected, Disconnected, Happening, Message, Subscribed, Will, tls
+from agent.transport import Acknowledged, Connected, Disconnected, Happening, Message, Subscribed, tls
 from agent.transport.gulps import GulpingSocket
-from agent.transport.properties import expiring, properties_of
+from agent.transport.terms import Protocol, Terms
 
 CONNECT_S = 10.0
 """A broker that has not answered for so long is absent; TLS at 2 kB/s fits in it."""
@@ -46,24 +45,6 @@ _REFUSALS = frozenset({133, 134, 135, 138, 140})
 """Client name not valid, bad user or password, not authorized, banned, bad authentication method."""
 
 _ASK = "ask the operator of the broker which name and role this certificate has"
-
-
-class Protocol(IntEnum):
-    """The versions of MQTT that we speak, newest first."""
-
-    V5 = MQTTProtocolVersion.MQTTv5
-    V311 = MQTTProtocolVersion.MQTTv311
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How to ask for a session; `session_s` is how long the broker keeps it without us, 0 not at all."""
-
-    address: Address
-    client_id: str
-    session_s: int
-    protocol: Protocol
-    will: Will | None
 
 
 class Session:
@@ -111,7 +92,7 @@ class Session:
             return 0
         properties = None
         if expires_s is not None and self._v5:
-            properties = expiring(expires_s)
+            properties = _expiring(expires_s)
         return self._client.publish(topic, payload, 1, retain, properties).mid
 
     def subscribe(self, pattern: str, *, qos: int = 1) -> None:
@@ -161,7 +142,7 @@ class Session:
         if tls_context is not None:
             client.tls_set_context(tls_context)
         if terms.will is not None:
-            delay = properties_of(PacketTypes.WILLMESSAGE, WillDelayInterval=terms.will.delay_s) if self._v5 else None
+            delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=terms.will.delay_s) if self._v5 else None
             client.will_set(terms.will.topic, terms.will.payload, 1, terms.will.retain, delay)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -174,7 +155,7 @@ class Session:
     def _connect(self, terms: Terms) -> None:
         where = (terms.address.host, terms.address.port, terms.address.keepalive_s)
         if self._v5:
-            properties = properties_of(
+            properties = _properties(
                 PacketTypes.CONNECT,
                 SessionExpiryInterval=terms.session_s,
                 ReceiveMaximum=INBOUND,
@@ -276,3 +257,29 @@ class Session:
         if message.qos:
             self._unacknowledged.append(message.mid)
         self._news.append(Message(message.topic, bytes(message.payload), message.retain))
+
+
+class _Packed(Properties):
+    """Properties that are turned into bytes once: doing it for each message costs as much as sending it."""
+
+    _packed: bytes
+
+    def __init__(self, packed: bytes) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        object.__setattr__(self, "_packed", packed)  # the class refuses names that are no property
+
+    def pack(self) -> bytes:
+        return self._packed
+
+
+@cache
+def _expiring(seconds: int) -> Properties:
+    """One for each of the few expiries."""
+    return _Packed(_properties(PacketTypes.PUBLISH, MessageExpiryInterval=seconds).pack())  # type: ignore[no-untyped-call]
+
+
+def _properties(packet: int, **values: int) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties

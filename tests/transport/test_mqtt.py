@@ -19,6 +19,7 @@ from agent.provision.bench import LOOPBACK, Bench
 from agent.provision.ca import Authority, TlsFiles
 from agent.transport import Acknowledged, Address, Connected, Disconnected, Message, Will, session
 from agent.transport.mqtt import MqttTransport
+from agent.transport.terms import Protocol
 from tests.brokers.mosquitto import Mosquitto, free_port
 from tests.brokers.old import old_broker
 from tests.brokers.waiting import first, messages, opened, until
@@ -122,7 +123,7 @@ def test_a_broker_that_hangs_up_on_mqtt_5_is_asked_with_3_1_1_next(mute: Address
     client = MqttTransport(mute, clock=SystemClock(), randomness=random.Random(1), client_id="anna")
     client.open()
     assert not first(client, Disconnected).refused
-    assert client._protocol == session.Protocol.V311
+    assert client._protocol == Protocol.V311
     client.close()
 
 
