@@ -30,8 +30,8 @@ from agent.uplink.spool import Every, Spool
 
 OUTBOX = "outbox"
 """What beats in the pulse besides the cameras."""
-SAVE_S = 900.0
-"""How much of what was learned a power cut may take."""
+SAVE_S = 240.0
+"""How much of what was learned a power cut may take: less than five minutes."""
 RESYNC_S = 10.0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import msgspec
@@ -180,6 +180,15 @@ def test_what_else_was_open_is_closed_by_the_restart(tmp_path: Path):
 def test_what_was_learned_is_saved_at_the_end(tmp_path: Path):
     run(tmp_path, pictures(3, since=SystemClock().now()))
     assert isinstance(msgspec.json.decode((tmp_path / "learned.json").read_bytes()), dict)
+
+
+def test_a_power_cut_takes_less_than_five_minutes_of_what_was_learned():
+    (save,) = (
+        part.default_factory() for part in fields(Node) if part.name == "_save" and callable(part.default_factory)
+    )
+    saved = [second for second in range(3600) if save.due(float(second))]
+    assert saved[0] == 0
+    assert max(later - sooner for sooner, later in itertools.pairwise(saved)) < 300
 
 
 def test_what_was_learned_is_saved_when_a_camera_fails_too(tmp_path: Path):
