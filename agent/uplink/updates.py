@@ -12,9 +12,9 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import Protocol
 
 from agent.contract.topics import Class, NodeName, Topic
-from agent.transport import Asking
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,13 @@ UNDER_WAY = 8
 """Chunks that are asked for at one time: what a cut of the connection can cost."""
 _CHUNK = re.compile(r"[0-9a-f]{32}\Z")
 _MODE = 0o660
+
+
+class Asking(Protocol):
+    """The part of a transport that updates need."""
+
+    def subscribe(self, pattern: str) -> None: ...
+    def ask(self, topic: str) -> None: ...
 
 
 class Updates:
