@@ -33,6 +33,8 @@ ALIVE_S = 5.0
 COMPARED = "compared.json"
 """What the last comparison of two models came to, for the state of whoever starts after its trial."""
 INFERENCE = "camera/inference_ms"
+ON_TRIAL = (State.STAGED, State.TRIAL)
+"""The release on trial may run before its trial is reported: the process that reports may have been cut off."""
 ACTIONS = {
     State.COMMITTED: "config-applied",
     State.ROLLED_BACK: "config-rolled-back",
@@ -54,7 +56,7 @@ def shadow(sight: Detector, folder: Path, shipped: Path, *, timer: Callable[[], 
     An old model that cannot be opened any more leaves nothing to compare with, and nobody else to answer.
     """
     told = report.read(folder / "ota" / REPORT, Report)
-    before = folder / "ota" / "releases" / told.before if told and told.state is State.TRIAL else None
+    before = folder / "ota" / "releases" / told.before if told and told.state in ON_TRIAL else None
     if before is None or sight.digest == NO_MODEL:
         return None
     try:
@@ -133,7 +135,7 @@ class Renewal:
 
     def is_over(self) -> bool:
         """Whether sense is to be started again: another release runs, or the trial of its model has ended."""
-        tried = self.shadow is not None and self._report is not None and self._report.state is not State.TRIAL
+        tried = self.shadow is not None and self._report is not None and self._report.state not in ON_TRIAL
         return tried or self.renewed()
 
     def _write_alive(self, at: float) -> None:

@@ -119,8 +119,10 @@ class Beside:
     comparison = Comparison(frames=30, both=28, only_new=2, new_s=2.0, old_s=2.0)
 
 
-def test_sense_is_started_again_when_the_trial_of_a_model_has_ended(folder):
-    tell(folder, State.TRIAL)
+@pytest.mark.parametrize("begins", [State.STAGED, State.TRIAL])
+def test_sense_is_started_again_when_the_trial_of_a_model_has_ended(folder, begins):
+    """The trial runs from the moment that the release does, though its report may come a moment later."""
+    tell(folder, begins)
     one = renewal(folder)
     one.shadow = Beside()
     one.news(AT)
