@@ -25,7 +25,7 @@ from agent.provision.image_target import Folder
 from bench.machine import show
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-UNITS = ("piazza-sense", "piazza-link", "piazza-enrol", "piazza-aim")
+UNITS = tuple(sorted(path.stem for path in (CHECKOUT / "systemd").glob("*.service")))
 STOCK = {"config.txt": "camera_auto_detect=1\n", "cmdline.txt": "rootwait\n", "user-data": "#cloud-config\n"}
 NAME = NodeName("bench", "bench", "n-1")
 

@@ -25,12 +25,12 @@ from agent.provision.identity import Ticket, token_digest
 from agent.provision.keys import load_ring, save_ring
 from agent.provision.revoked import Revoked
 
-DAYS = 365
+DAYS = 90
 TRIES = 20
 """Wrong tokens under one name before its card is worthless."""
 WAIT_S = 10.0
-RENEW_S = 60 * 86_400.0
-"""A certificate that ends sooner is made anew for the same keys."""
+RENEW_S = 45 * 86_400.0
+"""A certificate that ends sooner is made anew for the same keys: an authority may be away for six weeks."""
 _ASK_ADMIN = "ask who runs the authority; `piazza enrol list` shows what is known"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import stat
 import subprocess
@@ -284,14 +285,14 @@ def test_a_certificate_is_renewed_for_the_same_keys_before_it_ends(desk, tmp_pat
     place = an_enrolled(desk, tmp_path)
     keys = place.key("tls").read_bytes(), place.signing.read_bytes()
     before = ends_at(place.certificate("tls").read_text())
-    assert renew(place, lambda asked: desk.take(asked, at=AT + 320 * DAY_S))
-    assert ends_at(place.certificate("tls").read_text()) == before + 320 * DAY_S
+    assert renew(place, lambda asked: desk.take(asked, at=AT + 60 * DAY_S))
+    assert ends_at(place.certificate("tls").read_text()) == before + 60 * DAY_S
     assert (place.key("tls").read_bytes(), place.signing.read_bytes()) == keys
 
 
 def test_a_certificate_that_lasts_long_enough_stays(desk, tmp_path):
     place = an_enrolled(desk, tmp_path)
-    assert not renew(place, lambda asked: desk.take(asked, at=AT + 100 * DAY_S))
+    assert not renew(place, lambda asked: desk.take(asked, at=AT + 40 * DAY_S))
 
 
 def test_a_renewed_certificate_is_tried_before_it_takes_the_old_ones_place(desk, tmp_path):
@@ -301,7 +302,7 @@ def test_a_renewed_certificate_is_tried_before_it_takes_the_old_ones_place(desk,
     def trial(staged):
         seen.append((belongs(staged.read_text(), place.key("tls")), place.certificate("tls").read_text() == before))
 
-    assert renew(place, lambda asked: desk.take(asked, at=AT + 320 * DAY_S), trial=trial)
+    assert renew(place, lambda asked: desk.take(asked, at=AT + 60 * DAY_S), trial=trial)
     assert seen == [(True, True)]
     assert place.certificate("tls").read_text() != before
     assert not place.certificate("tls").with_suffix(".new").exists()
@@ -315,7 +316,7 @@ def test_a_certificate_that_the_broker_refuses_changes_nothing(desk, tmp_path):
         raise BrokerRefused("no")
 
     with pytest.raises(BrokerRefused):
-        renew(place, lambda asked: desk.take(asked, at=AT + 320 * DAY_S), trial=trial)
+        renew(place, lambda asked: desk.take(asked, at=AT + 60 * DAY_S), trial=trial)
     assert (place.certificate("tls").read_text(), place.certificate("aim").read_text()) == before
     assert not place.certificate("tls").with_suffix(".new").exists()
 
@@ -324,14 +325,14 @@ def test_a_node_that_was_replaced_can_renew_nothing(desk, tmp_path):
     old = an_enrolled(desk, tmp_path)
     desk.expect(a_ticket(), approved=False)
     with pytest.raises(Refused, match="only a node that is enrolled"):
-        renew(old, lambda asked: desk.take(asked, at=AT + 320 * DAY_S))
+        renew(old, lambda asked: desk.take(asked, at=AT + 60 * DAY_S))
 
 
 def test_other_keys_cannot_be_renewed_under_a_name(desk, tmp_path):
     an_enrolled(desk, tmp_path)
     stranger = a_node(tmp_path, a_ticket(), called="stranger")
     asked = petition(stranger, Home(str(NAME), "x:1"))
-    assert "only for its own keys" in refusal(desk, asked, at=AT + 320 * DAY_S)
+    assert "only for its own keys" in refusal(desk, asked, at=AT + 60 * DAY_S)
 
 
 def test_a_node_that_never_enrolled_says_so(tmp_path):
@@ -386,6 +387,13 @@ def test_anything_else_that_is_sent_gets_a_short_no(server, bench, path, length,
     response = line.getresponse()
     assert (response.status, msgspec.json.decode(response.read(), type=Answer).word) == (status, Word.REFUSED)
     line.close()
+
+
+def test_the_list_tells_the_fingerprint_that_a_phone_shows_of_the_page(desk, bench, tmp_path, capsys):
+    place = an_enrolled(desk, tmp_path)
+    main(["enrol", "list", "--keys", str(bench.folder)])
+    shown = hashlib.sha256(ssl.PEM_cert_to_DER_cert(place.certificate("aim").read_text())).hexdigest().upper()
+    assert shown in capsys.readouterr().out.replace(":", "")
 
 
 def test_the_list_tells_what_became_of_each_card(desk, bench, tmp_path, capsys):

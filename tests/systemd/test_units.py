@@ -71,9 +71,11 @@ def test_systemd_finds_nothing_to_say_about_any_drop_in(analyze, tmp_path):
     [
         ("piazza-sense.service", 5),
         ("piazza-link.service", 10),
-        ("piazza-aim.service", 12),
+        ("piazza-aim.service", 10),
         ("piazza-enrol.service", 21),
         ("piazza-health.service", 13),
+        ("piazza-ota.service", 5),
+        ("piazza-renew.service", 21),
     ],
 )
 def test_the_exposure_is_within_its_bound(analyze, tmp_path, unit, most):
