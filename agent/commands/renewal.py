@@ -30,6 +30,8 @@ from agent.vision import NO_MODEL, Detector
 from agent.vision.shadow import Shadow
 
 ALIVE_S = 5.0
+TOLD = "told.json"
+"""The newest report that an audit record was signed for: the release that a report is about ends the process that signs."""
 COMPARED = "compared.json"
 """What the last comparison of two models came to, for the state of whoever starts after its trial."""
 INFERENCE = "camera/inference_ms"
@@ -87,15 +89,19 @@ class Renewal:
     """Ids of the running configuration, which a refusal may name."""
     shadow: Shadow | None = None
     _report: Report | None = None
+    _told: Report | None = None
+    _signed: Report | None = None
+    """What was told, until that is written down."""
     _stamp: int = 0
     _alive_at: float = 0.0
     _frames: set[str] = field(default_factory=set)
     _inferred: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """What was reported before this start has been told in the birth; it is no news."""
+        """The birth tells how it stands; what the process before this one has signed is no news."""
         self._stamp = self._changed()
         self._report = report.read(self.folder / "ota" / REPORT, Report)
+        self._told = report.read(self.folder / TOLD, Report)
 
     def told(self, state: StateData) -> StateData:
         """The state with what became of the newest update."""
@@ -118,15 +124,25 @@ class Renewal:
 
     def news(self, at: float) -> list[Audit]:
         """What became of an update since the last call, to be signed; writes that sense is alive when that is asked."""
-        news: list[Audit] = []
+        if self._signed:
+            report.write(self.folder, TOLD, self._signed)
+            self._signed = None
         if (stamp := self._changed()) != self._stamp:
-            self._stamp, before = stamp, self._report
+            self._stamp = stamp
             self._report = report.read(self.folder / "ota" / REPORT, Report)
-            news = [self._audit(self._report, at)] if self._report and _is_news(before, self._report) else []
+        news = self._untold(at)
         if self._is_asked() and not 0.0 <= at - self._alive_at < ALIVE_S:
             self._alive_at = at
             self._write_alive(at)
         return [record for record in news if record.action]
+
+    def _untold(self, at: float) -> list[Audit]:
+        """What has become of the update since it was last told, by this process or by one before it."""
+        found, before = self._report, self._told
+        if found is None or found == before:
+            return []
+        self._told = self._signed = found
+        return [self._audit(found, at)] if _is_news(before, found) else []
 
     def _audit(self, found: Report, at: float) -> Audit:
         action = "config-refused" if found.why.startswith("offer-") else ACTIONS.get(found.state, "")

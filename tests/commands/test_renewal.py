@@ -85,7 +85,19 @@ def test_the_state_says_how_the_newest_update_stands(folder):
 
 def test_what_was_told_before_a_restart_is_no_news(folder):
     tell(folder, State.COMMITTED)
+    one = renewal(folder)
+    assert len(one.news(AT)) == 1
+    one.news(AT + 1)
     assert renewal(folder).news(AT) == []
+
+
+def test_what_became_of_an_update_while_nobody_ran_is_told_by_the_next_process(folder):
+    """The release that went back ends sense, which may not have seen the report of it yet."""
+    tell(folder, State.TRIAL)
+    one = renewal(folder)
+    assert (one.news(AT), one.news(AT + 1)) == ([], [])
+    tell(folder, State.ROLLED_BACK, why="no-frames")
+    assert [record.action for record in renewal(folder).news(AT + 2)] == ["config-rolled-back"]
 
 
 def test_it_shows_that_it_lives_only_during_a_trial(folder):

@@ -63,7 +63,7 @@ class Whole:
         """The command, to its end."""
         return subprocess.run(
             [sys.executable, "-m", "agent", *arguments],
-            cwd=self.folder, capture_output=True, text=True, check=False, timeout=110,
+            cwd=self.folder, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
 
     def publish(self, *options: str) -> subprocess.CompletedProcess[str]:

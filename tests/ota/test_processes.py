@@ -14,7 +14,7 @@ from tests.conftest import CHECKOUT
 from tests.ota.place import NARROWER, WIDER, whole
 from tests.ota.town import PATTO
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_an_order_of_a_rollout_is_applied_and_the_signed_state_names_it(made):
     assert planned.stdout.startswith("wave 1: 1 nodes"), planned.stderr
     options = ("--broker", broker, "--keys", keys, "--html", "march.html")
     rollout = made.place.start("rollout", "start", union, "march.json", *options)
-    wait((made.place.state / "inbox" / "ota" / "bundle").is_file, at_most_s=60.0)
-    applied = made.apply("--proof", "100")
+    wait((made.place.state / "inbox" / "ota" / "bundle").is_file)
+    applied = made.apply("--proof", "200")
     assert applied.stdout == "order 1: committed\n", applied.stderr + made.place.log("run")
     wait(lambda: state(made).get("cfg") == digest and state(made).get("update", {}).get("phase") == "committed")
     assert wait(lambda: told(made, "config-applied")) == [("", "")]
@@ -103,18 +103,17 @@ def loosened(made):
     ]
 
 
-@pytest.mark.timeout(900)
 def test_a_real_node_refuses_what_loosens_any_floor_with_its_line_and_lets_it_in_with_the_second_key(tmp_path):
     """Each order is rightly signed by the comune's committee; the last loosens all floors with the other key's consent."""
     with whole(tmp_path / "node", vision=SIGHT, agreements=[PATTO]) as made:
         made.place.start("run", "--config", str(made.folder / "node.yaml"))
-        wait(lambda: state(made).get("status") == "up" and told(made, "boot"), at_most_s=60.0)
+        wait(lambda: state(made).get("status") == "up" and told(made, "boot"))
         floors = loosened(made)
         for number, (changed, word, subject) in enumerate(floors, start=1):
             made.order(made.config(**changed))
             about = f" ({subject})" if subject else " (radio)" if word == "agreements" else ""
             assert made.by_stick("apply") == f"order {number}: refused, {word}{about}\n"
-            wait(lambda: told(made, "config-refused")[-1:] == [(subject, word)], at_most_s=60.0)  # noqa: B023 -- at once
+            wait(lambda: told(made, "config-refused")[-1:] == [(subject, word)])  # noqa: B023 -- at once
         assert len(told(made, "config-refused")) == len(floors)
         together = {name: part for changed, _, _ in floors for name, part in changed.items()}
         made.order(made.config(**together), consent=True)
@@ -125,10 +124,10 @@ def test_a_person_may_end_a_trial_that_another_process_has_in_hand(made):
     made.order(made.config(mask=WIDER))
     assert made.publish().returncode == 0
     made.place.start("ota", "apply", "--config", str(made.folder / "node.yaml"))
-    wait(lambda: "trial" in made.piazza("ota", "status", str(made.ota)).stdout, at_most_s=60.0)
+    wait(lambda: "trial" in made.piazza("ota", "status", str(made.ota)).stdout)
     asked = made.piazza("ota", "rollback", "--config", str(made.folder / "node.yaml"))
     assert asked.stdout.startswith("asked: "), asked.stderr
-    wait(lambda: made.place.log("ota") == "order 1: rolled-back, by-hand\n", at_most_s=60.0)
+    wait(lambda: made.place.log("ota") == "order 1: rolled-back, by-hand\n")
 
 
 def test_a_configuration_with_which_the_camera_gives_nothing_goes_back(made):
@@ -150,7 +149,7 @@ def test_a_new_model_is_compared_with_the_old_one_on_live_frames_before_it_is_ke
     files = {name: (models / name).read_bytes() for name in ("manifest.yaml", "nanodet_g_320x320_int8.tflite")}
     with whole(tmp_path / "node", vision=vision) as one:
         one.place.start("run", "--config", str(one.folder / "node.yaml"))
-        wait(lambda: state(one).get("status") == "up" and told(one, "boot"), at_most_s=60.0)
+        wait(lambda: state(one).get("status") == "up" and told(one, "boot"))
         before = state(one)["model"]
         one.order(one.config(vision=vision | {"model": "nanodet-g-320"}), files=files)
         assert one.publish().returncode == 0
@@ -160,7 +159,7 @@ def test_a_new_model_is_compared_with_the_old_one_on_live_frames_before_it_is_ke
             at_most_s=60.0,
         )
         assert state(one)["model"] == before  # who is on trial tells nothing yet
-        wait(lambda: "committed" in one.place.log("ota"), at_most_s=120.0)
-        wait(lambda: state(one)["model"] != before and state(one)["status"] == "up", at_most_s=60.0)
+        wait(lambda: "committed" in one.place.log("ota"), at_most_s=500.0)
+        wait(lambda: state(one)["model"] != before and state(one)["status"] == "up")
         assert state(one)["update"]["phase"] == "committed"
         assert state(one)["update"]["shadow"]["frames"] >= 20
