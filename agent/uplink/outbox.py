@@ -8,8 +8,6 @@ envelope, and a flush that failed can be called again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +29,7 @@ from agent.uplink.database import (
     runs,
 )
 from agent.uplink.settings import OutboxSettings
+from agent.uplink.steps import SAY, Change, Closing, Draft, SealTail, Step
 
 WILL = "will"
 """Where the broker's last words for us stand among the statements."""
@@ -42,11 +41,6 @@ _GIVE_UP_ORDER = ((Class.HEALTH,), (Class.STAT,), (Class.EVT, Class.AUDIT))
 _GIVE_UP_ROWS = 256
 _GIVE_UP_RANGES = 32
 _ATTEMPTS = 5
-_SAY = (
-    "INSERT INTO statement VALUES(?1, ?2, 1) ON CONFLICT(topic) DO UPDATE SET token = ?2, version = version + 1"
-)
-SealTail = Callable[[Tail], tuple[str, str]]
-"""The end of the chain -> topic and token of what is said of it."""
 
 
 class Row(NamedTuple):
@@ -66,31 +60,6 @@ class Statement(NamedTuple):
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """An envelope without its number."""
-
-    klass: Class
-    topic: str
-    at: float
-    seal: Seal
-
-
-@dataclass(frozen=True, slots=True)
-class _Closing:
-    """A statement about everything that is stored before it."""
-
-    seal: SealTail
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A statement of SQL that belongs to the next transaction."""
-
-    sql: str
-    values: tuple[Any, ...]
-
-
 class Outbox:
     """The writer. OutboxFull and OutboxBroken leave what was put in memory: `flush` may be called again."""
 
@@ -98,23 +67,23 @@ class Outbox:
         self._path = path
         self._connect = connect
         self._max_mb = settings.max_mb
-        self._batch: list[_Draft | _Change | _Closing] = []
-        self._trial: list[_Draft | _Change | _Closing] = []
+        self._batch: list[Step] = []
+        self._trial: list[Step] = []
         self._giving_up: dict[tuple[Class, ...], int] = {}
         self._db = open_writer(path, max_mb=settings.max_mb, connect=connect)
         self.tail = read_tail(self._db)
 
     def put(self, klass: Class, topic: str, seal: Seal, at: float) -> None:
         """Take an envelope into the next transaction, which gives it its number and seals it."""
-        self._batch.append(_Draft(klass, topic, at, seal))
+        self._batch.append(Draft(klass, topic, at, seal))
 
     def state(self, topic: str, token: str) -> None:
         """Replace a statement in the next transaction; its version grows by one."""
-        self._change(_SAY, topic, token)
+        self._change(SAY, topic, token)
 
     def close_with(self, seal: SealTail) -> None:
         """Replace a statement about the end of the chain as the next transaction leaves it."""
-        self._batch.append(_Closing(seal))
+        self._batch.append(Closing(seal))
 
     def opened(self, event_id: str, event: str) -> None:
         """Remember an event that is open, so that a restart can close it."""
@@ -165,7 +134,7 @@ class Outbox:
             ranges = runs(self._oldest(classes))[:_GIVE_UP_RANGES]
             if ranges:
                 self._giving_up[classes] = ranges[-1][1]
-                self._batch[:0] = [_Change("DELETE FROM envelope WHERE seq BETWEEN ? AND ?", pair) for pair in ranges]
+                self._batch[:0] = [Change("DELETE FROM envelope WHERE seq BETWEEN ? AND ?", pair) for pair in ranges]
                 return classes[0], ranges
         return None
 
@@ -189,7 +158,7 @@ class Outbox:
         self._db.close()
 
     def _change(self, sql: str, *values: object) -> None:
-        self._batch.append(_Change(sql, values))
+        self._batch.append(Change(sql, values))
 
     def _commit(self) -> Tail:
         """Store the trial in one transaction."""
@@ -202,11 +171,11 @@ class Outbox:
         self._giving_up.clear()
         return tail
 
-    def _store(self, item: _Draft | _Change | _Closing, tail: Tail) -> Tail:
-        if isinstance(item, _Closing):
-            self._db.execute(_SAY, item.seal(tail))
+    def _store(self, item: Step, tail: Tail) -> Tail:
+        if isinstance(item, Closing):
+            self._db.execute(SAY, item.seal(tail))
             return tail
-        if isinstance(item, _Change):
+        if isinstance(item, Change):
             self._db.execute(item.sql, item.values)
             return tail
         seq = tail.seq + 1

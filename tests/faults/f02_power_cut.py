@@ -97,7 +97,7 @@ def _act(outbox: Outbox, randomness: random.Random) -> None:
     for _ in range(randomness.randrange(4)):
         _put(outbox, randomness)
     if randomness.random() < 0.2:
-        outbox.state("t/head", f"head {outbox.tail.seq}")
+        outbox.close_with(lambda tail: ("t/head", f"head {tail}"))
     if randomness.random() < 0.1:
         outbox.opened(str(randomness.randrange(5)), "an event")
     if randomness.random() < 0.1:
