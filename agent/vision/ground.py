@@ -99,8 +99,9 @@ class Ground:
         if float(out.mean()) > RELIT:
             self._begin(now)
             return []
-        patches = list(self._patches(out & still & free, now))
-        self._learn(now, change, free, painted(kept, now.shape), elapsed_s)
+        held = painted(kept, now.shape)
+        patches = list(self._patches(out & still & free, now, held))
+        self._learn(now, change, free, held, elapsed_s)
         return patches
 
     def holds(self, box: Box) -> bool | None:
@@ -134,14 +135,17 @@ class Ground:
         one, other = (plate[::SPARSE, ::SPARSE][some] + PEDESTAL for plate in (now, self._slow))
         return np.asarray(self._slow * np.median(one / other, axis=0), np.float32)
 
-    def _patches(self, standing: Mask, now: Colour) -> Iterator[Patch]:
-        """What is a thing among what stands out; where only the light has changed, the place is learned as it is now."""
+    def _patches(self, standing: Mask, now: Colour, held: Mask) -> Iterator[Patch]:
+        """What is a thing among what stands out; where only the light has changed, the place is learned as it is now.
+
+        But not where a thing is `held`: half of it behind somebody's legs can look like a shadow for a moment.
+        """
         for blob in blobs(closed(standing), least=LEAST_PX):
             place = (slice(blob.top, blob.bottom), slice(blob.left, blob.right))
             seen = standing[place]
             after, before = (contrast(plate, standing, self._out, blob) for plate in (now, self._slow))
             if max(after, before) < APART or is_light(now[place][seen], self._slow[place][seen]):
-                self._slow[place] = self._quick[place]
+                self._slow[place] = np.where(held[place][..., None], self._slow[place], self._quick[place])
             elif is_a_things_shape(blob, standing.shape):
                 yield Patch(_box(blob, standing.shape), taken=before > after)
 

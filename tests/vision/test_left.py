@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from agent.pixels import Box, Frame, Track, Tracks
 from agent.records import Observation
+from agent.vision.ground import Ground
 from agent.vision.left import Left
 from agent.vision.settings import View, Zone
 
@@ -66,6 +67,23 @@ def test_a_bag_that_nobody_brought_is_left():
     values = told(bag(lambda _: ()))
     assert max(values[: int(COMES)]) == 0.0
     assert values[-1] == pytest.approx(LASTS - COMES, abs=6.0)
+
+
+@pytest.mark.parametrize(("kept", "stands"), [([], False), ([BAG], True)])
+def test_what_looks_like_a_shadow_for_a_moment_is_learned_but_not_where_a_thing_stands(
+    kept: list[Box], *, stands: bool
+):
+    """The same place at half the light; a thing of which only such a part shows behind somebody's legs stays a thing."""
+    one, place = Ground(), ground()
+    shadow = place.copy()
+    rows = slice(round(BAG.top * HEIGHT), round(BAG.bottom * HEIGHT))
+    columns = slice(round(BAG.left * WIDTH), round(BAG.right * WIDTH))
+    shadow[rows, columns] //= 2
+    for _ in range(12):
+        one.look(place, [], [], elapsed_s=STEP_S)
+    for _ in range(8):
+        one.look(shadow, [], kept, elapsed_s=STEP_S)
+    assert one.holds(BAG) is stands
 
 
 def test_a_bag_is_left_from_when_its_owner_has_gone():
