@@ -120,7 +120,9 @@ def _certificate(facts: Facts) -> Iterator[Finding]:
         yield Finding("certificate", ok=False, said="none that can be read", todo="systemctl start piazza-enrol")
         return
     days = (facts.certificate_ends - facts.at) / DAY_S
-    todo = "" if days >= CERTIFICATE_DAYS else "journalctl -u piazza-renew; does the authority answer? piazza enrol serve"
+    todo = (
+        "" if days >= CERTIFICATE_DAYS else "journalctl -u piazza-renew; does the authority answer? piazza enrol serve"
+    )
     yield Finding("certificate", ok=days >= CERTIFICATE_DAYS, said=f"valid for {days:.0f} more days", todo=todo)
 
 
