@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.config import CameraSection, Config
-from agent.governance.agreement import Agreement
+from agent.contract.topics import EXPIRES_S, Class
+from agent.governance.agreement import DAY_S, Agreement
 from agent.ota.area import uncovered
 
 NEGLIGIBLE = 1e-9
@@ -154,6 +155,14 @@ def _agreements(before: Config, after: Config) -> Iterator[Loosening]:
         for name, says in _widened(known[one.id], one):
             floor = "retention" if name == "retention_days" else "receivers"
             yield Loosening(f"{path}.{name}", floor, says)
+    gone = known.keys() - {one.id for one in after.agreements}
+    if gone and (days := _kept_days(after)) > _kept_days(before):
+        yield Loosening("agreements", "retention", f"events would last {days} days instead of {_kept_days(before)}")
+
+
+def _kept_days(config: Config) -> int:
+    """How long an event lasts while all agreements hold: as long as the strictest allows."""
+    return min([EXPIRES_S[Class.EVT] // DAY_S, *(one.retention_days for one in config.agreements if one.events)])
 
 
 def _widened(before: Agreement, after: Agreement) -> Iterator[tuple[str, str]]:

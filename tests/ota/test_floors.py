@@ -38,10 +38,10 @@ def test_what_loosens_is_refused_with_its_line_and_passes_with_the_second_key(pa
 
 @pytest.mark.parametrize(("path", "changed"), FLOORS.values(), ids=list(FLOORS))
 def test_the_way_back_is_free(path: str, changed: dict[str, Any]):
-    """What asks for more, keeps less or tells fewer people needs nobody's consent but for another broker or partner."""
+    """What asks for more, keeps less or tells fewer people needs nobody's consent but for who receives."""
     after = understood(config(**(AGREED | changed)), name="after")
     back = loosened(after, understood(BEFORE, name="before"))
-    assert not back or path.endswith(("host", "partner", "purpose"))
+    assert not back or path.endswith(("host", "partner", "purpose", "agreements"))
 
 
 def test_an_agreement_that_nobody_knew_names_who_would_receive():

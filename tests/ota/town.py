@@ -31,7 +31,7 @@ PATTO: dict[str, Any] = {
 }  # fmt: skip
 
 
-LISTENING = PATTO | {"id": "listening", "sound": True}
+LISTENING = PATTO | {"id": "listening", "sound": True, "retention_days": 6}
 LABELS = ["person", "bicycle", "car", "motorcycle", "bus", "truck", "dog"]
 
 
@@ -61,6 +61,7 @@ FLOORS: dict[str, tuple[str, dict[str, Any]]] = {
     "for longer": ("agreements[police-2026].until", _patto(until="2027-12-31")),
     "from earlier": ("agreements[police-2026].since", _patto(since="2025-01-01")),
     "kept for longer": ("agreements[police-2026].retention_days", _patto(retention_days=30)),
+    "the strictest gone": ("agreements", {"agreements": [LISTENING]}),
     "another purpose": ("agreements[police-2026].purpose", _patto(purpose="traffic")),
     "another partner": ("agreements[police-2026].partner", _patto(partner=PATTO["partner"] | {"id": "radio"})),
 }  # fmt: skip
