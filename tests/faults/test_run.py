@@ -67,13 +67,13 @@ def test_the_parts_of_a_row_have_seeds_that_never_meet() -> None:
 
 @pytest.mark.slow
 def test_a_row_in_a_process_of_its_own_prints_what_it_counted() -> None:
-    result = ran("f15_tampering", ["--count", "28", "--seed", "4"], timeout_s=60.0)
+    result = ran("f15_tampering", ["--count", "28", "--seed", "4"], timeout_s=600.0)
     assert (result.word, result.counts["streams"], result.counts["seed"]) == ("holds", 28, 4)
 
 
 @pytest.mark.slow
 def test_a_row_that_cannot_run_says_its_last_word() -> None:
-    result = ran("f15_tampering", ["--count", "many"], timeout_s=60.0)
+    result = ran("f15_tampering", ["--count", "many"], timeout_s=600.0)
     assert (result.word, result.counts) == ("DID NOT RUN", {})
     assert "invalid int value" in result.said
 
