@@ -116,7 +116,6 @@ class Spool:
         """Take a record into the next commit, or the audit record that says that it was kept back."""
         try:
             _check_not_ours(record)
-            self._urgent |= not isinstance(record, Health)
             self._put(self._completed(record) if isinstance(record, Health) else record)
         except Refused as refused:
             self._complain("refused", _CLASSES[type(record)], refused)
@@ -175,6 +174,7 @@ class Spool:
         return replace(health, values=health.values + numbers.vitals(self._inbox.folder, at=health.at))
 
     def _put(self, record: Record) -> None:
+        self._urgent |= not isinstance(record, Health)
         for draft in self._sealer.drafts(record):
             self._outbox.put(*draft)
         if isinstance(record, Event):

@@ -70,6 +70,20 @@ def test_a_head_is_signed_every_minute(node: Node) -> None:
     assert node.statement(Class.HEAD).data == HeadData(seq=4, digest=node.seen()[-1].digest)
 
 
+def test_health_waits_for_the_head_and_an_event_does_not(node: Node) -> None:
+    """A card wears by how often it is written, and health can wait a minute."""
+    node.tick()
+    node.spool.put(health())
+    node.tick(after_s=10)
+    assert numbers(node) == []
+    node.spool.put(event())
+    node.tick(after_s=10)
+    assert numbers(node) == [1, 2]
+    node.spool.put(health())
+    node.tick(after_s=40)
+    assert node.statement(Class.HEAD).data == HeadData(seq=3, digest=node.seen()[-1].digest)
+
+
 def test_birth_leaves_a_state_a_will_and_an_audit_record(node: Node) -> None:
     node.spool.birth(STATE)
     assert node.statement(Class.STATE).data == STATE
