@@ -122,7 +122,7 @@ class Desk:
         heard.faults += news.mark is Mark.ALARM
         if isinstance(envelope.data, StateData):
             heard.state = state_item(envelope.data)
-        if isinstance(envelope.data, HeadData):
+        if isinstance(envelope.data, HeadData) and not news.retained:  # a retained one is older than what we missed
             heard.promised = max(heard.promised, head_of(envelope.data))
             heard.came = heard.came or heard.promised  # what was made before we looked is not for us
         heard.came = max(heard.came, envelope.seq)

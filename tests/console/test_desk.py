@@ -10,6 +10,7 @@ from agent.console.sight import FRESH_S
 from agent.contract.topics import Class, NodeName
 from agent.contract.types import AckData
 from agent.records import Event, Phase, Reason, Severity
+from agent.simulation.nodes import SimulatedNode
 from agent.simulation.script import CAMERA, GATE
 from agent.simulation.stage import POLICE, ROOM
 from agent.subscriber import Reader
@@ -29,11 +30,13 @@ def built(tmp_path_factory) -> Place:
 @pytest.fixture
 def node(built):
     """The first node, at the end of its chain."""
-    return replace_clock(built.nodes[0])
+    return another(built.nodes[0])
 
 
-def replace_clock(node):
-    fresh = replace(node)
+def another(node, key=None):
+    """The same node at noon, whose chain goes on apart; with another key it is a thief's."""
+    fresh = SimulatedNode(node.name, signer(key or str(node.name)), node.clock)
+    fresh.tail = node.tail
     fresh.clock.advance_to(NOON)
     return fresh
 
@@ -87,7 +90,7 @@ def test_a_verdict_of_anybody_stands_beside_its_event(built, node):
 
 
 def test_what_is_not_believed_is_an_alarm_and_no_event(built, node):
-    thief = replace(node, signer=signer("thief"))
+    thief = another(node, "thief")
     desk = built.desk()
     (told,) = feed(desk, built, thief, happening())
     assert (told["kind"], told["why"], desk.open()) == ("alarm", "unknown-key", [])
@@ -95,7 +98,7 @@ def test_what_is_not_believed_is_an_alarm_and_no_event(built, node):
 
 def test_a_silent_node_is_alone_when_its_neighbours_speak(built):
     desk = built.desk()
-    first, other = (replace_clock(node) for node in built.nodes if node.name.comune == "faenza")
+    first, other = (another(node) for node in built.nodes if node.name.comune == "faenza")
     for node in (first, other):
         desk.take(built.news(node.head(), Reader(built.ring)), at=NOON)
     later = NOON + SILENT_S + 1
@@ -111,6 +114,17 @@ def test_a_node_that_was_never_heard_is_silent(built):
     shown = built.desk().nodes(NOON)
     assert {(item["heard_at"], item["silent"]) for item in shown} == {(None, True)}
     assert len(shown) == 9
+
+
+def test_what_was_made_before_we_looked_is_not_missing(built, node):
+    """The head that the broker kept is up to a minute older than the records that came just before we did."""
+    desk, reader = built.desk(), Reader(built.ring)
+    kept = node.head()
+    desk.take(reader.read(Message(kept.topic, kept.token, retained=True)), at=NOON)
+    list(node.seal(happening()))
+    desk.take(built.news(node.head(), reader), at=NOON + 1)
+    (shown,) = (item for item in desk.nodes(NOON + 1) if item["node"] == str(node.name))
+    assert shown["missing"] == 0
 
 
 def test_nobody_is_silent_who_could_not_have_been_heard_yet(built):
