@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from agent.anomaly.baseline import MAD, Counts, quantile
@@ -96,7 +97,7 @@ class Counted:
 
     def begin(self, slot: Slot) -> None:
         """An hour is going to be learned: where it is of another day, the one before is over."""
-        if self._last is not None and self._last[0] == slot[0] and self._last[1] <= slot[1]:
+        if self._is_of_today(slot):
             return
         if self._last is not None:
             self._refit()
@@ -193,9 +194,11 @@ class Counted:
 
     def _level_today(self, slot: Slot) -> Guess:
         """The level of the day that an hour is in, from the hours of it that are over."""
-        if self._last is None or slot[0] != self._last[0] or slot[1] < self._last[1]:
-            return Guess(1.0, self.unrest)
-        return self._posterior(self._today)
+        return self._posterior(self._today if self._is_of_today(slot) else [])
+
+    def _is_of_today(self, slot: Slot) -> bool:
+        """A later hour of the same kind of day is taken for the same day; the hour itself comes again on another."""
+        return self._last is not None and self._last[0] == slot[0] and self._last[1] < slot[1]
 
     def _posterior(self, seen: Sequence[tuple[float, float]]) -> Guess:
         """A day's level, where one is what was to be expected of it: Gamma with a prior mean of one."""
@@ -216,7 +219,7 @@ class Counted:
         self._owned = {}
         if len(steps) >= _FEW_DAYS:
             typical = MAD * quantile([abs(step) for step, _ in steps], [1.0] * len(steps), 0.5)
-            self.unrest = max(_LEAST_UNREST, typical**2 + _mean([unsure for _, unsure in steps]))
+            self.unrest = max(_LEAST_UNREST, typical**2 + fmean([unsure for _, unsure in steps]))
         if len(busy := [pair for pair in self._recent if pair.expected >= 1.0]) >= _FEW_HOURS:
             self.dispersion = dispersion(busy)
 
@@ -249,7 +252,7 @@ class Counted:
         """For each working day that is known how it relates to the others."""
         own = {slot: guess for slot in self.past if slot[0] in WORKING and (guess := self._own(slot))}
         hours = [hour for hour in range(HOURS) if sum((kind, hour) in own for kind in WORKING) > 1]
-        middle = {hour: _mean([own[kind, hour].mean for kind in WORKING if (kind, hour) in own]) for hour in hours}
+        middle = {hour: fmean([own[kind, hour].mean for kind in WORKING if (kind, hour) in own]) for hour in hours}
         for kind in WORKING:
             ratios = [(own[kind, hour].mean / m, m) for hour, m in middle.items() if (kind, hour) in own and m > 0.0]
             if len(ratios) >= HOURS // 2:
@@ -288,10 +291,6 @@ def dispersion(pairs: Sequence[Pair]) -> float:
         )
         low, high = (middle, high) if math.fsum(squares) > _WITHIN * math.fsum(weights) else (low, middle)
     return math.sqrt(low * high)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
 
 
 def _positive(value: float) -> float:
