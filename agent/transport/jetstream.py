@@ -122,10 +122,17 @@ class Group:
                 self._line.send(*(f"UNSUB {number}\r\n".encode() for number in range(1, len(self._consumers) + 1)))
                 self._answer(replies, "-NAK")
                 self._line.send(b"PING\r\n")
-                self._line.hear(GOOD_BYE_S)  # what closes before the server has read may be read by nobody
+                self._hear_out(self._line)
             except OSError as error:
                 log.info("left the group unheard", extra={"why": str(error)})
         self.close()
+
+    def _hear_out(self, line: Line) -> None:
+        """Until the server has read all that we said: what is closed before that may be read by nobody."""
+        until = self._clock.monotonic() + GOOD_BYE_S
+        while (left := until - self._clock.monotonic()) > 0:
+            if any(isinstance(one, Said) and one.word == "PONG" for one in line.hear(left)):
+                return
 
     def close(self) -> None:
         """End without a word."""
