@@ -68,6 +68,11 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
         case "test":
             act.add_argument("--broker", metavar="HOST:PORT", help="a broker that runs (default: one of our own)")
             act.add_argument("--keys", type=Path, metavar="DIR", help="the folder of its authority, with --broker")
+            act.add_argument(
+                "--one-by-one",
+                action="store_true",
+                help="with --broker: for NATS and RabbitMQ, which hang up on a refusal",
+            )
             act.add_argument("--json", action="store_true", help="every cell as a line of JSON")
 
 

@@ -15,10 +15,12 @@ from pathlib import Path
 from agent.clock import SystemClock
 from agent.commands.loopback import HOST, free_port, prepare, wait_until_open
 from agent.commands.party import host_and_port
+from agent.contract.topics import Topic
 from agent.errors import UserError
 from agent.governance import lists
 from agent.governance.rights import Right
 from agent.governance.table import Cell, Trial, topics
+from agent.governance.table_strict import StrictTrial
 from agent.governance.union import PROBE, Union
 from agent.provision.bench import Bench
 from agent.provision.ca import Authority, TlsFiles, common_name
@@ -40,18 +42,28 @@ def try_table(options: argparse.Namespace, union: Union, rights: Sequence[Right]
         else:
             bench = Bench.make(folder / "keys", at=SystemClock().now())
             host, port = HOST, stack.enter_context(_broker(folder, bench, rights))
-        clients = {
-            party: MqttTransport(
-                _address(bench, folder, party, host=host, port=port),
-                clock=SystemClock(),
-                randomness=random.Random(0),  # noqa: S311
-                session_s=0,
-            )
-            for party in known
-        }
-        cells = _cells(Trial(clients, topics(union), SystemClock()), union.id, rights)
+        addresses = {party: _address(bench, folder, party, host=host, port=port) for party in known}
+        if options.one_by_one:
+            cells = _strictly(addresses, topics(union), rights)
+        else:
+            clients = {party: _client(address) for party, address in addresses.items()}
+            cells = _cells(Trial(clients, topics(union), SystemClock()), union.id, rights)
     _print(cells, known, as_json=options.json)
     return 1 if any(cell.wrong for cell in cells) else 0
+
+
+def _client(address: Address) -> MqttTransport:
+    return MqttTransport(address, clock=SystemClock(), randomness=random.Random(0), session_s=0)  # noqa: S311
+
+
+def _strictly(addresses: Mapping[str, Address], some: Sequence[Topic], rights: Sequence[Right]) -> list[Cell]:
+    """Only who has any right: such a broker knows no other, and does not let them in at all."""
+    named = {right.party for right in rights}
+    trial = StrictTrial(
+        [party for party in addresses if party in named], some, lambda party: _client(addresses[party]), SystemClock()
+    )
+    trial.run()
+    return list(trial.cells(rights))
 
 
 def _cells(trial: Trial, union: str, rights: Sequence[Right]) -> list[Cell]:
