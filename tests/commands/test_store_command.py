@@ -31,3 +31,9 @@ def test_a_database_server_that_does_not_answer_is_said_without_its_address(
     said = capsys.readouterr().err
     assert "PostgreSQL" in said
     assert "somebody@" not in said
+
+
+def test_a_consumer_group_has_a_name(keys: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    database = str(tmp_path / "events.sqlite")
+    assert main(["store", "--keys", keys, "--db", database, "--from", "nats://broker.example"]) == 2
+    assert "--share GROUP" in capsys.readouterr().err
