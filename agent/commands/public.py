@@ -31,7 +31,6 @@ from agent.files import write_atomic
 from agent.governance import counts, site
 from agent.governance.agreement import Agreement
 from agent.governance.counts import Interval, Protection
-from agent.governance.rights import Verb, allowed, rights
 from agent.governance.site import Change, Story
 from agent.governance.told import told
 from agent.governance.union import Union
@@ -68,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     envelopes = list(_envelopes(options.db, ring, since=at - max(MONTH_S, options.days * 86_400)))
     intervals = _intervals(envelopes, since=at - options.days * 86_400)
     found = counts.hours(intervals, protection, at=at)
-    story = Story(whole, found, protection, _changes(envelopes), _received(whole, agreed, envelopes, at), at)
+    story = Story(whole, found, protection, _changes(envelopes), _received(agreed, envelopes, at), at)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, text in (("index.html", site.html(story)), ("counts.json", _json(story)), ("counts.csv", _csv(story))):
         write_atomic(options.out / name, text.encode())
@@ -140,16 +139,19 @@ def _changes(envelopes: Sequence[Envelope]) -> list[Change]:
     return sorted(found, key=lambda change: -change.at)
 
 
-def _received(whole: Union, agreed: Sequence[Agreement], envelopes: Sequence[Envelope], at: float) -> Counter[str]:
-    """Partner -> how many events of the last month its agreement let it see."""
-    granted = rights(whole, agreed, at=at)
-    partners = {whole.full_name(one.partner.id): one.partner.name for one in agreed if one.holds(at)}
-    received: Counter[str] = Counter(dict.fromkeys(partners.values(), 0))
-    for envelope in envelopes:
-        if envelope.klass is Class.EVT and at - envelope.at <= MONTH_S:
-            for party, name in partners.items():
-                received[name] += allowed(granted, party, Verb.READ, envelope.topic)
+def _received(agreed: Sequence[Agreement], envelopes: Sequence[Envelope], at: float) -> Counter[str]:
+    """Partner -> how many events of the last month an agreement let it see when they happened; who may see now is named too."""
+    received: Counter[str] = Counter({one.partner.name: 0 for one in agreed if one.holds(at)})
+    happened = [one for one in envelopes if one.klass is Class.EVT and at - one.at <= MONTH_S]
+    for agreement in agreed:
+        if seen := sum(_sees(agreement, envelope) for envelope in happened):
+            received[agreement.partner.name] += seen
     return received
+
+
+def _sees(agreement: Agreement, envelope: Envelope) -> bool:
+    topic = envelope.topic
+    return agreement.holds(envelope.at) and topic.name.comune in agreement.comuni and topic.type in agreement.events
 
 
 def _json(story: Story) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import statistics
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 
 from agent import cli
 from agent.clock import SystemClock
+from agent.commands.patto import load_union
+from agent.commands.public import _envelopes, _received
 from agent.contract.jws import MAX_BYTES, Signer
 from agent.contract.times import instant
 from agent.contract.topics import Class, NodeName
@@ -173,6 +177,24 @@ def test_the_site_has_its_numbers_thrice_and_tells_how_they_are_protected(union,
     assert "ε = 1" in page
     assert "Polizia di Stato" in page
     assert "http" not in page
+
+
+def test_events_are_counted_for_who_might_see_them_when_they_happened(union, tmp_path):
+    """An agreement that ended this month still received what came before; one that begins later received nothing."""
+    _, agreed = load_union(tmp_path / "union")
+    (police,) = [one for one in agreed if one.partner.role == "police"]
+    envelopes = list(_envelopes(tmp_path / "union/events.sqlite", union.ring, since=0.0))
+    seen = [one for one in envelopes if one.klass is Class.EVT and one.topic.type in police.events
+            and one.topic.name.comune in police.comuni]  # fmt: skip
+    last = max(one.at for one in seen)
+    day = datetime.fromtimestamp(last, UTC).date()
+    ended = msgspec.structs.replace(police, since=day - timedelta(days=60), until=day - timedelta(days=1))
+    later = msgspec.structs.replace(police, since=day + timedelta(days=2), until=day + timedelta(days=9))
+    assert _received([police], envelopes, last)[police.partner.name] == len(seen)
+    assert (
+        _received([ended], envelopes, last)[police.partner.name] == sum(ended.holds(one.at) for one in seen) < len(seen)
+    )
+    assert _received([later], envelopes, later.begins_at) == {police.partner.name: 0}
 
 
 def test_the_secret_is_made_once_and_only_its_owner_reads_it(union, tmp_path):
