@@ -1,7 +1,7 @@
 """A real load on every core for some seconds, and what supply and heat were meanwhile.
 
-Hashing lets go of the interpreter, so a thread a core keeps all of them busy. The least of it is made in this
-process; what watches the cameras runs on beside it, as it will on a hot day.
+Hashing lets go of the interpreter, so a thread a core keeps all of them busy; what watches the cameras runs on beside
+it, as it will on a hot day.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ class Loaded:
 
     cores: int
     lasted_s: float = 0.0
-    hashed_mb: int = 0
     before: Mapping[str, float] = field(default_factory=dict)
     samples: list[Mapping[str, float]] = field(default_factory=list)
 
@@ -38,8 +37,7 @@ class Loaded:
 def loaded(read: Read, clock: Clock, *, cores: int, lasts_s: float = LASTS_S) -> Loaded:
     """Make the load and look every second; returns when it is over."""
     stop, made = threading.Event(), Loaded(cores, before=read())
-    counts = [0] * cores
-    threads = [threading.Thread(target=_burn, args=(stop, counts, core), daemon=True) for core in range(cores)]
+    threads = [threading.Thread(target=_burn, args=(stop,), daemon=True) for _ in range(cores)]
     began = clock.monotonic()
     for thread in threads:
         thread.start()
@@ -49,12 +47,11 @@ def loaded(read: Read, clock: Clock, *, cores: int, lasts_s: float = LASTS_S) ->
     stop.set()
     for thread in threads:
         thread.join()
-    made.lasted_s, made.hashed_mb = clock.monotonic() - began, sum(counts)
+    made.lasted_s = clock.monotonic() - began
     return made
 
 
-def _burn(stop: threading.Event, counts: list[int], core: int) -> None:
+def _burn(stop: threading.Event) -> None:
     digest = hashlib.sha256()
     while not stop.is_set():
         digest.update(_BLOCK)
-        counts[core] += 1
