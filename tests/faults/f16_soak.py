@@ -8,7 +8,8 @@ After half of them, when all caches are filled, the resident memory and the open
 `growth_kb_per_100k` is the slope of the memory, the median of the slopes between any two looks (Theil and Sen), because the
 allocator takes and gives back by the megabyte, and one such step in the window is no slope. More than 1024 is `grows`, and so
 is a window that ends more than two megabytes above its beginning. `held_growth_kb_per_100k` is the same slope of what malloc has
-given out and not got back (on glibc; else 0), `blocks_growth_per_100k` that of Python's own small blocks. `outbox_kb` is what the node's database takes in the end.
+given out and not got back (on glibc; else 0), `blocks_growth_per_100k` that of Python's own small blocks. `outbox_kb` is what the
+node's database takes in the end.
 """
 
 from __future__ import annotations
