@@ -29,7 +29,7 @@ COLLECT = """[Unit]
 After=piazza.target
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'for i in $(seq 60); do sleep 0.5; \
+ExecStart=/bin/sh -c 'for i in $(seq 300); do sleep 0.5; \
  [ $(ls /var/lib/piazza/sense-*.json | wc -l) -ge 2 ] && [ $(ls /var/lib/piazza/inbox/link-*.json | wc -l) -ge 2 ] && break; done; \
  cp /var/lib/piazza/sense-*.json /var/lib/piazza/inbox/link-*.json /mnt/out; \
  journalctl -b --no-pager -u piazza-sense -u piazza-link > /mnt/out/journal; systemctl poweroff'
@@ -121,7 +121,7 @@ def boot(nspawn: str, root: Path, out: Path) -> Boot:
     """Boot, wait until both services were probed, hung, killed and started again, and power off."""
     binds = [f"--bind-ro={source}:{target}" for source, target in lent().items()]
     command = [nspawn, "-q", "-D", str(root), "--register=no", "--keep-unit", "--private-network", *binds]
-    command = ["timeout", "-s", "TERM", "-k", "30", "90", *command, f"--bind={out}:/mnt/out", "-b"]
+    command = ["timeout", "-s", "TERM", "-k", "30", "300", *command, f"--bind={out}:/mnt/out", "-b"]
     said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     journal = out / "journal"
     if not journal.exists():
