@@ -154,7 +154,7 @@ def measured(*, hours: float, events: int) -> dict[str, str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument("--hours", type=float, default=6.0)
     parser.add_argument("--events", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

@@ -6,6 +6,7 @@ A browser opens connections that it does not use, so each has a thread; the desk
 from __future__ import annotations
 
 import ssl
+import sys
 import threading
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
@@ -45,6 +46,11 @@ class AimServer(ThreadingHTTPServer):
             ) from error
         super().__init__(address, _Asked)
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A phone that hangs up, or that does not know our authority yet, is no failure of ours."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def run(self) -> None:
         """Until the technician has finished or half an hour has passed."""

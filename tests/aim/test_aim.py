@@ -495,6 +495,17 @@ def test_without_the_code_the_page_tells_nothing(page, program):
     assert asked(page, "/state", cookie="piazza=guess")[0] == 403
 
 
+@pytest.mark.parametrize(("error", "told"), [(ConnectionResetError(), False), (ValueError("of ours"), True)])
+def test_a_phone_that_hangs_up_is_nothing_to_tell_and_a_mistake_of_ours_is(node, desk, capsys, error, told):
+    files = TlsFiles(node / "etc/piazza/aim/node.pem", node / "etc/piazza/aim/key.pem")
+    with AimServer(("127.0.0.1", 0), files, desk) as server:
+        try:
+            raise error
+        except (OSError, ValueError):
+            server.handle_error(None, ("127.0.0.1", 1))
+    assert ("of ours" in capsys.readouterr().err) is told
+
+
 def test_a_visit_over_https_leaves_a_signed_report_and_the_drawn_document(page, node, program, capsys):
     program("curl")
     status, head, _ = asked(page, "/enter", CODE.text)

@@ -181,7 +181,7 @@ def _answer(made: Town, over: threading.Event) -> None:
             answered.add(event)
             ack = [sys.executable, "-m", "agent", "command", "ack", str(NODE), event, "received", *common]
             done = subprocess.run(ack, capture_output=True, text=True, check=False)
-            print(f"control room: {done.stdout}{done.stderr}", end="")
+            print(f"control room: {done.stdout}{done.stderr}", end="", file=sys.stderr)
 
 
 def told(made: Town, klass: str) -> list[dict[str, Any]]:
