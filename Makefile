@@ -16,11 +16,11 @@ BIN := .venv/bin
 # tried again, up to twice, and named at the end. On a developer's machine it fails at once.
 PYTEST := $(BIN)/python -m pytest $(if $(filter true,$(CI)),--reruns 2 --reruns-delay 3 -rR)
 
-.PHONY: help demo union test check bench faults deb image vm models fmt lock clean lint types quick debian
+.PHONY: help demo union test check bench faults deb image vm vm-all models fmt lock clean lint types quick debian
 help: ## this list
 	@echo "Piazza: a node that watches a public space and tells what is unusual, never who."
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 17
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 17
 	@echo
 	@echo "Options: make demo DEMO_SECONDS=60 CAMERA=rtsp://...|/dev/video0|FILE; make test PIAZZA_DATA=FOLDER"
 
@@ -74,9 +74,13 @@ deb: debian .venv/.dev ## the Debian packages in dist/, for amd64 and arm64 (REL
 image: .venv/.dev .venv/.checkout ## a flashed card made the card of one node (CARD=, NODE=, KEYS=, BROKER=, RELEASE=, MORE=)
 	@tools/image
 
-vm: debian .venv/.dev .venv/.checkout ## from a flashed card to a verified event: a container booted with dist/*.deb (root; minutes)
-	@echo "vm: first boot, enrolment, firewall, a pulled plug; needs make deb, and root"
-	@$(PYTEST) -q -s tests/vm/first_boot.py
+vm: debian .venv/.dev .venv/.checkout ## from a flashed card to a verified event, on the first rung that stands here: a Linux of its own, or a container (root; minutes)
+	@echo "vm: first boot, enrolment, firewall, a pulled plug, pulled parts; needs make deb, and root"
+	@$(PYTEST) -q -s -p no:randomly tests/vm/first_boot.py tests/vm/pulls.py
+
+vm-all: debian .venv/.dev .venv/.checkout ## every rung of the virtual node, with power cuts and arm64, and a table (RUNGS="nspawn uml", CUTS=10, SEED=1)
+	@tools/apt $$(sed 's/#.*//' requirements/apt-vm.txt)
+	@$(BIN)/python -m tests.vm.ladder $(RUNGS)
 
 models: ## build the models again from their source packages, in an environment of its own
 	@echo "models: see models/build/README.md; needs about 4 GB of disk and half an hour"

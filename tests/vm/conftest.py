@@ -1,0 +1,111 @@
+"""On which rung a machine stands here: a Linux of its own (uml), or a container of this one's (nspawn).
+
+`VM=nspawn` or `VM=uml` asks for one; without it the first that this machine allows is taken, and its name is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CHECKOUT
+from tests.vm import authority as other_side
+from tests.vm.authority import NAME, PIAZZA
+from tests.vm.guest import Guest, cut, flashed_image, kernel, made_root, tap
+from tests.vm.machine import HERE, Machine, flashed, made_base, plug_in, unplug
+
+CONFIG = f"""version: 1
+node: {{union: romagna-faentina, comune: brisighella, id: n-0017}}
+uplink:
+  broker: {{host: {HERE}, ca: /etc/piazza/tls/ca.pem, certificate: /etc/piazza/tls/node.pem, key: /etc/piazza/tls/key.pem}}
+sensors:
+  - {{driver: host, period_s: 2}}
+rules:
+  - {{kind: limit, id: alive, quantity: uptime_s, above: 1}}
+"""
+PARTS = """
+  - {driver: door, id: cabinet, pin: 27, chatter_per_min: 600}
+rules:
+  - {kind: presence, id: cabinet-open, quantity: open, event: sensor, dwell_s: 0, clear_s: 0}
+  - {kind: presence, id: part-fails, quantity: fault, event: sensor, severity: warning, stale_s: 86400}
+"""
+
+
+def deb(pattern):
+    found = sorted((CHECKOUT / "dist").glob(pattern))
+    if not found:
+        pytest.fail(f"no dist/{pattern}: make deb")
+    return str(found[-1])
+
+
+@pytest.fixture(scope="session")
+def rung():
+    """The rung's name and, for uml, its kernel; a kernel that was never built is built."""
+    asked = os.environ.get("VM", "")
+    made = kernel(build=True) if asked != "nspawn" else None
+    why = "it was asked for" if asked == "nspawn" else "no kernel could be built" if made is None else tap()
+    cut()
+    if asked == "uml" and why:
+        pytest.fail(f"rung uml: {why}")
+    print(f"\nrung: nspawn (not uml: {why})" if why else "\nrung: uml")
+    return ("nspawn", None) if why else ("uml", made)
+
+
+@pytest.fixture(scope="session")
+def authority(rung, tmp_path_factory):
+    """Broker, enrolment and store on this side of the cable."""
+    lay, take = (tap, cut) if rung[0] == "uml" else (plug_in, unplug)
+    lay()
+    try:
+        with other_side.authority(tmp_path_factory.mktemp("authority")) as bench:
+            yield bench
+    finally:
+        take()
+
+
+@pytest.fixture(scope="session")
+def store(authority):
+    """Begin the union's store."""
+    started = []
+    yield lambda: started.append(other_side.begun_store(authority))
+    other_side.ended(started)
+
+
+@pytest.fixture(scope="session")
+def machine(rung, authority, program, tmp_path_factory, request):
+    """A machine whose card was flashed and prepared; it has never been on."""
+    folder = tmp_path_factory.mktemp("machine")
+    name, made = rung
+    card = flashed_image(folder / "boot.img") if made else flashed(folder / "card")
+    prepare(card, folder / "node.yaml", authority, parts=name == "uml")
+    if made:
+        one: Guest | Machine = Guest(folder, card, made, made_root())
+    else:
+        (folder / "root").mkdir()
+        container = Machine(folder / "root", card, program("systemd-nspawn"))
+        container.flash(made_base(program("mmdebstrap")))
+        one = container
+    yield one
+    if request.session.testsfailed:
+        print(one.inside("journalctl", "--no-pager", "-n", "100", "-u", "piazza-*", "-u", "nftables-piazza").stdout)
+    one.power_off()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def prepare(card: Path, config: Path, authority, *, parts: bool, architecture: str = "amd64"):
+    """`piazza image` with the packages of `make deb`; pins and a door where the machine has any."""
+    config.write_text(CONFIG.replace("\nrules:", PARTS.rstrip()) if parts else CONFIG)
+    command = [*PIAZZA, "image", str(card), "--node", NAME, "--keys", str(authority.folder), "--broker", HERE]
+    command += [
+        "--config",
+        str(config),
+        "--deb",
+        deb(f"piazza_*deb12_{architecture}.deb"),
+        "--deb",
+        deb("piazza-node_*deb12_all.deb"),
+    ]
+    subprocess.run(command, check=True, cwd=CHECKOUT, stdout=subprocess.DEVNULL)

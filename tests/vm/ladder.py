@@ -1,0 +1,84 @@
+"""Every rung of the virtual node, one after the other, with a table at the end: `make vm-all`.
+
+A rung that cannot stand here says why; on CI (`CI=true`) that is a failure, as everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.clock import SystemClock
+from tests.conftest import CHECKOUT
+
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-s", "-rs", "-p", "no:randomly", "-p", "no:cacheprovider")
+SKIPPED, FOUND_NOTHING = 77, 5
+"""Exit codes: of our own scripts, and of pytest where no test was left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One step towards a real board: what it shows that the one before does not."""
+
+    name: str
+    shows: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a rung went; `why` is the last word where it did not hold."""
+
+    rung: Rung
+    said: str
+    minutes: float
+    why: str = ""
+
+
+LADDER = (
+    Rung("nspawn", "card, packages, units, firewall, enrolment", (*PYTEST, "tests/vm/first_boot.py"), {"VM": "nspawn"}),
+    Rung("pins", "pins, I2C and IIO of a kernel", ("tests/sensors/kernel/boot",)),
+    Rung(
+        "uml",
+        "1970, watchdog, memory limits, cloud-init; pulled parts; power cuts",
+        (*PYTEST, "tests/vm/first_boot.py", "tests/vm/pulls.py", "tests/vm/cuts.py"),
+        {"VM": "uml"},
+    ),
+    Rung("arm64", "the boards' processors: models bit for bit, a whole boot", (*PYTEST, "tests/vm/arm64.py")),
+)
+
+
+def run(rung: Rung, clock: SystemClock) -> Result:
+    """Climb one rung; its output is shown as it comes."""
+    print(f"\n== {rung.name}: {rung.shows}", flush=True)
+    began = clock.monotonic()
+    process = subprocess.Popen(
+        rung.command, cwd=CHECKOUT, env={**os.environ, **rung.environment}, stdout=subprocess.PIPE, text=True
+    )
+    lines = [line for line in process.stdout or () if print(line, end="", flush=True) is None]
+    code = process.wait()
+    skips = [line for line in lines if line.startswith("SKIPPED")]
+    said = "skip" if code in {SKIPPED, FOUND_NOTHING} or (code == 0 and skips) else "fail" if code else "ok"
+    why = skips[0].strip() if skips else (lines[-1].strip() if lines and said != "ok" else "")
+    return Result(rung, said, (clock.monotonic() - began) / 60, why)
+
+
+def main() -> int:
+    """Climb all, or those that are named; 1 when one fails, or is skipped on CI."""
+    wanted = [rung for rung in LADDER if rung.name in sys.argv[1:] or not sys.argv[1:]]
+    results = [run(rung, SystemClock()) for rung in wanted]
+    print(f"\n{'rung':8} {'':4} {'min':>5}  what it shows")
+    for result in results:
+        print(f"{result.rung.name:8} {result.said:4} {result.minutes:5.1f}  {result.rung.shows}")
+        if result.why:
+            print(f"{'':20} {result.why}")
+    refused = {"fail", "skip"} if os.environ.get("CI") == "true" else {"fail"}
+    return int(any(result.said in refused for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
