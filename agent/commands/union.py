@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         for one in played:
             _tell(one, town, live_at, clock)
         _catch_up(town, played, clock)
-        _surround(crew, town, bench, port, clock)
+        _surround(crew, town, bench, port, Company(played, clock))
         _open_console(crew, town, bench, port, options.port)
         _live(town, played, clock, live_at, seconds=options.seconds, crew=crew)
     except KeyboardInterrupt:
@@ -139,15 +139,30 @@ def _open_console(crew: Crew, town: Town, bench: Bench, port: int, page: int) ->
     crew.add("console", [*command, *reach, *log])
 
 
-def _surround(crew: Crew, town: Town, bench: Bench, port: int, clock: Clock) -> None:
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The nodes while something else is done: a broker drops who says nothing for long."""
+
+    played: Sequence[Played]
+    clock: Clock
+
+    def wait(self) -> None:
+        """Some time, in which every session is kept alive."""
+        for one in self.played:
+            one.transport.poll(0.0)
+        self.clock.sleep(TURN_S)
+
+
+def _surround(crew: Crew, town: Town, bench: Bench, port: int, company: Company) -> None:
     """Verdicts, exports and the citizens' pages, so that there is something of everything to look at."""
-    room, database = connected(bench, ROOM, port, clock), _database(town)
-    said = union_around.judge(town, bench, room, database, clock)
+    room, database = connected(bench, ROOM, port, company.clock), _database(town)
+    said = union_around.judge(town, bench, room, database, company.clock)
     room.close()
-    union_around.export(bench, database, town.folder / "exports")
+    call = union_around.Call(company.clock, company.wait)
+    union_around.export(bench, database, town.folder / "exports", call)
     print(f"union: {said} verdicts, exports in {town.folder / 'exports'}", flush=True)
-    union_around.publish(town, bench, database, f"{HOST}:{port}")
-    site, form = union_around.open_pages(crew, town, bench, port, clock)
+    union_around.publish(town, bench, database, f"{HOST}:{port}", call)
+    site, form = union_around.open_pages(crew, town, bench, port, call)
     print(f"union: for citizens {site}\nunion: to report something {form}", flush=True)
 
 
@@ -168,14 +183,12 @@ def connected(bench: Bench, name: str, port: int, clock: Clock) -> Transport:
 
 def _tell(one: Played, town: Town, until: float, clock: Clock) -> None:
     """Hand over everything up to `until`, a window at a time, and end with the head."""
-    waiting: set[int] = set()
+    waiting: dict[int, Outgoing] = {}
     for outgoing in _told(one, town, until):
-        while not (mid := hand_over(one.transport, outgoing)):
-            one.transport.poll(TURN_S)
+        _hand_over(one, outgoing, waiting)
         one.sent += 1
-        waiting.add(mid)
         while len(waiting) >= WINDOW:
-            waiting -= {news.mid for news in one.transport.poll(TURN_S) if isinstance(news, Acknowledged)}
+            _hear(one, waiting)
     one.told_until = until
     _drain(one, waiting, clock)
 
@@ -193,10 +206,30 @@ def _told(one: Played, town: Town, until: float) -> Iterator[Outgoing]:
         yield one.node.head()
 
 
-def _drain(one: Played, waiting: set[int], clock: Clock) -> None:
+def _drain(one: Played, waiting: dict[int, Outgoing], clock: Clock) -> None:
     until = clock.monotonic() + PATIENCE_S
     while waiting and clock.monotonic() < until:
-        waiting -= {news.mid for news in one.transport.poll(TURN_S) if isinstance(news, Acknowledged)}
+        _hear(one, waiting)
+
+
+def _hand_over(one: Played, outgoing: Outgoing, waiting: dict[int, Outgoing]) -> None:
+    while not (mid := hand_over(one.transport, outgoing)):
+        _hear(one, waiting)
+    waiting[mid] = outgoing
+
+
+def _hear(one: Played, waiting: dict[int, Outgoing]) -> None:
+    """What the broker has; after a session that was lost, what it had not acknowledged is said again."""
+    again: list[Outgoing] = []
+    for news in one.transport.poll(TURN_S):
+        match news:
+            case Acknowledged():
+                waiting.pop(news.mid, None)
+            case Connected():
+                again = list(waiting.values())
+                waiting.clear()
+    for outgoing in again:
+        _hand_over(one, outgoing, waiting)
 
 
 def _wait_for_store(one: Played, clock: Clock) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -49,6 +50,22 @@ TURN_S = 0.25
 PATIENCE_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Calls commands of ours; `wait` is what is done meanwhile, again and again."""
+
+    clock: Clock
+    wait: Callable[[], None]
+
+    def __call__(self, *arguments: str) -> None:
+        """To its end; CalledProcessError where it fails."""
+        process = subprocess.Popen([*AGENT, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None:
+            self.wait()
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, arguments)
+
+
 def judge(town: Town, bench: Bench, transport: Transport, database: Path, clock: Clock) -> int:
     """Say something of the latest events, as an operator would; how many verdicts the broker handed on."""
     archive = Archive(database, load_ring(bench.ring), Sight(town.union, town.agreements, ROOM))
@@ -63,15 +80,15 @@ def judge(town: Town, bench: Bench, transport: Transport, database: Path, clock:
     return _handed_on(transport, words, clock)
 
 
-def export(bench: Bench, database: Path, folder: Path) -> None:
+def export(bench: Bench, database: Path, folder: Path, call: Call) -> None:
     """The same events in the words of other systems, with the operator's signature in the log of accesses."""
     folder.mkdir(exist_ok=True)
     for form, name in EXPORTS.items():
         keys = ("--keys", str(bench.ring), "--signer", str(bench.signing_key(ROOM)))
-        _call("export", form, str(database), *keys, "--days", str(EXPORTED_DAYS), "--out", str(folder / name))
+        call("export", form, str(database), *keys, "--days", str(EXPORTED_DAYS), "--out", str(folder / name))
 
 
-def publish(town: Town, bench: Bench, database: Path, broker: str) -> None:
+def publish(town: Town, bench: Bench, database: Path, broker: str, call: Call) -> None:
     """The citizens' site and the public counts on the broker, as their publisher would."""
     where = (
         "--db",
@@ -81,23 +98,21 @@ def publish(town: Town, bench: Bench, database: Path, broker: str) -> None:
         "--secret",
         str(town.folder / "public.secret"),
     )
-    _call("public", str(town.folder), *where, "--keys", str(bench.folder), "--broker", broker, "--name", SQUARE)
+    call("public", str(town.folder), *where, "--keys", str(bench.folder), "--broker", broker, "--name", SQUARE)
 
 
-def open_pages(crew: Crew, town: Town, bench: Bench, port: int, clock: Clock) -> tuple[str, str]:
+def open_pages(crew: Crew, town: Town, bench: Bench, port: int, call: Call) -> tuple[str, str]:
     """A report form with a link, and a web server with the citizens' pages; the addresses of both pages."""
     form, site = free_port(), free_port()
     config, pages = town.folder / "form.yaml", town.folder / "public"
     config.write_bytes(msgspec.json.encode(_form(town.folder, bench, port, form)))
     for name, verb in (("form", "form"), ("form-link", "link")):
         crew.add(name, [*AGENT, verb, "--config", str(config)], log=town.folder / f"{name}.log")
-    _call(
-        "form", "--config", str(config), "--page", str(pages / "segnala.html"), "--to", f"http://{HOST}:{form}/report"
-    )
+    call("form", "--config", str(config), "--page", str(pages / "segnala.html"), "--to", f"http://{HOST}:{form}/report")
     serve = [sys.executable, "-m", "http.server", str(site), "--bind", HOST, "--directory", str(pages)]
     crew.add("citizens", serve, log=town.folder / "citizens.log")
     for number, name in ((form, "form"), (site, "citizens")):
-        wait_until_open(number, clock, log=town.folder / f"{name}.log")
+        wait_until_open(number, call.clock, log=town.folder / f"{name}.log")
     visit(f"http://{HOST}:{form}/report", VISITS)
     return f"http://{HOST}:{site}/", f"http://{HOST}:{site}/segnala.html"
 
@@ -151,7 +166,3 @@ def _handed_on(transport: Transport, words: Sequence[Word], clock: Clock) -> int
     if waiting:
         raise BrokerAbsent("the broker took no verdict", hint="read broker.log")
     return taken
-
-
-def _call(*arguments: str) -> None:
-    subprocess.run([*AGENT, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

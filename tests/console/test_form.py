@@ -46,7 +46,7 @@ class Place:
         self.desk: FormDesk = opened(config, self.config.read_bytes(), stack, SystemClock())
         self.server = FormServer(config.form, self.desk.take)
         stack.callback(self.server.server_close)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
         stack.callback(self.server.shutdown)
         self.visitors = stack.enter_context(ThreadPoolExecutor(1))
 
