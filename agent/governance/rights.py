@@ -133,7 +133,7 @@ def _of_party(union: Union, party: Party) -> Iterator[Right]:
     comuni = party.comuni or tuple(comune.id for comune in union.comuni)
     for comune in comuni:
         yield from _of_role(union, party.id, party.role, comune)
-    if not party.comuni:
+    if party.role == "store" or not party.comuni:  # a store of some comuni carries the records of who looked into it
         yield from _of_seat(union, party)
 
 

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from msgspec import structs
 
 from agent.contract.times import instant, seconds
 from agent.contract.topics import Class, NodeName, Topic
@@ -13,6 +14,7 @@ from agent.errors import ConfigError
 from agent.governance import lists, terms
 from agent.governance.rights import COMMISSIONING_S, Verb, allowed, rights, roles
 from agent.governance.table import topics
+from agent.governance.union import Party
 from tests.governance.unions import JUNE, POLICE, UNION, folder, loaded, police
 
 OFFICER = "romagna/centre/police"
@@ -87,6 +89,17 @@ def test_no_right_is_for_all_comuni(agreed):
     granted = rights(*agreed, at=JUNE)
     assert {right.comune for right in granted} == {"faenza", "riolo", "centre"}
     assert {(right.klass, right.type) for right in granted if right.comune == "centre"} == {(Class.AUDIT, "access")}
+
+
+def test_a_store_of_one_comune_carries_the_records_of_who_looked_into_it(agreed):
+    """An operator of one comune has no right to them."""
+    union, agreements = agreed
+    store = Party(id="store-1", role="store", comuni=("riolo",))
+    union = structs.replace(union, parties=[store, *(party for party in union.parties if party.id != store.id)])
+    for verb in ("read", "write"):
+        assert may((union, agreements), "romagna/centre/store-1", verb, "centre/room/audit/access")
+    assert not may((union, agreements), "romagna/centre/store-1", "read", "faenza/n-1/evt/crossing")
+    assert not may((union, agreements), "romagna/centre/desk", "read", "centre/room/audit/access")
 
 
 def test_nobody_writes_what_another_role_signs(agreed):
