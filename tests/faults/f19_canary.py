@@ -46,15 +46,17 @@ from tests.faults import row
 from tests.faults.tools.canary import LENGTH, Marks, Picture, known, traces
 
 WIDE, HIGH, FPS = 96, 72, 20
+FEWEST = 30
+"""With fewer frames nobody has crossed the picture, nothing is told, and nothing would have been searched."""
 BAD = ("traces_on_disk", "traces_sent", "bytes_over_budget", "overlooked")
 
 
 def run(*, count: int, seed: int) -> Counter[str]:
-    """`count` frames through a node; counts of what was searched and found."""
+    """`count` frames through a node, FEWEST at least; counts of what was searched and found."""
     randomness = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         place = Place(Path(name) / "node")
-        clip = written(Path(name) / "marked.avi", list(marked(count, seed)))
+        clip = written(Path(name) / "marked.avi", list(marked(max(count, FEWEST), seed)))
         pictures = list(seen(clip))
         lived(place, clip)
         files = {str(path): path.read_bytes() for path in place.folder.rglob("*") if path.is_file()}
