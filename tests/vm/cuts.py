@@ -26,7 +26,8 @@ wait
 OUTBOX = """
 import sqlite3
 outbox = sqlite3.connect("file:/var/lib/piazza/outbox.sqlite?mode=ro", uri=True)
-print(*outbox.execute("PRAGMA quick_check").fetchone(), *outbox.execute("SELECT seq FROM sqlite_sequence").fetchone())
+tail = outbox.execute("SELECT value FROM meta WHERE key = 'tail'").fetchone()[0]
+print(*outbox.execute("PRAGMA quick_check").fetchone(), tail.partition(" ")[0])
 """
 
 
