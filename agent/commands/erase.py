@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--union", type=Path, metavar="DIR", help="keep as long as `keep_days` of its union.yaml says")
     parser.add_argument("--agreement", default="", metavar="ID", help="with --union: as long as this agreement says")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="add what was erased to this log, whose lines are bound to each other")
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="add what was erased to this log, whose lines are bound to each other"
+    )
     parser.add_argument("--rehearse", action="store_true", help="count only, change nothing")
 
 
