@@ -13,6 +13,7 @@ import statistics
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import gpiozero
@@ -56,8 +57,11 @@ class Input:
     def __init__(self, settings: InputSettings, *, clock: Clock, factory: Any = None) -> None:
         self._settings = settings
         self._clock = clock
+        self._factory = factory
+        self._states = States(settings.id)
         self._edges: queue.Queue[Edge] = queue.Queue(maxsize=EDGES)
-        self._device = _opened(settings.id, settings.pin, lambda: self._input(factory))
+        self._device: Any = _opened(settings.id, settings.pin, self._input)
+        """None while the chip of the pin is gone."""
         self._contact = Contact.starting(
             Edge(clock.now(), self._active(self._device.pin.state)),
             source=settings.id,
@@ -72,21 +76,39 @@ class Input:
         return self._settings.period_s
 
     def read(self, at: float) -> Iterator[Observation]:
-        """What the edges since the last read make of the level, then the level itself."""
+        """What the edges since the last read make of the level, then the level itself; `fault` while there is no pin."""
+        sampled = self._sampled()
+        yield from self._states.tell("fault", at, on=sampled is None)
         for edge in self._waiting():
             yield from self._contact.update(edge)
-        sampled = self._active(self._device.pin.state)
+        if sampled is None:
+            return
         if sampled != self._contact.raw:
             yield from self._contact.update(Edge(at, sampled))
         yield from self._contact.read(at)
 
     def close(self) -> None:
-        self._device.close()
+        if self._device is not None:
+            self._device.close()
 
-    def _input(self, factory: Any) -> Any:
+    def _sampled(self) -> bool | None:
+        """The level of the pin; None while its chip is gone, which is opened anew at every read until it is back."""
+        try:
+            self._device = self._device or _opened(self._settings.id, self._settings.pin, self._input)
+            return self._active(self._device.pin.state)
+        except Exception as error:  # the pin factories raise what their libraries raise
+            if self._device is not None:
+                log.warning("pin cannot be read", extra={"sensor": self._settings.id, "why": str(error)})
+                _let_go(self._device)
+                self._device = None
+            return None
+
+    def _input(self) -> Any:
         pull_up = {"up": True, "down": False, "none": None}[self._settings.pull]
         active = True if pull_up is None else None
-        device = gpiozero.InputDevice(self._settings.pin, pull_up=pull_up, active_state=active, pin_factory=factory)
+        device = gpiozero.InputDevice(
+            self._settings.pin, pull_up=pull_up, active_state=active, pin_factory=self._factory
+        )
         device.pin.edges = "both"
         device.pin.when_changed = self._changed
         return device
@@ -185,6 +207,17 @@ class PinLight:
     def close(self) -> None:
         self._led.off()
         self._led.close()
+
+
+def _let_go(device: Any) -> None:
+    """Close a device whose chip may be gone, and the library's hold on that chip, so that it is looked for anew."""
+    chip = device.pin_factory
+    with suppress(Exception):  # what is gone cannot be closed in order
+        device.close()
+    if chip is gpiozero.Device.pin_factory:
+        gpiozero.Device.pin_factory = None
+        with suppress(Exception):
+            chip.close()
 
 
 def _opened(name: str, pin: int, device: Callable[[], T]) -> T:

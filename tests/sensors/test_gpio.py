@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gpiozero.pins.mock import MockFactory, MockTriggerPin
+from gpiozero.pins.mock import MockFactory, MockPin, MockTriggerPin
 
 from agent.clock import SimulatedClock
 from agent.errors import SensorError
@@ -93,6 +93,32 @@ def test_a_flood_of_edges_is_bounded_and_ends_in_the_level_that_is_really_there(
     assert levels(told, "chatter") == [1.0]
     clock.sleep(61.0)
     assert levels(sensor.read(clock.now()), "open") == [0.0]
+
+
+class Pulled(MockPin):  # type: ignore[misc]  # gpiozero has no types
+    """A pin whose chip can be pulled."""
+
+    gone = False
+
+    def _get_state(self):
+        if Pulled.gone:
+            raise OSError("unknown handle")
+        return super()._get_state()
+
+
+def test_a_pin_whose_chip_is_gone_is_a_fault_and_heals_when_it_is_back(clock, monkeypatch):
+    factory = MockFactory(pin_class=Pulled)
+    sensor = Input(DoorSettings(id="door", pin=17, bounce_s=0.0), clock=clock, factory=factory)
+    assert levels(sensor.read(1000.0), "fault") == [0.0]
+    monkeypatch.setattr(Pulled, "gone", True)
+    told = [one for second in (1001.0, 1002.0) for one in sensor.read(second)]
+    assert [(one.quantity, one.value) for one in told] == [("fault", 1.0)]
+    monkeypatch.setattr(Pulled, "gone", False)
+    told = list(sensor.read(1003.0))
+    assert levels(told, "fault") == [0.0]
+    assert levels(told, "open") == [1.0]
+    sensor.close()
+    factory.close()
 
 
 def test_two_sensors_on_one_pin_are_refused_with_a_hint(factory, clock):
