@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from agent.clock import SimulatedClock
 from agent.commands.watch import Watch, document, style, text
@@ -14,11 +15,12 @@ from agent.contract.envelope import spell
 from agent.contract.topics import Class, pattern
 from agent.contract.types import AuditData, HealthData, ReceiptData, StatData, StateData
 from agent.errors import BrokerRefused
-from agent.records import ClockQuality, Severity
+from agent.records import Severity
 from agent.subscriber import Mark, Reader
 from agent.subscriber.board import Board, Line
 from agent.transport import Message
 from agent.transport.memory import MemoryBroker
+from agent.uplink.simulated import BIRTH
 from tests.contract.makers import AT, NODE, STORE, Chain, payload, ring_of, signer
 from tests.subscriber.parts import head, message, several
 
@@ -26,15 +28,7 @@ NAME = str(NODE)
 
 
 def state(status: Any) -> StateData:
-    return StateData(
-        status=status,
-        agent="0.1.0",
-        cfg="a" * 12,
-        model="b" * 12,
-        contract="c" * 12,
-        clock=ClockQuality.NTP,
-        delete_on="receipt",
-    )
+    return structs.replace(BIRTH, status=status)
 
 
 def told(messages: list[Message], *, everything: bool = False, ring: Any = None) -> list[Line]:
