@@ -22,6 +22,22 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def replace_whole(path: Path, content: bytes) -> None:
+    """Replace `path` so that a reader finds the old or the new; not synced, for what means nothing after a restart."""
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
+def replace_if_room(path: Path, content: bytes, *, mode: int) -> None:
+    """The same; on a full disk the old one stays."""
+    fresh = path.with_name(f"{path.name}.new")
+    with if_there_is_room(fresh):
+        fresh.write_bytes(content)
+        fresh.chmod(mode)
+        fresh.replace(path)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

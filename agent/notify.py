@@ -8,9 +8,16 @@ stands still for `WatchdogSec=` ends the process. No timer may beat it.
 from __future__ import annotations
 
 import os
+import signal
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+
+
+def on_end(do: Callable[[], object]) -> None:
+    """Call `do` when the service manager, or Ctrl-C, asks this process to end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: do())
 
 
 @dataclass(frozen=True, slots=True)

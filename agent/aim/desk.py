@@ -31,6 +31,7 @@ from agent.clock import Clock
 from agent.commissioning import LASTS_S, SIGHT, Commissioning, Sight
 from agent.contract.topics import NAME
 from agent.errors import Refused, UserError
+from agent.files import replace_whole
 from agent.provision.checks import Facts
 from agent.provision.identity import Lock
 from agent.uplink.rights import Rights
@@ -138,9 +139,7 @@ class AimDesk:
     def draw(self, drawn: Drawn) -> None:
         """Keep a view that was drawn, which sense then tries; UserError with the reason where it cannot be."""
         text = redrawn(self._current().decode(), drawn, name="node.yaml")
-        fresh = self.commissioning.proposal.with_suffix(".new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(self.commissioning.proposal)
+        replace_whole(self.commissioning.proposal, text.encode())
         self.views[drawn.camera] = self.site.views[drawn.camera] = drawn.view
         self.site.peaks.setdefault(drawn.camera, Peak()).renew()
 

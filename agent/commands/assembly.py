@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from agent import __version__
 from agent.anomaly.engine import Engine, ids
 from agent.anomaly.flood import RULE as FLOOD
 from agent.anomaly.lost import RULE as LOST
@@ -28,10 +29,14 @@ from agent.commissioning import OUTCOMES as VISITS
 from agent.commissioning import SIGHT, Commissioning, Sight
 from agent.config import TRIAL, CameraSection, Config, places, sources
 from agent.contract.topics import NodeName
+from agent.contract.types import StateData
+from agent.files import replace_whole
 from agent.ota.report import outcomes
 from agent.pipeline import Decider, Vitals
+from agent.records import ClockQuality
 from agent.sensors.settings import HostSettings
 from agent.uplink.door import Vocabulary
+from agent.uplink.envelope import Digests
 from agent.vision import DETECTORS, NO_MODEL, Detector
 from agent.vision.backdrop import Backdrop
 from agent.vision.eye import Eye
@@ -100,7 +105,7 @@ def eye(
     backdrop = None
     memory = SceneFile(state, section.id) if state else None
     if runtime:
-        draw = partial(_draw, runtime / f"backdrop-{section.id}.png")
+        draw = partial(replace_whole, runtime / f"backdrop-{section.id}.png")
         backdrop = Backdrop(
             Commissioning(runtime).is_open, draw, partial(_tell, runtime / SIGHT.format(camera=section.id))
         )
@@ -130,13 +135,7 @@ def _hour(offset: Callable[[float], float], at: float) -> int:
 
 
 def _tell(path: Path, sight: Sight) -> None:
-    _draw(path, msgspec.json.encode(sight))
-
-
-def _draw(path: Path, png: bytes) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(png)
-    fresh.replace(path)
+    replace_whole(path, msgspec.json.encode(sight))
 
 
 def digest(content: bytes) -> str:
@@ -152,6 +151,22 @@ def _driver(where: str) -> Any:
 def model_digest(sight: Detector | None) -> str:
     """SHA-256 of the model that looks at the pictures, zeros where none does."""
     return sight.digest if sight else NO_MODEL
+
+
+def state(
+    digests: Digests, *, clock: ClockQuality, delete_on: Literal["receipt", "puback"], networked: bool = False
+) -> StateData:
+    """What a node that is up says of itself; `networked` where a camera of its own needs a network."""
+    return StateData(
+        status="up",
+        agent=__version__,
+        cfg=digests.cfg,
+        model=digests.model,
+        contract=contract_digest()[:SHORT],
+        clock=clock,
+        delete_on=delete_on,
+        pixels_network=networked,
+    )
 
 
 def contract_digest() -> str:

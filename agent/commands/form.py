@@ -9,13 +9,12 @@ from __future__ import annotations
 import argparse
 import logging
 import queue
-import signal
 import threading
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from agent import __version__, logs
+from agent import logs
 from agent.clock import Clock, SystemClock
 from agent.commands import assembly
 from agent.commands.sense import BOOT_ID
@@ -26,7 +25,7 @@ from agent.console.settings import FormConfig, load
 from agent.contract.topics import NodeName
 from agent.contract.types import CommandData, StateData
 from agent.errors import OutboxFull, Refused
-from agent.notify import Notify, Pulse
+from agent.notify import Notify, Pulse, on_end
 from agent.provision.keys import load_ring, load_signer
 from agent.records import Event
 from agent.sensors.kernel_clock import clock_quality
@@ -65,8 +64,7 @@ def run(options: argparse.Namespace) -> int:
         server = FormServer(config.form, desk.take)
         stack.callback(server.server_close)
         stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        on_end(stop.set)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(f"form: {server.address}", flush=True)
         desk.run(stop)
@@ -146,13 +144,5 @@ def opened(config: FormConfig, content: bytes, stack: ExitStack, clock: SystemCl
         Outbox(folder / "outbox.sqlite", config.uplink.outbox), sealer, Inbox(folder / "inbox"),
         load_ring(Path(node.keyring)), config.uplink,
     )  # fmt: skip
-    state = StateData(
-        status="up",
-        agent=__version__,
-        cfg=digests.cfg,
-        model=digests.model,
-        contract=assembly.contract_digest()[: assembly.SHORT],
-        clock=clock_quality(),
-        delete_on=config.uplink.delete_on,
-    )
+    state = assembly.state(digests, clock=clock_quality(), delete_on=config.uplink.delete_on)
     return FormDesk(spool, Reports(form, f"{boot} {clock.monotonic()}"), clock, state)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import logging
 import random
-import signal
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ from agent.clock import SystemClock
 from agent.commands.renewed import RENEWED, Renewed
 from agent.contract.topics import NAME, NodeName
 from agent.documents import convert, read_plain
-from agent.notify import Notify, Pulse
+from agent.notify import Notify, Pulse, on_end
 from agent.transport import Address
 from agent.transport.mqtt import MqttTransport
 from agent.uplink import life
@@ -67,8 +66,7 @@ def run(options: argparse.Namespace) -> int:
     renewed = Renewed(options.config)
     config = load(options.config)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    on_end(stop.set)
     clock, notify = SystemClock(), Notify.of_service()
     pulse = Pulse.of(notify, [OUTBOX])
     link = open_link(config, clock, say=notify.status)

@@ -21,7 +21,7 @@ from agent.commands.renewal import Renewal
 from agent.commands.visit import Visit
 from agent.contract.types import StateData
 from agent.errors import CameraError, CameraStalled
-from agent.files import write_atomic
+from agent.files import replace_whole, write_atomic
 from agent.notify import Pulse
 from agent.pipeline import Decider, LiveMerge
 from agent.records import Audit, Event, Health, Observation, Record
@@ -170,6 +170,4 @@ class Numbers:
 
     def write(self, at: float) -> None:
         """Replace the file; not synced, because it means nothing after a restart."""
-        fresh = self.path.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode({"at": at, "sources": self._latest}))
-        fresh.replace(self.path)
+        replace_whole(self.path, msgspec.json.encode({"at": at, "sources": self._latest}))

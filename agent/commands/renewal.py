@@ -184,6 +184,6 @@ class Renewal:
 
 def _is_news(before: Report | None, now: Report) -> bool:
     """An offer that is not believed, or an update that stands elsewhere than before."""
-    if before is not None and now.why == before.why and (now.state, now.seq) == (before.state, before.seq):
-        return False
-    return now.why.startswith("offer-") or before is None or (now.state, now.seq) != (before.state, before.seq)
+    if before is None or (now.state, now.seq) != (before.state, before.seq):
+        return True
+    return now.why != before.why and now.why.startswith("offer-")

@@ -7,7 +7,6 @@ person asks of a rollout that runs (`pause`, `abort`) is a word in a file beside
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 import threading
@@ -24,6 +23,7 @@ from agent.contract.topics import Class, NodeName, pattern
 from agent.documents import read
 from agent.errors import UserError
 from agent.files import write_atomic
+from agent.notify import on_end
 from agent.ota import board, drafts, metadata, publish, rollout, running
 from agent.ota.authority import Authority
 from agent.ota.rollout import Member, Progress, Rules, Stage, Told
@@ -89,8 +89,7 @@ def run(options: argparse.Namespace) -> int:
             _wish(options.file).write_text(options.act, encoding="ascii")
             return 0
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    on_end(stop.set)
     transport = ota_publish.connection(options, clock)
     union = Authority(options.authority)
     engine = Engine(union, options.file, transport, ring=party.ring(options), clock=clock, html=options.html)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -17,6 +16,7 @@ from agent import logs
 from agent.clock import SystemClock
 from agent.config import load
 from agent.crew import USERS_FAULT, Crew
+from agent.notify import on_end
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,7 @@ def run(options: argparse.Namespace) -> int:
     logs.start()
     load(options.config)  # everything that is wrong with it is said once, before anything starts
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    on_end(stop.set)
     crew = Crew(SystemClock())
     try:
         return _mind(crew, options.config, stop)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent import __version__, logs
+from agent import logs
 from agent.anomaly.engine import ids
 from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.lost import LostCameras
@@ -33,7 +32,7 @@ from agent.commissioning import Commissioning
 from agent.config import Config, declared, may_listen
 from agent.contract.types import StateData
 from agent.governance.terms import expires_s
-from agent.notify import Notify, Pulse
+from agent.notify import Notify, Pulse, on_end
 from agent.pipeline import Decider, LiveMerge, Stream, read, ticks, watch
 from agent.provision.keys import load_ring, load_signer
 from agent.records import ClockQuality
@@ -72,8 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
     with ExitStack() as stack:
         node = _node(config, cfg, stack, renewed, shipped=shipped, tried=tried)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: node.stop())
+        on_end(node.stop)
         node.run()
     log.info("sense has ended")
     return RENEWED if node.renewal and node.renewal.is_over() else 0
@@ -149,17 +147,8 @@ def _state(
     digests: Digests, config: Config, renewal: Renewal, clock: SystemClock, *, networked: bool
 ) -> Callable[[], StateData]:
     def state() -> StateData:
-        said = StateData(
-            status="up",
-            agent=__version__,
-            cfg=digests.cfg,
-            model=digests.model,
-            contract=assembly.contract_digest()[: assembly.SHORT],
-            clock=_trust(clock),
-            delete_on=config.uplink.delete_on,
-            pixels_network=networked,
-        )
-        return renewal.told(said)
+        born = assembly.state(digests, clock=_trust(clock), delete_on=config.uplink.delete_on, networked=networked)
+        return renewal.told(born)
 
     return state
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import logging
 import random
-import signal
 import sys
 import threading
 from dataclasses import asdict, replace
@@ -19,7 +18,7 @@ from agent.clock import Clock, SystemClock
 from agent.commands import party
 from agent.contract.topics import ACCESS, Class, NodeName, pattern
 from agent.errors import UserError
-from agent.notify import Notify, Pulse
+from agent.notify import Notify, Pulse, on_end
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
 from agent.subscriber.accesses import Carrier, folder_of
@@ -93,8 +92,7 @@ def run(options: argparse.Namespace) -> int:
     beside = Path("access") if is_server(options.db) else folder_of(Path(options.db))
     carrier = Carrier(options.access or beside, ring, store.held)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    on_end(stop.set)
     pulse = Pulse.of(Notify.of_service(), [DATABASE])
     pulse.notify.ready("keeping events")
     log.info("keeping events", extra={"union": name.union})

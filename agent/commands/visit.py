@@ -12,11 +12,13 @@ from pathlib import Path
 
 import msgspec
 
+from agent.commands import assembly
 from agent.commissioning import Answer, Commissioning, CommissioningSettings
 from agent.config import TRIAL, Config
 from agent.contract.envelope import Envelope
 from agent.contract.topics import NodeName
 from agent.contract.types import AckData
+from agent.files import replace_whole
 from agent.records import Audit, Event, Observation, Phase, Reason, Record, Severity
 from agent.uplink import rights
 from agent.uplink.door import correlation
@@ -41,10 +43,13 @@ class Visit:
     @classmethod
     def of(cls, config: Config, folder: Path, *, tried: bool = False) -> Visit | None:
         """Of a node that has a camera or a sensor; without either there is nothing to commission."""
-        name = NodeName(config.node.union, config.node.comune, config.node.id)
         first = next((one.id for one in (*config.cameras, *config.sensors)), "")
         inbox = Path(config.state_dir) / "inbox"
-        return cls(name, Commissioning(folder), inbox, first, config.commissioning, tried) if first else None
+        return (
+            cls(assembly.name(config), Commissioning(folder), inbox, first, config.commissioning, tried)
+            if first
+            else None
+        )
 
     def see(self, observation: Observation) -> None:
         """Note when the button goes down and when it is let go."""
@@ -100,9 +105,7 @@ class Visit:
 
     def _tell(self, answer: Answer) -> None:
         self._answer = answer
-        fresh = self.commissioning.answer.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(answer))
-        fresh.replace(self.commissioning.answer)
+        replace_whole(self.commissioning.answer, msgspec.json.encode(answer))
 
 
 def _trial(source: str, at: float) -> Event:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from agent.commands import party
 from agent.contract.sentences import TONGUES
 from agent.contract.topics import Class, pattern
 from agent.errors import BrokerRefused
+from agent.notify import on_end
 from agent.records import Severity
 from agent.subscriber import Mark, Reader
 from agent.subscriber.board import SILENT_S, Board, Line
@@ -70,8 +70,7 @@ def run(options: argparse.Namespace) -> int:
     for klass in WATCHED:
         transport.subscribe(pattern(options.union, options.comune, options.node, klass))
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    on_end(stop.set)
     ring_file = party.ring_file(options)
     watch = Watch(
         transport,

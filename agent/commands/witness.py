@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import logging
 import random
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing, Signer
 from agent.contract.topics import Class, NodeName, pattern
 from agent.errors import BrokerRefused, Refused, UserError
+from agent.notify import on_end
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
 from agent.subscriber.checkpoint import Seals
@@ -137,8 +137,7 @@ def _watch(options: argparse.Namespace) -> int:
         session_s=SESSION_S,
     )
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    on_end(stop.set)
     witness = _witness(options)
     try:
         watch(

@@ -8,7 +8,7 @@ about either, so only what arrives counts. All clients are turned in one thread.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.clock import Clock
@@ -54,6 +54,22 @@ def topics(union: Union) -> tuple[Topic, ...]:
     )
 
 
+def compared(
+    party: str,
+    topics: Sequence[Topic],
+    rights: Sequence[Right],
+    *,
+    read: Container[str],
+    arrived: Container[tuple[str, str]],
+) -> Iterator[Cell]:
+    """The rows of one party: what `rights` promise it, against the topics that it read and the (writer, topic) that arrived."""
+    own = [right for right in rights if right.party == party]
+    for topic in topics:
+        name = str(topic)
+        yield Cell(party, Verb.READ, name, allowed(own, party, Verb.READ, topic), name in read)
+        yield Cell(party, Verb.WRITE, name, allowed(own, party, Verb.WRITE, topic), (party, name) in arrived)
+
+
 @dataclass
 class Trial:
     """One run over all parties; `clients` is full name -> a client with that party's certificate."""
@@ -78,12 +94,8 @@ class Trial:
         """The table: what `rights` promise against what was found."""
         writers = _writers(self.heard)
         for party in self.clients:
-            own = [right for right in rights if right.party == party]
             read = {topic for _, topic in self.heard[party]}
-            for topic in self.topics:
-                name = str(topic)
-                yield Cell(party, Verb.READ, name, allowed(own, party, Verb.READ, topic), name in read)
-                yield Cell(party, Verb.WRITE, name, allowed(own, party, Verb.WRITE, topic), (party, name) in writers)
+            yield from compared(party, self.topics, rights, read=read, arrived=writers)
 
     def _write(self, client: Transport, topics: Sequence[Topic], payload: bytes) -> None:
         waiting = {client.publish(str(topic), payload) for topic in topics}

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from agent.clock import Clock
 from agent.contract.topics import Topic
 from agent.errors import BrokerAbsent
-from agent.governance.rights import Right, Verb, allowed
-from agent.governance.table import PATIENCE_S, QUIET_S, Cell
+from agent.governance.rights import Right
+from agent.governance.table import PATIENCE_S, QUIET_S, Cell, compared
 from agent.transport import Acknowledged, Connected, Disconnected, Happening, Message, Subscribed, Transport
 
 
@@ -48,12 +48,7 @@ class StrictTrial:
     def cells(self, rights: Sequence[Right]) -> Iterator[Cell]:
         """The table: what `rights` promise against what was found."""
         for party in self.parties:
-            own = [right for right in rights if right.party == party]
-            for topic in self.topics:
-                name = str(topic)
-                yield Cell(party, Verb.READ, name, allowed(own, party, Verb.READ, topic), name in self.readable[party])
-                found = (party, name) in self.arrived
-                yield Cell(party, Verb.WRITE, name, allowed(own, party, Verb.WRITE, topic), found)
+            yield from compared(party, self.topics, rights, read=self.readable[party], arrived=self.arrived)
 
     def _subscribe(self, party: str) -> None:
         """Find out what a party may subscribe to; a refusal costs the session, and the next one is a new one."""

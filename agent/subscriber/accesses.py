@@ -138,7 +138,9 @@ class Carrier:
     def waiting(self, *, at: float) -> Iterator[tuple[str, bytes]]:
         """Topic and token of records to hand over now; those that were are repeated after a while."""
         for path in sorted(self.folder.glob(f"*{ENDING}")):
-            yield from self._of(path, self._files.setdefault(path, _File()), at)
+            known = self._files.setdefault(path, _File())
+            if path.stat().st_size > known.done:
+                yield from self._of(path, known, at)
 
     def _of(self, path: Path, known: _File, at: float) -> Iterator[tuple[str, bytes]]:
         span = self.held(path.name.removesuffix(ENDING).replace(".", "/")).span

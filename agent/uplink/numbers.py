@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.contract.topics import Class
-from agent.files import if_there_is_room
+from agent.files import replace_if_room
 
 FILE = ".link.json"
 """Its name in the inbox, the one folder that link may write to."""
@@ -30,11 +30,7 @@ AT = "at"
 
 def write(folder: Path, numbers: Mapping[str, float], *, at: float) -> None:
     """Put the numbers in place, whole or not at all, as on a full disk; `at` is when they were true."""
-    fresh = folder / f"{FILE}.new"
-    with if_there_is_room(fresh):
-        fresh.write_text(json.dumps({AT: round(at, 1), **numbers}), encoding="ascii")
-        fresh.chmod(0o640)
-        fresh.replace(folder / FILE)
+    replace_if_room(folder / FILE, json.dumps({AT: round(at, 1), **numbers}).encode("ascii"), mode=0o640)
 
 
 def vitals(folder: Path, *, at: float) -> tuple[tuple[str, float], ...]:

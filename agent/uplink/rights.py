@@ -17,7 +17,7 @@ import msgspec
 
 from agent.clock import Clock
 from agent.contract.topics import Class, NodeName, Topic
-from agent.files import if_there_is_room, read_plain
+from agent.files import read_plain, replace_if_room
 from agent.transport import NOBODY_SUBSCRIBES, Acknowledged, Message, Transport
 
 ASK, FILE = ".rights-asked", ".rights.json"
@@ -142,9 +142,5 @@ class RightsTrial:
         self._leave(told)
 
     def _leave(self, told: Rights) -> None:
-        fresh = self.inbox / f"{FILE}.new"
-        with if_there_is_room(fresh):
-            fresh.write_bytes(msgspec.json.encode(told))
-            fresh.chmod(0o640)
-            fresh.replace(self.inbox / FILE)
+        replace_if_room(self.inbox / FILE, msgspec.json.encode(told), mode=0o640)
         (self.inbox / ASK).unlink(missing_ok=True)
