@@ -55,7 +55,7 @@ LOADS = 10
 VOICE = f"{SEAT}/voice"
 WATCH = """
 window.drawn = [];
-const seen = new Set();
+const seen = window.seen = new Set();
 addEventListener("DOMContentLoaded", () => new MutationObserver(changes => {
   const fresh = [];
   for (const change of changes) for (const node of change.addedNodes)
@@ -63,7 +63,7 @@ addEventListener("DOMContentLoaded", () => new MutationObserver(changes => {
   if (fresh.length) requestAnimationFrame(() => setTimeout(() => { for (const id of fresh) window.drawn.push([id, Date.now() / 1000]); }));
 }).observe(document.getElementById("open"), { childList: true }));
 """
-"""Notes when the frame with a new line of the list has been drawn."""
+"""Notes when the frame with a new line of the list has been drawn; what it noted is forgotten before the heap is weighed."""
 
 
 @dataclass
@@ -209,7 +209,7 @@ def sizes(town: Town, page: Page, events: int) -> dict[str, Any]:
             if town.count >= goal:
                 break
         page.wait_for_timeout(3000)
-        page.evaluate("window.drawn = []; gc()")
+        page.evaluate("window.drawn = []; seen.clear(); gc()")
         heap.append(round(page.evaluate("performance.memory.usedJSHeapSize") / 2**20, 1))
         console.append(round(_rss_mib(town.console), 1))
     return {"fed": town.count - began, "page_heap_mib": heap, "console_mib": console}

@@ -25,15 +25,21 @@ from agent.subscriber.speaker import Speaker
 from agent.transport.mqtt import MqttTransport
 
 PORT = 8600
+REMEMBER = 32
+"""Numbers of a node whose digests the page's reader keeps; the store keeps all of them and tells a second content for good."""
 HOST = "127.0.0.1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder with union.yaml and agreements/")
     party.add_broker_arguments(parser)
-    parser.add_argument("--db", type=Path, default=Path("events.sqlite"), help="the store's database (events.sqlite)")
+    parser.add_argument(
+        "--db", default="events.sqlite", metavar="FILE|URI", help="or postgresql://...; default: events.sqlite"
+    )
     parser.add_argument("--port", type=int, default=PORT, help=f"of {HOST}, where the page is ({PORT}; 0 for any)")
-    parser.add_argument("--log", type=Path, metavar="DIR", help="who looked at what (default: beside the database)")
+    parser.add_argument(
+        "--log", type=Path, metavar="DIR", help="who looked at what (default: beside an SQLite file; else access)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,7 +85,9 @@ def made(options: argparse.Namespace) -> Desktop:
     )
     partial = sight.role != "operator"
     signer = load_signer(Bench(options.keys).signing_key(str(name)))
-    room = Room(transport, Reader(ring, partial=partial), desk, Speaker(name, signer, clock=clock), clock)
+    room = Room(
+        transport, Reader(ring, partial=partial, remember=REMEMBER), desk, Speaker(name, signer, clock=clock), clock
+    )
     log = AccessLog(options.log or folder_of(options.db), name, signer, clock)
     return Desktop(room, archive, log, clock, new_secret())
 

@@ -12,7 +12,6 @@ import csv
 import io
 import json
 import os
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -26,7 +25,7 @@ from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class
 from agent.contract.types import AuditData, StatData
-from agent.errors import Refused, StoreError, UserError
+from agent.errors import Refused, UserError
 from agent.files import write_atomic
 from agent.governance import counts, site
 from agent.governance.agreement import Agreement
@@ -36,15 +35,20 @@ from agent.governance.told import told
 from agent.governance.union import Union
 from agent.provision.bench import Bench
 from agent.provision.keys import load_ring, write_secret
+from agent.subscriber.tables import Where, open_tables
 
 MONTH_S = 30 * 86_400.0
 TOLD = {"config-applied", "mask-changed", "mode-changed", "model-applied"}
 """Acts of a node that its neighbours are told of."""
 
+_MATERIAL = "SELECT token FROM envelope WHERE klass IN ('stat', 'audit', 'evt') AND at >= ?"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder with union.yaml and agreements/")
-    parser.add_argument("--db", type=Path, default=Path("events.sqlite"), help="the store's database (events.sqlite)")
+    parser.add_argument(
+        "--db", default="events.sqlite", metavar="FILE|URI", help="or postgresql://...; default: events.sqlite"
+    )
     parser.add_argument(
         "--keys",
         type=Path,
@@ -103,19 +107,17 @@ def _secret(path: Path) -> bytes:
         raise UserError(f"{path}: {error}", hint="give the file that an earlier call made, or a new name") from error
 
 
-def _envelopes(path: Path, ring: KeyRing, *, since: float) -> Iterator[Envelope]:
+def _envelopes(where: Where, ring: KeyRing, *, since: float) -> Iterator[Envelope]:
     """What a public site is made of, verified once more."""
+    tables = open_tables(where, only_reads=True)
     try:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        rows = db.execute("SELECT token FROM envelope WHERE klass IN ('stat', 'audit', 'evt') AND at >= ?", (since,))
-        for (token,) in rows:
+        for (token,) in tables.stream(_MATERIAL, (since,)):
             try:
-                yield open_envelope(token, ring)
+                yield open_envelope(str(token), ring)
             except Refused:
                 continue
-        db.close()
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}", hint="give the database that `piazza store --db` writes") from error
+    finally:
+        tables.close()
 
 
 def _intervals(envelopes: Sequence[Envelope], *, since: float) -> Iterator[Interval]:

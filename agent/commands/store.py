@@ -89,8 +89,7 @@ def run(options: argparse.Namespace) -> int:
     )  # fmt: skip
     if options.comune:
         transport.subscribe(pattern(name.union, name.comune, klass=Class.AUDIT, kind=ACCESS))
-    beside = Path("access") if is_server(options.db) else folder_of(Path(options.db))
-    carrier = Carrier(options.access or beside, ring, store.held)
+    carrier = Carrier(options.access or folder_of(options.db), ring, store.held)
     stop = threading.Event()
     on_end(stop.set)
     pulse = Pulse.of(Notify.of_service(), [DATABASE])

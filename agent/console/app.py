@@ -36,7 +36,7 @@ from agent.console.room import BEHIND, Room
 from agent.console.search import Question
 from agent.contract.times import seconds
 from agent.contract.topics import NodeName
-from agent.errors import Refused, UserError
+from agent.errors import Refused, StoreError, UserError
 from agent.governance.rights import EVENT_KINDS
 from agent.subscriber.accesses import AccessLog
 
@@ -194,6 +194,8 @@ def _guarded(desktop: Desktop, answer: Answer) -> Answer:
             return await answer(request)
         except (UserError, Refused, json.JSONDecodeError) as error:
             return PlainTextResponse(str(error), status_code=400)
+        except StoreError as error:
+            return PlainTextResponse(str(error), status_code=503)
 
     return guarded
 

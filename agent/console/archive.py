@@ -6,11 +6,9 @@ database no more than a subscriber believes the broker.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agent.console import search
@@ -21,9 +19,10 @@ from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import ACCESS, Class, NodeName, Topic
 from agent.contract.types import StatData
-from agent.errors import Refused, StoreError
+from agent.errors import Refused
 from agent.governance.rights import EVENT_KINDS
 from agent.governance.union import PROBE
+from agent.subscriber.tables import Where, open_tables
 
 PAGE = 100
 """Rows of one answer."""
@@ -32,12 +31,16 @@ LOOK_BACK_S = 7 * 86_400
 """Events that were opened longer ago are not looked for when the console starts."""
 
 WEEKS_S = 8 * 7 * 86_400
-_TOKENS = "SELECT token FROM envelope"
-_AUDITS = f"{_TOKENS} WHERE klass = 'audit'"
-_STATS_OF = f"{_TOKENS} NOT INDEXED WHERE klass = 'stat' AND node = ? AND at >= ? ORDER BY at DESC, seq DESC"
-"""`NOT INDEXED`: the rows of one node lie together under the primary key."""
+_AUDITS = "klass = 'audit' AND kind <> ?"
+_ACCESSES = "klass = 'audit' AND kind = ?"
+_STATS_OF = "SELECT token FROM envelope WHERE node = ? AND klass || '' = 'stat' AND at >= ? ORDER BY at DESC, seq DESC"
+"""The rows of one node lie together under the primary key: the other index, which begins with the class, would not help."""
 
 _VERDICTS = "SELECT token FROM verdict WHERE node = ? AND event = ? ORDER BY at"
+_CHAINS = "SELECT name, chain, last FROM node ORDER BY name"
+_HELD = "SELECT count(*) FROM envelope WHERE node = ? AND chain = ?"
+_GIVEN_UP = "SELECT coalesce(sum(last - first + 1), 0) FROM given_up WHERE node = ? AND chain = ?"
+_SECOND = "SELECT count(*) FROM equivocation WHERE node = ?"
 
 REMEMBER_S = 60.0
 """The weeks of the node that was looked at last are good for so long: opening them takes a second."""
@@ -46,15 +49,11 @@ REMEMBER_S = 60.0
 class Archive:
     """One connection; owned by one thread at a time."""
 
-    def __init__(self, path: Path, ring: KeyRing, sight: Sight) -> None:
+    def __init__(self, where: Where, ring: KeyRing, sight: Sight) -> None:
         self._ring = ring
         self._sight = sight
         self._remembered: dict[str, tuple[float, list[tuple[float, dict[str, float]]]]] = {}
-        try:
-            self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=5.0)
-            self._db.execute("SELECT count(*) FROM node")
-        except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}", hint="give the database that `piazza store --db` writes") from error
+        self._db = open_tables(where, only_reads=True)
 
     def close(self) -> None:
         self._db.close()
@@ -88,17 +87,17 @@ class Archive:
     def chains(self, *, at: float) -> list[Item]:
         """What is held of each node that the role sees: numbers, gaps, second contents."""
         seen = {str(name) for name in self._sight.nodes(at)}
-        rows = self._db.execute("SELECT name, chain, last FROM node ORDER BY name").fetchall()
+        rows = self._db.rows(_CHAINS)
         return [self._chain(name, chain, last) for name, chain, last in rows if name in seen]
 
     def audits(self, *, at: float, limit: int = PAGE) -> list[Item]:
         """Acts that somebody may have to answer for, the newest first."""
-        found = self._opened(f"{_AUDITS} AND kind <> ? ORDER BY at DESC, seq DESC", (ACCESS,), at)
+        found = self._believed(search.latest(self._db, _AUDITS, (ACCESS,), first=limit), at)
         return [audit_item(envelope, "verified") for envelope, _ in zip(found, range(limit), strict=False)]
 
     def accesses(self, *, at: float, limit: int = PAGE) -> list[Item]:
         """Who looked at what, the newest first."""
-        found = self._opened(f"{_AUDITS} AND kind = ? ORDER BY at DESC, seq DESC", (ACCESS,), at)
+        found = self._believed(search.latest(self._db, _ACCESSES, (ACCESS,), first=limit), at)
         return [audit_item(envelope, "verified") for envelope, _ in zip(found, range(limit), strict=False)]
 
     def _told(self, envelope: Envelope, at: float) -> Item:
@@ -118,14 +117,11 @@ class Archive:
         return counts
 
     def _chain(self, name: str, chain: int, last: int) -> Item:
-        key = (name, chain)
-        (count,) = self._db.execute("SELECT count(*) FROM envelope WHERE node = ? AND chain = ?", key).fetchone()
-        (given_up,) = self._db.execute(
-            "SELECT coalesce(sum(last - first + 1), 0) FROM given_up WHERE node = ? AND chain = ?", key
-        ).fetchone()
-        (second,) = self._db.execute("SELECT count(*) FROM equivocation WHERE node = ?", (name,)).fetchone()
-        return {"node": name, "chain": chain, "last": last, "held": count, "given_up": given_up,
-                "missing": max(0, last - count - given_up), "equivocations": second}  # fmt: skip
+        ((count,),) = self._db.rows(_HELD, (name, chain))
+        ((given_up,),) = self._db.rows(_GIVEN_UP, (name, chain))
+        ((second,),) = self._db.rows(_SECOND, (name,))
+        return {"node": name, "chain": chain, "last": last, "held": count, "given_up": int(given_up),
+                "missing": max(0, last - count - int(given_up)), "equivocations": second}  # fmt: skip
 
     def _events(self, question: Question, at: float) -> Iterator[Envelope]:
         """Events that the role sees, opened, the newest first."""
@@ -138,7 +134,7 @@ class Archive:
         return self._believed(search.tokens(self._db, seen, question), at)
 
     def _opened(self, sql: str, values: tuple[str | float, ...], at: float) -> Iterator[Envelope]:
-        return self._believed((token for (token,) in self._db.execute(sql, values)), at)
+        return self._believed((token for (token,) in self._db.rows(sql, values)), at)
 
     def _believed(self, tokens: Iterable[str], at: float) -> Iterator[Envelope]:
         """Those that are genuine and that the role sees, opened."""

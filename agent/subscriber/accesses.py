@@ -29,6 +29,7 @@ from agent.contract.types import AuditData, Payload
 from agent.errors import Refused
 from agent.records import ClockQuality
 from agent.subscriber.holding import Held
+from agent.subscriber.tables import Where, is_server
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,11 @@ LONGEST = 2 * MAX_BYTES
 _MODE = 0o640
 
 
-def folder_of(database: Path) -> Path:
-    """Where the accesses to a database in SQLite are written: beside it."""
-    return database.with_name(f"{database.name}.access")
+def folder_of(database: Where) -> Path:
+    """Where the accesses to a database are written: beside a file, and for a server in the folder where we are."""
+    if is_server(database):
+        return Path("access")
+    return Path(database).with_name(f"{Path(database).name}.access")
 
 
 @dataclass(slots=True)

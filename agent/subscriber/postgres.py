@@ -25,6 +25,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _MAKING = 7_120_411
 """Key of the advisory lock under which tables are made, so that two stores may begin together."""
 
+_COMUNE = "split_part(node, '/', 2)"
 _ENVELOPE = """node text NOT NULL, chain int NOT NULL, seq bigint NOT NULL, digest text NOT NULL, klass text NOT NULL,
     kind text NOT NULL, at double precision NOT NULL, recorded_at double precision NOT NULL,
     stored_at double precision NOT NULL, severity text, correlation text, token text NOT NULL"""
@@ -35,6 +36,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS kid(name text, kid text, chain int NOT NULL, PRIMARY KEY(name, kid))",
     f"CREATE TABLE IF NOT EXISTS envelope({_ENVELOPE}, PRIMARY KEY(node, chain, seq))",
     "CREATE INDEX IF NOT EXISTS envelope_at ON envelope(klass, at)",
+    f"CREATE INDEX IF NOT EXISTS event_search ON envelope({_COMUNE}, kind, severity, at) WHERE klass = 'evt'",
     """CREATE TABLE IF NOT EXISTS equivocation(
         node text, chain int, seq bigint, digest text, stored_at double precision NOT NULL, token text NOT NULL,
         PRIMARY KEY(node, chain, seq, digest))""",
@@ -149,13 +151,24 @@ class PostgresStore:
 class PostgresTables:
     """A second connection to the database of stores that may be running, in the SQL of `tables`."""
 
-    def __init__(self, address: str) -> None:
+    row = "ctid"
+    comune = _COMUNE
+
+    def __init__(self, address: str, *, only_reads: bool = False) -> None:
+        self._address = address
+        self._only_reads = only_reads
         with _reaching(address, hint=NO_STORE):
-            self._db = _connected(address)
+            self._open()
             self._db.execute(ASKED)
+
+    def _open(self) -> None:
+        self._db = _connected(self._address)
+        self._db.execute("SELECT set_config('default_transaction_read_only', %s, false)", (str(self._only_reads),))
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         with _told():
+            if self._db.closed:  # the server was started anew; who looks for days need not be
+                self._open()
             return self._db.execute(_spelled(sql), values).fetchall()
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:

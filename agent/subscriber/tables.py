@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from agent.errors import StoreError, UserError
 from agent.subscriber.holding import EventStore
+from agent.subscriber.store import COMUNE, Store
 
 Row = tuple[Any, ...]
 Where = Path | str
@@ -26,7 +27,13 @@ NO_STORE = "give the database of a store: piazza store --db FILE|URI"
 
 
 class Tables(Protocol):
-    """A second connection to the database of a store that may be running."""
+    """A second connection to the database of a store that may be running.
+
+    `row` is what the database calls the place of a row, `comune` the second level of a node's name, in SQL.
+    """
+
+    row: str
+    comune: str
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All that a query gives."""
@@ -55,18 +62,19 @@ def is_server(where: Where) -> bool:
     return str(where).startswith(("postgresql://", "postgres://"))
 
 
-def open_tables(where: Where) -> Tables:
-    """The tables of a store; StoreError where there are none."""
+def open_tables(where: Where, *, only_reads: bool = False) -> Tables:
+    """The tables of a store; StoreError where there are none.
+
+    What `only_reads` cannot change anything, and its threads may take turns.
+    """
     if not is_server(where):
-        return SqliteTables(Path(where))
-    return _postgres().PostgresTables(str(where))  # type: ignore[no-any-return]
+        return SqliteTables(Path(where), only_reads=only_reads)
+    return _postgres().PostgresTables(str(where), only_reads=only_reads)  # type: ignore[no-any-return]
 
 
 def open_store(where: Where) -> EventStore:
     """The database that a store writes, made if it is not there; StoreError where it cannot be used."""
     if not is_server(where):
-        from agent.subscriber.store import Store
-
         return Store(Path(where))
     return _postgres().PostgresStore(str(where))  # type: ignore[no-any-return]
 
@@ -82,14 +90,25 @@ def _postgres() -> Any:
 class SqliteTables:
     """A store's file."""
 
-    def __init__(self, path: Path) -> None:
+    row = "rowid"
+    comune = COMUNE
+
+    def __init__(self, path: Path, *, only_reads: bool = False) -> None:
         self._path = path
         if not path.is_file():
             raise StoreError(f"{path}: there is no such file", hint=NO_STORE)
         with self._told(NO_STORE):
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+            mode = "ro" if only_reads else "rw"
+            self._db = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                timeout=10.0,
+                check_same_thread=not only_reads,
+            )
             self._db.execute(ASKED).fetchone()
-            self._db.execute("PRAGMA secure_delete = ON").fetchall()
+            if not only_reads:
+                self._db.execute("PRAGMA secure_delete = ON").fetchall()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         with self._told():

@@ -25,7 +25,7 @@ from agent.subscriber.accesses import AccessLog, folder_of
 from agent.subscriber.holding import Item
 from agent.subscriber.reader import News
 from agent.subscriber.speaker import Speaker
-from agent.subscriber.store import Store
+from agent.subscriber.tables import Where, open_store
 from agent.transport import Message
 from agent.transport.memory import MemoryBroker
 
@@ -47,12 +47,18 @@ class Place:
     ring: KeyRing
     database: Path
     told: list[Outgoing]
+    server: str = ""
+    """A database in place of the file."""
+
+    @property
+    def where(self) -> Where:
+        return self.server or self.database
 
     def sight(self, party: str = ROOM) -> Sight:
         return Sight(self.town.union, self.town.agreements, party)
 
     def archive(self, party: str = ROOM) -> Archive:
-        return Archive(self.database, self.ring, self.sight(party))
+        return Archive(self.where, self.ring, self.sight(party))
 
     def desk(self, party: str = ROOM) -> Desk:
         return Desk(self.sight(party))
@@ -72,8 +78,8 @@ class Place:
         return Desktop(room, archive, log, clock, "open sesame")
 
 
-def place(folder: Path, *, days: float = 1.0) -> Place:
-    """Told and stored."""
+def place(folder: Path, *, days: float = 1.0, server: str = "") -> Place:
+    """Told and stored, in a file of the folder or in another database."""
     town = stage.write(folder, nodes=8, seed=1, at=NOON, broken_at=NOON)
     ring = KeyRing()
     nodes = []
@@ -90,7 +96,8 @@ def place(folder: Path, *, days: float = 1.0) -> Place:
         for record in records(town.story, spot, NOON - days * DAY_S, NOON)
         for outgoing in node.seal(record)
     ]
-    store = Store(folder / "events.sqlite")
+    database = folder / "events.sqlite"
+    store = open_store(server or database)
     store.commit([Item(open_envelope(one.token, ring), one.token.decode()) for one in told], at=NOON)
     store.close()
-    return Place(town, nodes, ring, folder / "events.sqlite", told)
+    return Place(town, nodes, ring, database, told, server)

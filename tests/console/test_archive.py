@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from agent import cli
 from agent.clock import SimulatedClock
 from agent.console import search
 from agent.console.search import Question
 from agent.contract.envelope import open_envelope
-from agent.contract.topics import Class, NodeName
+from agent.contract.topics import Class, NodeName, Topic
 from agent.contract.types import AckData
 from agent.errors import StoreError
+from agent.provision.keys import save_ring
 from agent.simulation.stage import POLICE, ROOM
 from agent.subscriber.holding import Item
 from agent.subscriber.speaker import Speaker
 from agent.subscriber.store import Store
+from agent.subscriber.tables import SqliteTables, open_tables
+from tests.brokers.postgres import postgres
 from tests.console.rooms import NOON, Place, place, signer
+
+ON_POSTGRES = (pytest.mark.slow, pytest.mark.xdist_group("postgres"))
+CROSSING = Topic(NodeName("romagna-faentina", "faenza", "n-0001"), Class.EVT, "crossing")
+
+
+@pytest.fixture(scope="module")
+def on_server() -> Iterator[str]:
+    """The address of a database of this module's own."""
+    with postgres() as server:
+        yield server.address("console")
+
+
+@pytest.fixture(scope="module", params=["SQLite", pytest.param("PostgreSQL", marks=ON_POSTGRES)])
+def either(request, tmp_path_factory) -> Place:
+    """The same story in the two databases that a store may have."""
+    server = request.getfixturevalue("on_server") if request.param == "PostgreSQL" else ""
+    return place(tmp_path_factory.mktemp("either"), days=1.5, server=server)
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +49,8 @@ def built(tmp_path_factory) -> Place:
 
 
 @pytest.fixture
-def archive(built):
-    made = built.archive()
+def archive(either):
+    made = either.archive()
     yield made
     made.close()
 
@@ -59,8 +81,8 @@ def test_a_question_about_a_time_is_answered_about_it(archive):
     assert all(NOON - 3600 * 4 <= item["at"] < NOON - 3600 for item in found)
 
 
-def test_the_police_find_only_what_was_agreed(built):
-    archive = built.archive(POLICE)
+def test_the_police_find_only_what_was_agreed(either):
+    archive = either.archive(POLICE)
     found = archive.events(Question(), at=NOON)
     assert {item["comune"] for item in found} <= {"faenza", "brisighella"}
     assert {item["type"] for item in found} <= {"crossing", "tamper", "report", "anomaly"}
@@ -76,8 +98,8 @@ def test_what_is_open_was_not_closed(archive):
     assert {item["id"] for item in archive.open_events(at=NOON)} == opened - closed
 
 
-def test_a_week_has_a_mean_for_every_hour_that_was_seen(archive, built):
-    name = str(built.nodes[0].name)
+def test_a_week_has_a_mean_for_every_hour_that_was_seen(archive, either):
+    name = str(either.nodes[0].name)
     week = archive.week(name, "gate/person/entered", at=NOON, timezone="Europe/Rome")
     assert week["quantities"] == ["gate/person/entered", "gate/person/left"]
     assert len(week["cells"]) == 37
@@ -145,10 +167,65 @@ def test_what_people_said_stands_beside_the_event(built, tmp_path):
 
 def test_a_search_reads_its_own_index_and_sorts_nothing(built):
     """What a search costs does not grow with the store: SQLite walks one run of the index for each part of it."""
+    where, values = search.run(SqliteTables(built.database), CROSSING, "alarm")
+    question = search.page(SqliteTables(built.database), where)
     db = sqlite3.connect(built.database)
-    plan = [
-        row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {search.RUN}", ("faenza", "crossing", "alarm", 0.0, 1e11))
-    ]
+    plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {question}", (*values, 0.0, 1e11, 2))]
     db.close()
     assert len(plan) == 1
     assert "INDEX event_search (<expr>=? AND kind=? AND severity=? AND at>? AND at<?)" in plan[0]
+
+
+def test_pages_of_rows_at_one_instant_lose_none_and_repeat_none(tmp_path):
+    """However many there are: a page ends in the midst of them."""
+    Store(tmp_path / "events.sqlite").close()
+    db = sqlite3.connect(tmp_path / "events.sqlite")
+    times = [5.0] * 3 + [4.0] * 40 + [3.0, 2.0, 2.0]
+    for number, at in enumerate(times):
+        row = ("u/c/n", 1, number, "0", "stat", "a", at, at, at, None, None, f"{number}")
+        db.execute("INSERT INTO envelope VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    db.commit()
+    db.close()
+    found = list(search.latest(SqliteTables(tmp_path / "events.sqlite"), "klass = ?", ("stat",)))
+    assert sorted(map(int, found)) == list(range(len(times)))
+    assert [times[int(one)] for one in found] == times
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres")
+def test_who_looks_for_days_outlives_a_new_start_of_the_server(tmp_path):
+    """The first question afterwards is answered with an error that says so; the second one is answered."""
+    with postgres() as server:
+        archive = place(tmp_path, days=0.2, server=server.address("console")).archive()
+        before = archive.events(Question(), at=NOON)
+        server.kill()
+        server.start()
+        with pytest.raises(StoreError, match="PostgreSQL"):
+            archive.events(Question(), at=NOON)
+        assert archive.events(Question(), at=NOON) == before != []
+        archive.close()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres")
+def test_who_looks_can_change_nothing(on_server, tmp_path):
+    place(tmp_path, days=0.1, server=on_server)
+    for where in (on_server, tmp_path / "events.sqlite"):
+        Store(tmp_path / "events.sqlite").close()
+        tables = open_tables(where, only_reads=True)
+        with pytest.raises(StoreError, match=r"read-?only"):
+            tables.change("DELETE FROM envelope")
+        tables.close()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres")
+def test_citizens_get_the_same_site_from_either_database(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with postgres() as server:
+        built = place(tmp_path / "union", days=0.5)
+        there = place(tmp_path / "union", days=0.5, server=server.address("public"))
+        save_ring(tmp_path / "ring.json", built.ring)
+        for where, out in ((built.where, "file"), (there.where, "server")):
+            assert cli.main(["public", "union", "--db", str(where), "--out", out, "--days", "100000"]) == 0
+    assert (tmp_path / "file/counts.csv").read_text() == (tmp_path / "server/counts.csv").read_text() != ""
