@@ -29,13 +29,17 @@ Hear = Callable[[list[Item]], None]
 
 @dataclass
 class Room:
-    """Everything that pages of one operator share."""
+    """Everything that pages of one operator share.
+
+    `look` hears the monotonic time in every turn, for a key ring that may have changed.
+    """
 
     transport: Transport
     reader: Reader
     desk: Desk
     speaker: Speaker
     clock: Clock
+    look: Callable[[float], None] = lambda _now: None
     connected: bool = False
     refused: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -56,6 +60,7 @@ class Room:
     def run_once(self) -> None:
         """Take what came, tell the pages, say what they want said."""
         items: list[Item] = []
+        self.look(self.clock.monotonic())
         for happening in self.transport.poll(POLL_S):
             match happening:
                 case Message():

@@ -46,7 +46,7 @@ def run(db: Tables, topic: Topic, severity: str | None) -> tuple[str, tuple[str,
     """The condition of one run of the index, and its values."""
     where = f"klass = 'evt' AND {db.comune} = ? AND kind = ? AND severity"
     values = (topic.name.comune, topic.type)
-    return (f"{where} IS NULL", values) if severity is None else (f"{where} = ?", (*values, severity))
+    return (f"{where} IS {db.nothing}", values) if severity is None else (f"{where} = ?", (*values, severity))
 
 
 def page(db: Tables, where: str) -> str:

@@ -153,6 +153,7 @@ class PostgresTables:
 
     row = "ctid"
     comune = _COMUNE
+    nothing = "NULL"
 
     def __init__(self, address: str, *, only_reads: bool = False) -> None:
         self._address = address

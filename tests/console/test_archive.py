@@ -165,9 +165,10 @@ def test_what_people_said_stands_beside_the_event(built, tmp_path):
     assert all(item["verdicts"] == [] for item in told.archive(POLICE).events(Question(), at=NOON))
 
 
-def test_a_search_reads_its_own_index_and_sorts_nothing(built):
+@pytest.mark.parametrize("severity", ["alarm", None])
+def test_a_search_reads_its_own_index_and_sorts_nothing(built, severity):
     """What a search costs does not grow with the store: SQLite walks one run of the index for each part of it."""
-    where, values = search.run(SqliteTables(built.database), CROSSING, "alarm")
+    where, values = search.run(SqliteTables(built.database), CROSSING, severity)
     question = search.page(SqliteTables(built.database), where)
     db = sqlite3.connect(built.database)
     plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {question}", (*values, 0.0, 1e11, 2))]
