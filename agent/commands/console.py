@@ -72,7 +72,8 @@ def made(options: argparse.Namespace) -> Desktop:
     sight = Sight(whole, agreement.load_all(options.folder / "agreements", whole), str(name))
     if not sight.role:
         raise UserError(f"{options.folder}: nobody there is called '{name}'", hint="add a party or an agreement for it")
-    ring = party.ring(options)
+    ring_file = party.ring_file(options)
+    ring = ring_file.ring
     archive = Archive(options.db, ring, sight)
     desk = Desk(sight, began=clock.now())
     desk.restore(archive.open_events(at=clock.now()))
@@ -85,9 +86,8 @@ def made(options: argparse.Namespace) -> Desktop:
     )
     partial = sight.role != "operator"
     signer = load_signer(Bench(options.keys).signing_key(str(name)))
-    room = Room(
-        transport, Reader(ring, partial=partial, remember=REMEMBER), desk, Speaker(name, signer, clock=clock), clock
-    )
+    reader = Reader(ring, partial=partial, remember=REMEMBER)
+    room = Room(transport, reader, desk, Speaker(name, signer, clock=clock), clock, look=ring_file.look)
     log = AccessLog(options.log or folder_of(options.db), name, signer, clock)
     return Desktop(room, archive, log, clock, new_secret())
 

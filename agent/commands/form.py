@@ -26,7 +26,8 @@ from agent.contract.topics import NodeName
 from agent.contract.types import CommandData, StateData
 from agent.errors import OutboxFull, Refused
 from agent.notify import Notify, Pulse, on_end
-from agent.provision.keys import load_ring, load_signer
+from agent.provision.keys import load_signer
+from agent.provision.ring_file import RingFile
 from agent.records import Event
 from agent.sensors.kernel_clock import clock_quality
 from agent.uplink.door import Vocabulary
@@ -140,9 +141,10 @@ def opened(config: FormConfig, content: bytes, stack: ExitStack, clock: SystemCl
         NodeName(node.union, node.comune, node.id), load_signer(Path(node.signing_key)), words,
         clock=clock, boot=boot, digests=digests, trust=clock_quality,
     )  # fmt: skip
+    ring_file = RingFile(Path(node.keyring))
     spool = Spool(
         Outbox(folder / "outbox.sqlite", config.uplink.outbox), sealer, Inbox(folder / "inbox"),
-        load_ring(Path(node.keyring)), config.uplink,
+        ring_file.ring, config.uplink, look=ring_file.look,
     )  # fmt: skip
     state = assembly.state(digests, clock=clock_quality(), delete_on=config.uplink.delete_on)
     return FormDesk(spool, Reports(form, f"{boot} {clock.monotonic()}"), clock, state)

@@ -35,6 +35,7 @@ from agent.governance.terms import expires_s
 from agent.notify import Notify, Pulse, on_end
 from agent.pipeline import Decider, LiveMerge, Stream, read, ticks, watch
 from agent.provision.keys import load_ring, load_signer
+from agent.provision.ring_file import RingFile
 from agent.records import ClockQuality
 from agent.sensors import Sensor, open_sensor
 from agent.sensors.allowed import Allowed
@@ -91,7 +92,7 @@ def _node(
     stack.callback(Life(folder).close)
     clock.not_before(floor.read(folder))
     report = accepted.waiting(folder, load_ring(Path(config.node.keyring)), str(assembly.name(config)))
-    spool = _spool(config, clock, boot=boot, digests=digests, named=[report.digest] if report else [])
+    spool = opened_spool(config, clock, boot=boot, digests=digests, named=[report.digest] if report else [])
     decider = assembly.decider(config, boot=f"{boot} {clock.monotonic()}")
     cameras = {section.id: assembly.camera(section, clock=clock) for section in config.cameras}
     for camera in cameras.values():
@@ -121,7 +122,7 @@ def _node(
     return node
 
 
-def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests, named: Sequence[str]) -> Spool:
+def opened_spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests, named: Sequence[str]) -> Spool:
     """`named` are the contents that an audit record may name."""
     folder = Path(config.state_dir)
     sealer = Sealer(
@@ -135,7 +136,8 @@ def _spool(config: Config, clock: SystemClock, *, boot: str, digests: Digests, n
         lasts_s=expires_s(config.agreements, at=clock.now()),
     )
     outbox = Outbox(folder / "outbox.sqlite", config.uplink.outbox)
-    return Spool(outbox, sealer, Inbox(folder / "inbox"), load_ring(Path(config.node.keyring)), config.uplink)
+    ring_file = RingFile(Path(config.node.keyring))
+    return Spool(outbox, sealer, Inbox(folder / "inbox"), ring_file.ring, config.uplink, look=ring_file.look)
 
 
 def _trust(clock: SystemClock) -> ClockQuality:

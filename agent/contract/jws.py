@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Never
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -67,7 +67,7 @@ class Signer:
         self._key = Ed25519PrivateKey.from_private_bytes(private)
         self.public = self._key.public_key().public_bytes_raw()
         self.kid = thumbprint(self.public)
-        self._header = b64(_header(self.kid))
+        self._header = _first_part(self.kid)
 
     def seal(self, payload: bytes) -> tuple[str, str]:
         """The token over `payload`, and the digest of what was signed."""
@@ -104,28 +104,27 @@ class Unsealed:
     digest: str
 
 
+_Trusted = tuple[Key, Ed25519PublicKey]
+
+
 @dataclass(slots=True)
 class KeyRing:
     """The public keys that a party trusts, as a JWK set (RFC 7517) on disk."""
 
-    _keys: dict[str, Key] = field(default_factory=dict)
-    _kids: dict[str, str] = field(default_factory=dict)
-    """First part of a token as its key would make it -> key id."""
-    _loaded: dict[str, Ed25519PublicKey] = field(default_factory=dict)
+    _keys: dict[str, _Trusted] = field(default_factory=dict)
+    """First part of a token as its key would make it -> that key."""
 
     def add(self, key: Key) -> None:
         if key.kid != thumbprint(key.public):
             raise KeyFileError(f"key {key.kid} is not the key that its id names")
-        self._keys[key.kid] = key
-        self._kids[b64(_header(key.kid))] = key.kid
-        self._loaded[key.kid] = Ed25519PublicKey.from_public_bytes(key.public)
+        self._keys[_first_part(key.kid)] = key, Ed25519PublicKey.from_public_bytes(key.public)
 
     def replace(self, other: KeyRing) -> None:
-        """Trust the keys of another ring instead, and no others."""
-        self._keys, self._kids, self._loaded = dict(other._keys), dict(other._kids), dict(other._loaded)
+        """Trust the keys of another ring instead, and no others; also while other threads open tokens."""
+        self._keys = dict(other._keys)
 
     def __iter__(self) -> Iterator[Key]:
-        return iter(self._keys.values())
+        return (key for key, _ in self._keys.values())
 
     def unseal(self, token: str | bytes) -> Unsealed:
         """Payload of a token signed by a known key.
@@ -139,31 +138,26 @@ class KeyRing:
             raise Refused("malformed", "a token has three parts")
         signing_input, _, signature = text.rpartition(".")
         header, _, body = signing_input.partition(".")
-        key = self._keys[self._kids.get(header) or self._strange(header)]
+        key, public = self._keys.get(header) or _strange(header)
         signed = signing_input.encode("ascii")
         try:
-            self._loaded[key.kid].verify(unb64(signature), signed)
+            public.verify(unb64(signature), signed)
         except InvalidSignature as error:
             raise Refused("signature") from error
         return Unsealed(unb64(body), key, hashlib.sha256(signed).hexdigest())
 
     def signed_lines(self, kid: str, text: str, signature: bytes) -> bool:
-        """Whether the known key `kid` signed these lines."""
+        """Whether the key `kid`, trusted now, signed these lines."""
+        trusted = self._keys.get(_first_part(kid))
         try:
-            self._loaded[kid].verify(signature, text.encode())
+            if trusted:
+                trusted[1].verify(signature, text.encode())
         except InvalidSignature:
             return False
-        return text.endswith("\n")
-
-    def _strange(self, part: str) -> str:
-        """Say why a first part is none that a key of ours makes."""
-        kid = _kid(part)
-        if kid not in self._keys:
-            raise Refused("unknown-key", hint="fetch the key set of the union again")
-        return kid
+        return trusted is not None and text.endswith("\n")
 
     def to_jwks(self) -> dict[str, Any]:
-        return {"keys": [_to_jwk(key) for key in self._keys.values()]}
+        return {"keys": [_to_jwk(key) for key in self]}
 
     @classmethod
     def from_jwks(cls, document: Mapping[str, Any]) -> KeyRing:
@@ -180,14 +174,24 @@ def _header(kid: str) -> bytes:
     return f'{{"alg":"EdDSA","kid":"{kid}","typ":"{TYPE}"}}'.encode()
 
 
+def _first_part(kid: str) -> str:
+    return b64(_header(kid))
+
+
 def _ascii(token: str | bytes) -> str:
     if not token.isascii():
         raise Refused("malformed", "not ASCII")
     return token.decode("ascii") if isinstance(token, bytes) else token
 
 
-def _kid(part: str) -> str:
-    """The key id of a header that is exactly ours, byte for byte."""
+def _strange(part: str) -> Never:
+    """Say why a first part is none that a key of the ring makes."""
+    _check_ours(part)
+    raise Refused("unknown-key", hint="fetch the key set of the union again")
+
+
+def _check_ours(part: str) -> None:
+    """Refused unless a header is exactly as ours are, byte for byte."""
     raw = unb64(part)
     try:
         header = json.loads(raw)
@@ -196,7 +200,6 @@ def _kid(part: str) -> str:
         raise Refused("header", "not a header of ours") from error
     if raw != _header(kid):
         raise Refused("header", "alg, typ or members are not the agreed ones")
-    return str(kid)
 
 
 def _to_jwk(key: Key) -> dict[str, str]:

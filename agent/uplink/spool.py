@@ -11,6 +11,7 @@ configuration that says `delete_on: puback` lets link itself report what was del
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -70,11 +71,22 @@ class Every:
 class Spool:
     """Owned by one thread."""
 
-    def __init__(self, outbox: Outbox, sealer: Sealer, inbox: Inbox, ring: KeyRing, settings: UplinkSettings) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        sealer: Sealer,
+        inbox: Inbox,
+        ring: KeyRing,
+        settings: UplinkSettings,
+        *,
+        look: Callable[[float], None] = lambda _now: None,
+    ) -> None:
+        """`look` hears the monotonic time before letters are believed, for a ring that may have changed."""
         self._outbox = outbox
         self._sealer = sealer
         self._inbox = inbox
         self._ring = ring
+        self._look_at_ring = look
         self._delete_on = settings.delete_on
         self._commit = Every(settings.outbox.commit_s)
         self._head = Every(settings.head_s)
@@ -210,6 +222,7 @@ class Spool:
 
     def _read_letters(self, at: float) -> list[Envelope]:
         asked = []
+        self._look_at_ring(self._sealer.clock.monotonic())
         for letter in self._inbox.take():
             try:
                 asked += self._read_letter(letter, at)

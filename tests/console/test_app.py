@@ -11,9 +11,14 @@ from starlette.testclient import TestClient
 
 from agent.clock import SimulatedClock
 from agent.console.app import application
+from agent.console.archive import Archive
+from agent.console.search import Question
 from agent.contract.audit import judge
 from agent.contract.envelope import open_envelope
+from agent.contract.jws import KeyRing
 from agent.contract.types import AuditData
+from agent.provision.keys import save_ring
+from agent.provision.ring_file import RingFile
 from agent.simulation.stage import POLICE
 from agent.transport.memory import MemoryBroker
 from tests.console.rooms import NOON, Place, place
@@ -115,6 +120,24 @@ def test_no_other_site_may_post(page):
     given = {"node": "romagna-faentina/faenza/n-0001", "event": "0" * 16, "verdict": "false"}
     answer = page.post("/api/verdict", content=json.dumps(given), headers={"sec-fetch-site": "cross-site"})
     assert answer.status_code == 401
+
+
+def test_what_a_revoked_key_signed_is_shown_no_more(desktop, built, tmp_path):
+    """Neither live nor from the store, while the page stays open."""
+    save_ring(tmp_path / "ring.json", built.ring)
+    file = RingFile(tmp_path / "ring.json")
+    archive = Archive(built.where, file.ring, built.sight())
+    desktop.room.look = file.look
+    whose = {event["node"] for event in archive.events(Question(), at=NOON)}
+    revoked = min(whose)
+    others = KeyRing()
+    for key in built.ring:
+        if key.subject != revoked:
+            others.add(key)
+    save_ring(tmp_path / "ring.json", others)
+    desktop.room.run_once()
+    assert {event["node"] for event in archive.events(Question(), at=NOON)} == whose - {revoked}
+    archive.close()
 
 
 def test_the_police_judge_only_where_they_have_an_agreement(built):

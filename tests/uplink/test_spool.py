@@ -12,11 +12,14 @@ from hypothesis import strategies as some
 from agent.contract.chain import BAD, ChainCheck
 from agent.contract.topics import Class
 from agent.contract.types import AckData, AuditData, CommandData, HeadData, ReceiptData, StateData
+from agent.provision.keys import save_ring
+from agent.provision.ring_file import RingFile
 from agent.records import Audit, Event, Health, Phase, Reason, Record, Stat
 from agent.uplink.inbox import DELIVERED, Letter
 from agent.uplink.outbox import WILL
-from tests.contract.makers import AT, NODE, signer
-from tests.uplink.nodes import STATE, Node, audit, event, health, letter, stat
+from agent.uplink.spool import Spool
+from tests.contract.makers import AT, NODE, STORE, ring_of, signer
+from tests.uplink.nodes import STATE, Node, audit, event, health, letter, sealer, stat
 
 RECEIPT = ReceiptData(node=str(NODE), cum=2)
 
@@ -55,6 +58,22 @@ def test_put_alone_commits_nothing_and_a_tick_does(node: Node) -> None:
     assert node.seen() == []
     node.tick(after_s=0.2)
     assert numbers(node) == [1]
+
+
+def test_a_store_whose_key_was_revoked_is_not_believed_any_more_and_no_start_is_needed(node: Node, tmp_path: Path):
+    path = tmp_path / "ring.json"
+    save_ring(path, ring_of((signer("store"), "store", STORE)))
+    file = RingFile(path)
+    node.spool = Spool(node.outbox, sealer(node.clock), node.inbox, file.ring, node.settings, look=file.look)
+    filled(node, 3)
+    node.inbox.put(letter(Class.RCPT, ReceiptData(node=str(NODE), cum=1)))
+    node.tick()
+    assert numbers(node) == [2, 3]
+    save_ring(path, ring_of())
+    node.inbox.put(letter(Class.RCPT, RECEIPT))
+    node.tick()
+    assert numbers(node)[:2] == [2, 3]
+    assert [one.data.outcome for one in node.seen(Class.AUDIT) if isinstance(one.data, AuditData)] == ["unknown-key"]
 
 
 def test_a_head_is_signed_every_minute(node: Node) -> None:
