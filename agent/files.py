@@ -10,10 +10,15 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 
-def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Replace `path` by `content` so that a power cut leaves the old or the new; OSError as it comes."""
+def write_atomic(path: Path, content: bytes, *, mode: int = 0o644, keep_owner: bool = False) -> None:
+    """Replace `path` by `content` so that a power cut leaves the old or the new; OSError as it comes.
+
+    `keep_owner`: root gives the new one to whom the old one belongs, who then never finds a file that it cannot read.
+    """
     fresh = path.with_name(f".{path.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    if keep_owner and path.exists() and os.geteuid() == 0:
+        os.fchown(descriptor, path.stat().st_uid, path.stat().st_gid)
     with open(descriptor, "wb") as file:  # noqa: PTH123 -- opened with its final mode
         file.write(content)
         file.flush()

@@ -6,20 +6,31 @@ A node that is expected and approved gets its certificates; one that is not yet 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from agent import logs
-from agent.clock import SystemClock
+from agent.clock import Clock, SystemClock
+from agent.commands import party
+from agent.commands.broker_place import terms
+from agent.commands.in_force import Agreed
 from agent.commands.link import address, load
+from agent.errors import PiazzaError, UserError
 from agent.notify import Notify
 from agent.provision.bench import Bench
 from agent.provision.ca import fingerprint
+from agent.provision.enrol import Answer
 from agent.provision.enrol_desk import Desk
-from agent.provision.enrol_node import Place, Trial, enrol, home, over_https, renew
-from agent.provision.enrol_server import EnrolServer
+from agent.provision.enrol_node import Place, enrol, home, over_https, renew
+from agent.provision.enrol_server import EnrolServer, Renew, renew_nobody
 from agent.provision.identity import ENROL_PORT, Ticket
+from agent.provision.over_https import context, post
+from agent.provision.renewal import PATH, RenewalDesk, Trial, Wish, renew_party
 from agent.transport.trial import try_certificate
 
 ETC = Path("/etc/piazza")
@@ -30,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve = acts.add_parser("serve", help="answer nodes that ask for certificates")
     serve.add_argument("--listen", default="", metavar="ADDRESS", help="default: all addresses of this machine")
     serve.add_argument("--port", type=int, default=ENROL_PORT, help=f"default: {ENROL_PORT}")
+    serve.add_argument("--union", type=Path, metavar="DIR", help="whose parties may renew (default: nodes alone)")
     listed = acts.add_parser("list", help="cards that were made, and what became of them")
     approve = acts.add_parser("approve", help="let a node have its certificates")
     approve.add_argument("name", metavar="UNION/COMUNE/ID")
@@ -42,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     renew = acts.add_parser("renew", help="on a node: ask for certificates that last longer, for the same keys")
     for act in (node, renew):
         act.add_argument("--etc", type=Path, default=ETC, metavar="DIR", help=f"default: {ETC}")
+    parties = acts.add_parser("party", help="as a party that is no node: have a certificate that ends soon made anew")
+    party.add_broker_arguments(parties)
+    parties.add_argument("--authority", required=True, metavar="HOST[:PORT]", help="where `piazza enrol serve` answers")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
             _ask(Place(options.etc))
         case "renew":
             _renew(Place(options.etc))
+        case "party":
+            return _renew_parties(options)
         case "list":
             _list(Desk(Bench(options.keys)))
         case "approve":
@@ -68,11 +85,51 @@ def _serve(options: argparse.Namespace) -> None:
     clock, bench = SystemClock(), Bench(options.keys)
     desk = Desk(bench)
     server = EnrolServer(
-        (options.listen, options.port), bench.broker, lambda petition: desk.take(petition, at=clock.now())
-    )
+        (options.listen, options.port), bench.broker, lambda petition: desk.take(petition, at=clock.now()),
+        ca=bench.ca, renew=_renewals(bench, options.union, clock) if options.union else renew_nobody,
+    )  # fmt: skip
     with server:
         Notify.of_service().ready("waiting for nodes")
         server.serve_forever()
+
+
+def _renewals(bench: Bench, union: Path, clock: Clock) -> Renew:
+    """For everybody whom the union or an agreement names at the moment they ask."""
+
+    def named() -> Mapping[str, int]:
+        agreed, at = Agreed.load(union), clock.now()
+        return {name: days for name, (_, days) in terms(agreed.union, agreed.agreements, at).items()}
+
+    desk = RenewalDesk(bench, named)
+    return lambda certificate, wish: desk.take(certificate, wish, at=clock.now())
+
+
+def _renew_parties(options: argparse.Namespace) -> int:
+    """Every party of the folder, or the one that is named; 1 when one of them has to do with its old certificate."""
+    logs.start()
+    names = [options.name] if options.name else Bench(options.keys).names()
+    if not names:
+        raise UserError(f"{options.keys}: no party lies there", hint="give the folder that holds ca/ and parties/")
+    return max(_renew_party(options, name) for name in names)
+
+
+def _renew_party(options: argparse.Namespace, name: str) -> int:
+    bench, clock, there = Bench(options.keys), SystemClock(), party.address(options, name)
+    host, port = party.host_and_port(options.authority, default=ENROL_PORT)
+
+    def send(wish: Wish) -> Answer:
+        return post(f"{host}:{port}", PATH, msgspec.json.encode(wish), context(bench.ca, bench.tls(name)))
+
+    def trial(certificate: Path) -> None:
+        try_certificate(replace(there, certificate=str(certificate)), clock=clock)
+
+    try:
+        fresh = renew_party(bench.tls(name), name, send, trial=trial, at=clock.now())
+    except PiazzaError as error:
+        print(f"{name}: the old certificate stays: {error.message}\n  {error.hint}", file=sys.stderr)
+        return 1
+    print(f"{name}: {'a new certificate is in place' if fresh else 'the certificate lasts long enough'}")
+    return 0
 
 
 def _ask(place: Place) -> None:

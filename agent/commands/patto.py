@@ -5,26 +5,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import signal
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.contract.times import instant, seconds
+from agent.commands.in_force import WRITERS, Agreed, apply
+from agent.contract.times import seconds
 from agent.errors import UserError
-from agent.files import write_atomic
-from agent.governance import agreement, contract_page, differences, lists, notice, terms, union
+from agent.governance import contract_page, differences, notice, terms
 from agent.governance.agreement import Agreement
-from agent.governance.rights import Right, rights, roles
+from agent.governance.rights import rights, roles
+from agent.governance.shut_out import ShutOut
 from agent.governance.union import Union
-
-WRITERS: dict[str, Callable[[tuple[Right, ...]], str]] = {
-    "mosquitto": lists.mosquitto,
-    "nats": lists.nats,
-    "rabbitmq": lists.rabbitmq,
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +45,9 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
             act.add_argument("--broker", choices=WRITERS, default="mosquitto", help="in whose words (mosquitto)")
             act.add_argument("--write", type=Path, metavar="FILE", help="replace this file (default: print)")
             act.add_argument("--reload", type=Path, metavar="PIDFILE", help="after a change, have the broker read it")
+            act.add_argument(
+                "--rabbitmqctl", metavar="COMMAND", help="after a change, have RabbitMQ go by it, with this rabbitmqctl"
+            )
         case "view":
             act.add_argument("agreement", metavar="ID")
             act.add_argument("--format", choices=("json", "html"), default="json", help="AsyncAPI, or a page (json)")
@@ -69,6 +64,9 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
             act.add_argument("--broker", metavar="HOST:PORT", help="a broker that runs (default: one of our own)")
             act.add_argument("--keys", type=Path, metavar="DIR", help="the folder of its authority, with --broker")
             act.add_argument(
+                "--access", type=Path, metavar="FILE", help="its access list: who was revoked there is expected out"
+            )
+            act.add_argument(
                 "--one-by-one",
                 action="store_true",
                 help="with --broker: for NATS and RabbitMQ, which hang up on a refusal",
@@ -78,18 +76,20 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     at = _instant(options.at) if options.at else SystemClock().now()
+    if options.act == "apply":
+        return apply(options, at)
     whole, agreed = load_union(options.folder)
     match options.act:
         case "check":
             return _check(options.folder, whole, agreed, at)
         case "diff":
             return _diff(whole, agreed, load_union(options.other)[1], at)
-        case "apply":
-            return _apply(options, whole, agreed, at)
         case "test":
             from agent.commands.permissions import try_table
 
-            return try_table(options, whole, rights(whole, agreed, at=at), roles(whole, agreed))
+            granted = rights(whole, agreed, at=at)
+            granted = ShutOut(options.access).without(granted) if options.access else granted
+            return try_table(options, whole, granted, roles(whole, agreed))
         case _:
             print(_document(options, whole, agreed, at), end="")
             return 0
@@ -111,8 +111,8 @@ def _document(options: argparse.Namespace, whole: Union, agreed: tuple[Agreement
 
 def load_union(folder: Path) -> tuple[Union, tuple[Agreement, ...]]:
     """The union of a folder and its agreements."""
-    whole = union.load(folder / "union.yaml")
-    return whole, agreement.load_all(folder / "agreements", whole)
+    agreed = Agreed.load(folder)
+    return agreed.union, agreed.agreements
 
 
 def _check(folder: Path, whole: Union, agreed: tuple[Agreement, ...], at: float) -> int:
@@ -131,34 +131,6 @@ def _diff(whole: Union, old: tuple[Agreement, ...], new: tuple[Agreement, ...], 
     if not found:
         print("nobody sees more or less")
     return 1 if any(one.widens for one in found) else 0
-
-
-def _apply(options: argparse.Namespace, whole: Union, agreed: tuple[Agreement, ...], at: float) -> int:
-    text = WRITERS[options.broker](rights(whole, agreed, at=at))
-    if options.write is None:
-        print(text, end="")
-        return 0
-    if options.write.exists() and options.write.read_text(encoding="ascii") == text:
-        print(f"{options.write}: unchanged")
-    else:
-        write_atomic(options.write, text.encode("ascii"), mode=0o600)
-        print(f"{options.write}: written; {reloaded(options.reload)}")
-    changes = agreement.next_change(agreed, at)
-    print(f"next change: {instant(changes)}" if changes is not None else "next change: never")
-    return 0
-
-
-def reloaded(pid_file: Path | None) -> str:
-    """Have the broker read its access list anew; what to do where we were not told how."""
-    if pid_file is None:
-        return "now have the broker read it: systemctl reload mosquitto"
-    try:
-        os.kill(int(pid_file.read_text(encoding="ascii")), signal.SIGHUP)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{pid_file}: {error}", hint="the list is written; reload the broker by hand, and correct --reload"
-        ) from error
-    return "the broker reads it now"
 
 
 def _notice(whole: Union, agreed: tuple[Agreement, ...], options: argparse.Namespace, at: float) -> str:

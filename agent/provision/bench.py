@@ -48,12 +48,16 @@ class Bench:
         """The private key with which the party `name` signs."""
         return self._party(name) / "sign.pem"
 
+    def names(self) -> list[str]:
+        """Everybody who has a folder here."""
+        return [folder.name.replace(".", "/") for folder in sorted((self.folder / "parties").glob("*"))]
+
     @classmethod
-    def make(cls, folder: Path, *, at: float, hosts: Sequence[str] = LOOPBACK) -> Bench:
+    def make(cls, folder: Path, *, at: float, hosts: Sequence[str] = LOOPBACK, days: int = DAYS) -> Bench:
         """A new folder: authority, broker certificate for `hosts` and an empty ring."""
         bench = cls(folder)
         authority = Authority.make(folder / "ca", at=at, days=10 * DAYS)
-        authority.server(bench.broker, hosts, at=at, days=DAYS)
+        authority.server(bench.broker, hosts, at=at, days=days)
         save_ring(bench.ring, KeyRing())
         return bench
 

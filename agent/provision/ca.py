@@ -17,6 +17,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -27,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.errors import KeyFileError, UserError
+from agent.provision.issued import Issued
 from agent.provision.keys import write_secret
 
 BACKDATED_S = 86_400
@@ -151,7 +153,9 @@ class Authority:
         )
         if names is not None:
             builder = builder.add_extension(names, critical=False)
-        return builder.sign(signing, hashes.SHA256()).public_bytes(Encoding.PEM).decode("ascii")
+        certificate = builder.sign(signing, hashes.SHA256())
+        Issued(self.folder).note(certificate.serial_number, name, until=certificate.not_valid_after_utc.timestamp())
+        return certificate.public_bytes(Encoding.PEM).decode("ascii")
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
         return _own_key(self.folder / "ca.key")
@@ -167,8 +171,18 @@ def new_request(key: Path, name: str) -> str:
 
 def request_digest(request: str) -> str:
     """Which key a request is for: SHA-256 of it, in hexadecimal; UserError where it is no request of ours."""
-    public = _asked(request).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(public).hexdigest()
+    return _digest(_asked(request))
+
+
+def key_digest(certificate: str) -> str:
+    """The same of the key that a certificate in PEM is for."""
+    return _digest(x509.load_pem_x509_certificate(certificate.encode("ascii")).public_key())
+
+
+def party_of(certificate: str) -> str:
+    """The full name of the party that a certificate in PEM is for."""
+    subject = x509.load_pem_x509_certificate(certificate.encode("ascii")).subject
+    return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).replace(".", "/")
 
 
 def serial_of(certificate: str) -> int:
@@ -215,6 +229,10 @@ def _builder(name: str, public: ec.EllipticCurvePublicKey, *, at: float, days: i
         .not_valid_after(begins + timedelta(days=days + 1))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
+
+
+def _digest(public: CertificatePublicKeyTypes) -> str:
+    return hashlib.sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def _asked(request: str) -> ec.EllipticCurvePublicKey:

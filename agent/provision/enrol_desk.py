@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 
-from agent.contract.jws import KeyRing
 from agent.contract.topics import NodeName
 from agent.errors import Refused, UserError
 from agent.files import write_atomic
@@ -22,15 +21,14 @@ from agent.provision.bench import Bench
 from agent.provision.ca import Authority, common_name, ends_at, serial_of
 from agent.provision.enrol import Answer, Petition, Word
 from agent.provision.identity import Ticket, token_digest
-from agent.provision.keys import load_ring, save_ring
+from agent.provision.keys import load_ring, save_ring, without
+from agent.provision.renewal import RENEW_S
 from agent.provision.revoked import Revoked
 
 DAYS = 90
 TRIES = 20
 """Wrong tokens under one name before its card is worthless."""
 WAIT_S = 10.0
-RENEW_S = 45 * 86_400.0
-"""A certificate that ends sooner is made anew for the same keys: an authority may be away for six weeks."""
 _ASK_ADMIN = "ask who runs the authority; `piazza enrol list` shows what is known"
 
 
@@ -150,11 +148,8 @@ class Desk:
     def _enrol(self, entry: Entry, petition: Petition, at: float) -> Entry:
         """Let the new key in and the old one out, then sign and remember: each step can be done again."""
         if entry.takes_over:
-            self._retire(at)
-        ring = KeyRing()
-        for key in load_ring(self.bench.ring):
-            if (key.role, key.subject) != ("node", entry.name):
-                ring.add(key)
+            self._retire(entry, at)
+        ring = without(load_ring(self.bench.ring), "node", entry.name)
         ring.add(petition.key())
         save_ring(self.bench.ring, ring)
         return self._certified(entry, petition, at)
@@ -166,10 +161,10 @@ class Desk:
         page = authority.server_for(petition.page, [f"{name.node}.local", name.node], at=at, days=DAYS)
         return self._save(msgspec.structs.replace(entry, link=link, page=page))
 
-    def _retire(self, at: float) -> None:
+    def _retire(self, entry: Entry, at: float) -> None:
         """What the broker must no longer let in (`crlfile` of mosquitto)."""
-        serials = [serial_of(entry.before[0]) for entry in self.entries() if entry.takes_over]
-        Revoked(Authority(self.bench.folder / "ca")).add(serials, at=at)
+        revoked = Revoked(Authority(self.bench.folder / "ca"))
+        revoked.shut_out(entry.name, [serial_of(entry.before[0])], at=at)
 
     def _kid(self, name: str) -> str:
         return next((key.kid for key in load_ring(self.bench.ring) if (key.role, key.subject) == ("node", name)), "")

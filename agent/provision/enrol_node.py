@@ -6,12 +6,9 @@ same answer, and the ticket goes last.
 
 from __future__ import annotations
 
-import http.client
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -19,16 +16,16 @@ from agent.clock import Clock
 from agent.errors import BrokerAbsent, KeyFileError, Refused
 from agent.files import sync_folder, write_atomic
 from agent.provision.ca import belongs, new_request
-from agent.provision.enrol import MAX_BYTES, PATH, Answer, Petition, Word
+from agent.provision.enrol import PATH, Answer, Petition, Word
 from agent.provision.identity import Ticket
 from agent.provision.keys import load_signer, new_signing_key
+from agent.provision.over_https import context, post
+from agent.provision.renewal import Trial, try_first
 
-TIMEOUT_S = 15.0
 ABSENT_S = 30.0
 """Between two attempts to reach the authority; an answer that says wait says how long."""
 
 Send = Callable[[Petition], Answer]
-Trial = Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +130,9 @@ def renew(place: Place, send: Send, *, trial: Trial = lambda _: None) -> bool:
     if answer.word is not Word.GRANTED:
         raise Refused("renewal", answer.why, hint="make a new card with: piazza image")
     if answer.link != before:
-        _try(place, answer.link, trial)
+        try_first(place.certificate("tls"), answer.link, trial)
     install(place, answer)
     return answer.link != before
-
-
-def _try(place: Place, certificate: str, trial: Trial) -> None:
-    staged = place.certificate("tls").with_suffix(".new")
-    write_atomic(staged, certificate.encode("ascii"))
-    try:
-        trial(staged)
-    finally:
-        staged.unlink()
 
 
 def home(place: Place) -> Home:
@@ -167,21 +155,7 @@ def wipe(path: Path) -> None:
 
 def over_https(server: str, ca: Path) -> Send:
     """A way to HOST:PORT, which must prove to be of the authority that the card names."""
-    where = urlsplit(f"//{server}")
-    context = ssl.create_default_context(cafile=str(ca))
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-
-    def send(asked: Petition) -> Answer:
-        line = http.client.HTTPSConnection(str(where.hostname), where.port, timeout=TIMEOUT_S, context=context)
-        try:
-            line.request("POST", PATH, msgspec.json.encode(asked), {"Content-Type": "application/json"})
-            return msgspec.json.decode(line.getresponse().read(MAX_BYTES * 16), type=Answer)
-        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
-            raise BrokerAbsent(f"{server}: {error}", hint="is the network up, and the clock right?") from error
-        finally:
-            line.close()
-
-    return send
+    return lambda asked: post(server, PATH, msgspec.json.encode(asked), context(ca))
 
 
 def _parent(path: Path) -> Path:

@@ -1,6 +1,6 @@
-"""The desk on the network: HTTPS with one path, one question and one answer.
+"""The desk on the network: HTTPS with two paths, one question and one answer.
 
-It speaks TLS 1.3 with the broker's certificate and takes nothing longer than a petition. Who is slow has a thread of
+A node that enrols has no certificate yet; a party that renews must show its own, and is who that says. It speaks TLS 1.3 with the broker's certificate and takes nothing longer than a petition. Who is slow has a thread of
 his own and holds nobody up; the desk is asked by one at a time, so its files need no lock.
 """
 
@@ -12,12 +12,15 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import msgspec
 
 from agent.errors import KeyFileError
-from agent.provision.ca import TlsFiles
+from agent.provision.ca import TlsFiles, party_of
 from agent.provision.enrol import MAX_BYTES, PATH, Answer, Petition, Word
+from agent.provision.renewal import PATH as RENEW_PATH
+from agent.provision.renewal import Wish
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,15 @@ TIMEOUT_S = 10.0
 STATUS = {Word.GRANTED: HTTPStatus.OK, Word.WAIT: HTTPStatus.ACCEPTED, Word.REFUSED: HTTPStatus.FORBIDDEN}
 
 Take = Callable[[Petition], Answer]
+Renew = Callable[[str, Wish], Answer]
+"""Handed the certificate, in PEM, that the connection has proved."""
+NO_UNION = Answer(Word.REFUSED, "this authority renews for nodes alone: it was not told the union")
+
+
+def renew_nobody(certificate: str, wish: Wish) -> Answer:
+    """Of an authority that knows no union."""
+    del certificate, wish
+    return NO_UNION
 
 
 class EnrolServer(ThreadingHTTPServer):
@@ -32,15 +44,19 @@ class EnrolServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], files: TlsFiles, take: Take) -> None:
-        """KeyFileError where the certificate cannot be used."""
-        self._take, self._turn = take, threading.Lock()
+    def __init__(
+        self, address: tuple[str, int], files: TlsFiles, take: Take, *, ca: Path, renew: Renew = renew_nobody
+    ) -> None:
+        """`ca` judges the certificates of parties. KeyFileError where our own cannot be used."""
+        self._take, self._renew, self._turn = take, renew, threading.Lock()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         try:
             context.load_cert_chain(files.certificate, files.key)
+            context.load_verify_locations(ca)
         except OSError as error:
             raise KeyFileError(f"{files.certificate}: {error}", hint="make it with: piazza keys init") from error
+        context.verify_mode = ssl.CERT_OPTIONAL
         super().__init__(address, _Asked)
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
@@ -48,6 +64,11 @@ class EnrolServer(ThreadingHTTPServer):
         """What the desk says; it is asked by one at a time."""
         with self._turn:
             return self._take(petition)
+
+    def renew(self, certificate: str, wish: Wish) -> Answer:
+        """The same of who has a certificate."""
+        with self._turn:
+            return self._renew(certificate, wish)
 
 
 class _Asked(BaseHTTPRequestHandler):
@@ -59,17 +80,34 @@ class _Asked(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        if self.path != PATH or not 0 < length <= MAX_BYTES:
+        if self.path not in (PATH, RENEW_PATH) or not 0 < length <= MAX_BYTES:
             self._say(HTTPStatus.NOT_FOUND, Answer(Word.REFUSED, "nothing is here"))
             return
         try:
-            petition = msgspec.json.decode(self.rfile.read(length), type=Petition)
+            answer = (self._enrolled if self.path == PATH else self._renewed)(self.rfile.read(length))
         except msgspec.DecodeError:
             self._say(HTTPStatus.BAD_REQUEST, Answer(Word.REFUSED, "not a petition"))
             return
+        self._say(STATUS[answer.word], answer)
+
+    def _enrolled(self, body: bytes) -> Answer:
+        petition = msgspec.json.decode(body, type=Petition)
         answer = self.server.take(petition)
         log.info("petition answered", extra={"node": petition.name, "word": str(answer.word), "why": answer.why})
-        self._say(STATUS[answer.word], answer)
+        return answer
+
+    def _renewed(self, body: bytes) -> Answer:
+        wish = msgspec.json.decode(body, type=Wish)
+        assert isinstance(self.connection, ssl.SSLSocket)  # the server wraps every connection
+        shown = self.connection.getpeercert(binary_form=True)
+        if not shown:
+            return Answer(Word.REFUSED, "show the certificate that is to be renewed")
+        certificate = ssl.DER_cert_to_PEM_cert(shown)
+        answer = self.server.renew(certificate, wish)
+        log.info(
+            "renewal answered", extra={"party": party_of(certificate), "word": str(answer.word), "why": answer.why}
+        )
+        return answer
 
     def _say(self, status: HTTPStatus, answer: Answer) -> None:
         body = msgspec.json.encode(answer)

@@ -55,6 +55,15 @@ def save_ring(path: Path, ring: KeyRing) -> None:
     fresh.replace(path)
 
 
+def without(ring: KeyRing, role: str, subject: str) -> KeyRing:
+    """A ring of all keys but those of one party in one role."""
+    kept = KeyRing()
+    for key in ring:
+        if (key.role, key.subject) != (role, subject):
+            kept.add(key)
+    return kept
+
+
 def new_signing_key(path: Path, *, role: str, subject: str) -> Key:
     """Write a new private key to `path` and its public half beside it; what a ring takes in."""
     private = os.urandom(32)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.files import write_atomic
-from agent.provision.ca import Authority
+from agent.provision.ca import Authority, common_name
+from agent.provision.issued import Issued
 
 DAYS = 365
 """A list that is older is no longer believed; `piazza broker renew` makes it anew."""
@@ -36,6 +37,10 @@ class Revoked:
         if not self.numbers_file.exists():
             return []
         return [int(line, 16) for line in self.numbers_file.read_text(encoding="ascii").split()]
+
+    def shut_out(self, name: str, serials: Iterable[int] = (), *, at: float) -> None:
+        """Revoke every certificate that was ever made for a party, and `serials` beside them."""
+        self.add([*Issued(self.authority.folder).serials(common_name(name)), *serials], at=at)
 
     def add(self, serials: Iterable[int], *, at: float) -> None:
         """Revoke for good, and sign the list anew."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from random import Random
@@ -63,6 +64,34 @@ def test_apply_writes_only_what_has_changed_and_says_when_it_will(called, tmp_pa
     code, said = called("apply", whole, "--write", acl, "--at", "2027-01-01T00:00:00Z")
     assert (code, "next change: never" in said) == (0, True)
     assert "police" not in acl.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_list_that_is_replaced_stays_the_brokers(called, tmp_path):
+    """mosquitto has let go of root when it reads the list anew."""
+    whole, acl = folder(tmp_path / "union", POLICE), tmp_path / "acl"
+    acl.write_text("")
+    os.chown(acl, 1, 1)
+    called("apply", whole, "--write", acl, *AT)
+    assert (acl.stat().st_uid, acl.stat().st_mode & 0o777) == (1, 0o600)
+
+
+def test_an_agreement_ends_though_the_documents_have_become_unreadable(called, tmp_path):
+    """A slip of the keyboard in December must not keep the police in the square in January."""
+    whole, acl = folder(tmp_path / "union", POLICE), tmp_path / "acl"
+    called("apply", whole, "--write", acl, *AT)
+    (whole / "agreements/0.yaml").write_text("until: [")
+    code, said = called("apply", whole, "--write", acl, *AT)
+    assert (code, "unchanged" in said, "were last good are in force meanwhile" in said) == (2, True, True)
+    assert called("apply", whole, "--write", acl, "--at", "2026-12-31T23:00:00Z")[0] == 2
+    assert "police" not in acl.read_text()
+    assert "romagna.centre.room" in acl.read_text()
+
+
+def test_without_documents_that_were_ever_good_nothing_is_written(called, tmp_path):
+    whole, acl = folder(tmp_path / "union", police(comuni=["imola"])), tmp_path / "acl"
+    assert called("apply", whole, "--write", acl, *AT)[0] == 2
+    assert not acl.exists()
 
 
 def test_apply_has_the_broker_read_the_list(called, tmp_path):

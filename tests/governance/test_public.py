@@ -24,10 +24,11 @@ from agent.contract.types import PublicHour
 from agent.governance import notice
 from agent.governance.counts import HOUR_S, SETTLED_S, Hour, Interval, Protection, hours, noise, protected
 from agent.governance.told import told
-from agent.provision.keys import save_ring
+from agent.simulation.stage import SQUARE
 from agent.subscriber.speaker import Speaker
 from tests.console.rooms import place
 from tests.governance.unions import JUNE, POLICE, folder, loaded, police
+from tests.subscriber.parts import looking
 
 SECRET = bytes(range(32))
 PLAIN = Protection(10, 0.0, SECRET)
@@ -156,13 +157,14 @@ def test_a_notice_cannot_be_made_to_carry_markup(tmp_path):
 def union(tmp_path, monkeypatch):
     """A simulated union with a day behind it, as files."""
     made = place(tmp_path / "union")
-    save_ring(tmp_path / "ring.json", made.ring)
+    looking(tmp_path, made.ring, "publisher", NodeName.parse(SQUARE))
     monkeypatch.chdir(tmp_path)
     return made
 
 
 def public(*options):
-    return cli.main(["public", "union", "--db", "union/events.sqlite", "--days", "100000", *options])
+    signed = ["--signer", "publisher.pem"]
+    return cli.main(["public", "union", "--db", "union/events.sqlite", "--days", "100000", *signed, *options])
 
 
 def test_the_site_has_its_numbers_thrice_and_tells_how_they_are_protected(union, capsys, tmp_path):

@@ -346,7 +346,7 @@ def test_a_node_that_never_enrolled_says_so(tmp_path):
 @pytest.fixture
 def server(bench, desk):
     """The desk on a free port of this machine; gives HOST:PORT."""
-    listening = EnrolServer(("127.0.0.1", 0), bench.broker, lambda asked: desk.take(asked, at=AT))
+    listening = EnrolServer(("127.0.0.1", 0), bench.broker, lambda asked: desk.take(asked, at=AT), ca=bench.ca)
     thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"localhost:{listening.server_port}"
