@@ -89,6 +89,7 @@ class Input:
 
     def close(self) -> None:
         if self._device is not None:
+            _unheard(self._device)
             self._device.close()
 
     def _sampled(self) -> bool | None:
@@ -210,14 +211,26 @@ class PinLight:
 
 
 def _let_go(device: Any) -> None:
-    """Close a device whose chip may be gone, and the library's hold on that chip, so that it is looked for anew."""
+    """Close a device whose chip may be gone, and the library's hold on that chip, so that it is looked for anew.
+
+    The library resets every pin before it lets go of a chip. On one that is gone that fails, and its thread would
+    then ask the chip for edges for ever; so pins are forgotten first.
+    """
     chip = device.pin_factory
-    with suppress(Exception):  # what is gone cannot be closed in order
-        device.close()
+    _unheard(device)
     if chip is gpiozero.Device.pin_factory:
         gpiozero.Device.pin_factory = None
         with suppress(Exception):
+            chip.pins.clear()
             chip.close()
+    with suppress(Exception):  # what is gone cannot be closed in order
+        device.close()
+
+
+def _unheard(device: Any) -> None:
+    """Hear no more edges of a pin: the library's one thread ends over an edge for a pin whose chip it has let go."""
+    with suppress(Exception):
+        device.pin.when_changed = None
 
 
 def _opened(name: str, pin: int, device: Callable[[], T]) -> T:

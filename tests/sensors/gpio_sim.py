@@ -17,10 +17,26 @@ LINES = 28
 
 @dataclass(frozen=True, slots=True)
 class GpioSim:
-    """A live chip: `number` as in /dev/gpiochipN, `lines` the folder of its lines."""
+    """A chip that is configured in the folder `device`."""
 
-    number: int
-    lines: Path
+    device: Path
+
+    @property
+    def number(self) -> int:
+        """As in /dev/gpiochipN."""
+        return int(self._said("bank0/chip_name").removeprefix("gpiochip"))
+
+    @property
+    def lines(self) -> Path:
+        """The folder of its lines."""
+        return Path("/sys/devices/platform") / self._said("dev_name") / self._said("bank0/chip_name")
+
+    def plug_in(self) -> None:
+        (self.device / "live").write_text("1")
+
+    def pull_out(self) -> None:
+        """The chip goes, whoever uses it."""
+        (self.device / "live").write_text("0")
 
     def drive(self, line: int, *, high: bool) -> None:
         """Pull an input from outside, as a sensor's output does."""
@@ -29,6 +45,9 @@ class GpioSim:
     def reads(self, line: int) -> bool:
         """The level that stands on a line, as a voltmeter would say."""
         return (self.lines / f"sim_gpio{line}/value").read_text().strip() == "1"
+
+    def _said(self, attribute: str) -> str:
+        return (self.device / attribute).read_text().strip()
 
 
 def missing() -> str:
@@ -45,15 +64,13 @@ def missing() -> str:
 @contextmanager
 def gpio_sim(label: str) -> Iterator[GpioSim]:
     """A chip with as many lines as the header of a Raspberry Pi; gone afterwards."""
-    device, bank = CONFIGFS / label, CONFIGFS / label / "bank0"
+    chip, bank = GpioSim(CONFIGFS / label), CONFIGFS / label / "bank0"
     bank.mkdir(parents=True)
     (bank / "num_lines").write_text(str(LINES))
-    (device / "live").write_text("1")
+    chip.plug_in()
     try:
-        chip = (bank / "chip_name").read_text().strip()
-        parent = (device / "dev_name").read_text().strip()
-        yield GpioSim(int(chip.removeprefix("gpiochip")), Path("/sys/devices/platform") / parent / chip)
+        yield chip
     finally:
-        (device / "live").write_text("0")
+        chip.pull_out()
         bank.rmdir()
-        device.rmdir()
+        chip.device.rmdir()

@@ -88,3 +88,18 @@ def test_the_lamp_lights_its_line_and_goes_dark_by_itself(chip, factory):
     assert True in levels
     assert not levels[-1]
     light.close()
+
+
+def test_a_chip_that_was_pulled_is_a_fault_and_is_read_again_when_it_is_back(chip):
+    """Through the factory that gpiozero makes by itself, as on a node: no restart, no lost reading afterwards."""
+    door = Input(DoorSettings(id="door", pin=27), clock=SystemClock())
+    assert seen(door, "open", 1.0)
+    chip.pull_out()
+    assert seen(door, "fault", 1.0)
+    assert not list(door.read(SystemClock().now())), "without its chip a part tells nothing"
+    chip.plug_in()
+    assert seen(door, "fault", 0.0)
+    for high in (False, True, False):
+        chip.drive(27, high=high)
+        assert seen(door, "open", float(high))
+    door.close()

@@ -8,14 +8,14 @@ import pytest
 
 from tests.conftest import CHECKOUT
 from tests.sensors.gpio_sim import missing
+from tests.vm.guest import kernel
 
-KERNEL = CHECKOUT / ".cache/kernel/linux"
 BOOT = CHECKOUT / "tests/sensors/kernel/boot"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not missing(), reason="this kernel has gpio-sim itself")
-@pytest.mark.skipif(not KERNEL.exists(), reason="no guest kernel: tests/sensors/kernel/build makes it, 10 minutes once")
+@pytest.mark.skipif(kernel(build=False) is None, reason="no guest kernel: tools/vm/kernel makes it, 10 minutes once")
 def test_pins_and_the_bme280_of_a_real_kernel_pass_in_a_guest():
     said = subprocess.run([str(BOOT)], capture_output=True, text=True, check=False).stdout
     assert "guest: pytest ended with 0" in said, said[-3000:]
