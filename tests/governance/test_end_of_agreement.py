@@ -1,0 +1,164 @@
+"""An agreement ends on every broker: a police session that is open loses exactly its access, by `piazza patto apply` alone.
+
+The clock is the instant that the command is told. Nobody else reconnects, and nothing that is said meanwhile is lost.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from agent import cli
+from agent.clock import SystemClock
+from agent.contract.topics import NodeName
+from agent.governance.rights import rights
+from agent.provision.bench import Bench
+from agent.transport import Acknowledged, Address, Disconnected, Happening, Message, Transport
+from agent.transport.mqtt import MqttTransport
+from tests.brokers.deployed import Deployment, NotInstalled, OneMosquitto
+from tests.brokers.waiting import first, opened
+from tests.governance.test_other_brokers import Granted, OneNats, OneRabbit
+from tests.governance.unions import JUNE, POLICE, folder, loaded
+
+pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(600)]
+ROOM, OFFICER, NODE = "romagna/centre/room", "romagna/centre/police", "romagna/faenza/probe"
+COMUNI = [{"id": "faenza", "name": "Faenza"}]
+EVENT = "piazza/v1/romagna/faenza/probe/evt/crossing"
+LAST_SECOND, NEXT_SECOND = "2026-12-31T22:59:59Z", "2026-12-31T23:00:00Z"
+
+
+class WithNumber(OneMosquitto):
+    """As shipped, with its process number in a file."""
+
+    def _server(self, shipped, name, more):
+        return super()._server(
+            shipped, name, {"log_dest stderr": f"pid_file {self.folder}/pid\nlog_dest stderr", **more}
+        )
+
+    def reached(self):
+        return self.folder / "centre/acl", ["--reload", str(self.folder / "pid")]
+
+
+class Nats(OneNats):
+    def reached(self):
+        folder = self.folder / "broker-1"
+        return folder / "authorization.conf", ["--broker", "nats", "--reload", str(folder / "pid")]
+
+
+class Rabbit(OneRabbit):
+    def reached(self):
+        set_ = [f"{name}={value}" for name, value in self._epmd.items()]
+        command = shlex.join(["env", *set_, f"{self.PLACE}/rabbitmqctl", "--quiet", "-n", "broker-1@localhost"])
+        return self.folder / "rights.json", ["--broker", "rabbitmq", "--rabbitmqctl", command]
+
+
+@dataclass
+class Town:
+    """A broker with the list of June, and how `piazza patto apply` reaches it."""
+
+    broker: Deployment
+    bench: Bench
+    union: Path
+    access: Path
+    words: list[str]
+
+    def apply(self, at: str) -> int:
+        return cli.main(["patto", "apply", str(self.union), "--at", at, "--write", str(self.access), *self.words])
+
+    def client(self, name: str, *, session_s: int = 0) -> MqttTransport:
+        files = self.bench.tls(name)
+        there = Address("localhost", self.broker.node_ports()[0], str(self.bench.ca), str(files.certificate),
+                        str(files.key), mqtt="3.1.1")  # fmt: skip
+        return MqttTransport(there, clock=SystemClock(), randomness=Random(0), session_s=session_s)
+
+
+@pytest.fixture(params=[WithNumber, Nats, Rabbit], ids=["mosquitto", "nats", "rabbitmq"])
+def town(request, tmp_path):
+    at = SystemClock().now()
+    bench = Bench.make(tmp_path / "keys", at=at)
+    for name in (ROOM, OFFICER, NODE):
+        bench.add_reader(name, at=at)
+    union = folder(tmp_path / "union", POLICE, comuni=COMUNI, parties=[{"id": "room", "role": "operator"}])
+    parties = Granted(bench, (), NodeName.parse(ROOM), NodeName.parse(ROOM))
+    parties.granted = rights(*loaded(union), at=JUNE)
+    try:
+        broker = request.param(tmp_path / "deployed", parties)
+    except NotInstalled as missing:
+        pytest.skip(f"{missing.message}: {missing.hint}")
+    access, words = broker.reached()
+    made = Town(broker, bench, union, access, words)
+    try:
+        broker.start()
+        yield made
+    finally:
+        broker.close()
+
+
+def told(node: Transport, topic: str, payload: bytes) -> None:
+    """Say something, and wait until the broker has it."""
+    while not (mid := node.publish(topic, payload)):
+        node.poll(0.05)
+    while first(node, Acknowledged).mid != mid:
+        pass
+
+
+def heard(reader: Transport, payload: bytes) -> list[Happening]:
+    """Everything up to the message `payload`; fails when that does not come."""
+    news: list[Happening] = []
+    clock = SystemClock()
+    until = clock.monotonic() + 120
+    while not any(isinstance(one, Message) and one.payload == payload for one in news):
+        news += reader.poll(0.05)
+        assert clock.monotonic() < until, news
+    return news
+
+
+def cut(news: list[Happening]) -> bool:
+    return any(isinstance(one, Disconnected) for one in news)
+
+
+def payloads(news: list[Happening]) -> list[bytes]:
+    return [one.payload for one in news if isinstance(one, Message)]
+
+
+def test_the_police_lose_exactly_their_access_at_the_end(town):
+    """Until the last second they hear everything, afterwards nothing, though their session would be kept for an hour.
+
+    The authority's machine is away on that day; it takes no part.
+    """
+    node, room, officer = town.client(NODE), town.client(ROOM), town.client(OFFICER, session_s=3600)
+    try:
+        for one in (room, officer):
+            opened(one, "piazza/v1/romagna/faenza/+/evt/crossing")
+        opened(node)
+        assert town.apply(LAST_SECOND) == 0
+        told(node, EVENT, b"before")
+        heard(room, b"before")
+        heard(officer, b"before")
+        (town.bench.folder / "ca/ca.key").unlink()
+        assert town.apply(NEXT_SECOND) == 0
+        until_taken(town, node, room, officer)
+        told(node, EVENT, b"after")
+        assert not cut(heard(room, b"after"))
+        assert b"after" not in payloads([news for _ in range(40) for news in officer.poll(0.05)])
+    finally:
+        for one in (node, room, officer):
+            one.close()
+
+
+def until_taken(town, node, room, officer):
+    """A broker may take a moment to read its list: say something until the police no longer hear it."""
+    clock = SystemClock()
+    until, number = clock.monotonic() + 120, 0
+    while clock.monotonic() < until:
+        number += 1
+        token = f"turn {number}".encode()
+        told(node, EVENT, token)
+        assert not cut(heard(room, token))
+        if token not in payloads([news for _ in range(20) for news in officer.poll(0.05)]):
+            return
+    pytest.fail("the police hear on")
