@@ -27,7 +27,7 @@ from agent.cli import main as piazza
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import Key, KeyRing, Signer
 from agent.contract.topics import NodeName
-from agent.provision.keys import save_ring
+from agent.provision.keys import new_signing_key, save_ring
 from agent.subscriber.checkpoint import Seals
 from agent.subscriber.erase import erase
 from agent.subscriber.holding import Item
@@ -56,7 +56,6 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
     store_key, witness_key = Signer(b"s" * 32), Signer(b"w" * 32)
     ring.add(Key(store_key.kid, store_key.public, "store", str(STORE)))
     ring.add(Key(witness_key.kid, witness_key.public, "witness", str(WITNESS)))
-    save_ring(folder / "ring.json", ring)
     (folder / "events.txt").write_text("\n".join(tokens))
     began = process_time()
     items = [Item(open_envelope(token, ring), token) for token in tokens]
@@ -68,10 +67,13 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
     (request,) = seals.requests(ring, str(WITNESS))
     cosign_s = timed(lambda: seals.add(witness.cosign(request, ring, at=NOW), ring))
     keys = ["--keys", str(folder / "ring.json")]
+    ring.add(new_signing_key(folder / "auditor.pem", role="auditor", subject="union/centre/auditor"))
+    save_ring(folder / "ring.json", ring)
+    looks = [*keys, "--signer", str(folder / "auditor.pem")]
     figures = {
         "envelopes": count,
         "opened_per_cpu_s": round(count / verified_s),
-        **rates("database", [*keys, "--db", str(folder / "events.sqlite")], count),
+        **rates("database", [*looks, "--db", str(folder / "events.sqlite")], count),
         **rates("file", [*keys, str(folder / "events.txt")], count),
         "seal_ms": round(seal_s * 1e3, 1),
         "cosign_ms": round(cosign_s * 1e3, 2),
@@ -79,7 +81,7 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
     before = (folder / "events.sqlite").stat().st_size
     erase_s = timed(lambda: erase(folder / "events.sqlite", {"evt": NOW + 1e9}, at=NOW))
     figures |= {"erased_per_s": round(count / erase_s), "database_mb": round(before / 1e6, 1)}
-    figures |= rates("erased_database", [*keys, "--db", str(folder / "events.sqlite")], count)
+    figures |= rates("erased_database", [*looks, "--db", str(folder / "events.sqlite")], count)
     return figures
 
 

@@ -17,11 +17,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from agent.commands import access
 from agent.contract.chain import Range
 from agent.contract.checkpoint import notes
 from agent.contract.jws import KeyRing
 from agent.errors import Refused, UserError
-from agent.provision.keys import load_ring
 from agent.subscriber.audit import FORGED, Evidence, Statement, read_all
 from agent.subscriber.audit_chain import Verdict, judge
 from agent.subscriber.audit_rows import Rows
@@ -37,19 +37,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--db", default="", metavar="FILE|URI", help="the database of a store, with its checkpoints and receipts"
     )
     parser.add_argument("--notes", type=Path, action="append", default=[], help="checkpoints or witnessed heads")
-    parser.add_argument("--keys", type=Path, default=Path("ring.json"), help="the key ring (default: ring.json)")
+    parser.add_argument(
+        "--keys", type=Path, default=Path("ring.json"),
+        help="the key ring, or the folder that `piazza keys` made (ring.json)",
+    )  # fmt: skip
+    parser.add_argument("--name", default="", help="who we are in that folder (default: the only auditor)")
+    access.add_arguments(parser)
     parser.add_argument("--from-first", action="store_true", help="every chain of a file must begin at number 1")
     parser.add_argument("--jobs", type=int, default=0, help="processes that verify (default: one for each core)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
 
 
 def run(options: argparse.Namespace) -> int:
-    ring, evidence = load_ring(options.keys), Evidence()
+    ring, evidence = access.trusted(options.keys), Evidence()
     jobs = options.jobs or len(os.sched_getaffinity(0))
     for path in options.file:
         evidence.take(verified(_lines(path), ring, jobs=jobs))
     said = [note for path in options.notes for note in _notes(path)]
     if options.db:
+        access.sign(access.opened(options, options.db, role="auditor"), "audit", "audit")
         said += _take_database(evidence, options.db, ring, jobs=jobs)
     broken = [why for note in said if (why := _take_note(evidence, note, ring))]
     verdicts = [judge(chain, from_first=options.from_first or bool(options.db)) for chain in evidence.joined()]

@@ -1,8 +1,8 @@
 """`piazza erase`: what a store has kept long enough goes; number and digest stay, so the chain can still be checked.
 
 How long is long enough says the union's own document, one of its agreements, or the caller. Only what a checkpoint
-has sealed is erased, so `piazza witness seal` comes first. Ends with 0, or with 1 where something is old enough and
-waits for a checkpoint.
+has sealed is erased, so `piazza witness seal` comes first. The store signs for it in the log of accesses, before and
+after. Ends with 0, or with 1 where something is old enough and waits for a checkpoint.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 
 from agent.clock import SystemClock
-from agent.console.access import AccessLog
+from agent.commands import access
 from agent.contract.times import instant
 from agent.contract.topics import CHAINED
 from agent.errors import UserError
 from agent.governance import agreement, union
+from agent.subscriber.accesses import AccessLog
 from agent.subscriber.erase import Erasure, erase
 
 DAY_S = 86_400.0
@@ -32,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--union", type=Path, metavar="DIR", help="keep as long as `keep_days` of its union.yaml says")
     parser.add_argument("--agreement", default="", metavar="ID", help="with --union: as long as this agreement says")
-    parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="add what was erased to this log, whose lines are bound to each other"
-    )
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="the folder that `piazza keys` made")
+    parser.add_argument("--name", default="", help="who we are in that folder (default: the only store)")
+    access.add_arguments(parser)
     parser.add_argument("--rehearse", action="store_true", help="count only, change nothing")
 
 
@@ -43,18 +44,20 @@ def run(options: argparse.Namespace) -> int:
     if not kept:
         raise UserError("nothing says how long to keep", hint="such as --keep evt=30 --keep stat=365, or --union DIR")
     before = {klass: now - days * DAY_S for klass, days in kept.items()}
+    log = access.opened(options, options.db, role="store")
+    for klass, until in before.items():
+        _sign(log, klass, until, "rehearsed" if options.rehearse else "begun")
     done = erase(options.db, before, at=now, rehearse=options.rehearse)
     for one in done:
         print(_told(one, rehearse=options.rehearse))
-        if options.log and not options.rehearse:
-            _write(AccessLog(options.log), one, at=now, by=options.agreement or "keep_days")
+        if not options.rehearse:
+            _sign(log, one.klass, one.before, f"erased-{one.erased}")
     return 1 if any(one.unsealed for one in done) else 0
 
 
-def _write(log: AccessLog, one: Erasure, *, at: float, by: str) -> None:
-    """The record of one class: up to when, by which term, how many."""
-    what = f"erase {one.klass} before {instant(one.before)} ({by})"
-    log.write(at=at, who="piazza erase", what=what, outcome=f"{one.erased} erased, {one.unsealed} waiting")
+def _sign(log: AccessLog, klass: str, before: float, outcome: str) -> None:
+    """Before and after, so that neither a deed without a word nor a word without a deed goes unseen."""
+    access.sign(log, f"erase-{klass}", f"erase {klass} before {instant(before)}", outcome)
 
 
 def _told(one: Erasure, *, rehearse: bool) -> str:

@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from agent.clock import SystemClock
+from agent.commands import access
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
-from agent.contract.topics import NodeName
 from agent.errors import Refused, UserError
-from agent.provision.keys import load_ring, load_signer
-from agent.subscriber.accesses import AccessLog, folder_of
 from agent.subscriber.exports import cap, homeassistant, ngsi, onvif, tables
 
 SQLITE = b"SQLite format 3\x00"
@@ -30,21 +28,23 @@ _SINCE = "SELECT token FROM envelope WHERE at >= ? AND token <> '' ORDER BY at, 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("format", choices=[*WRITERS, "parquet"], help="what to write")
     parser.add_argument("file", type=Path, help="a store's database, or a file with one envelope a line")
-    parser.add_argument("--keys", type=Path, default=Path("ring.json"), help="the key ring (default: ring.json)")
-    parser.add_argument("--out", type=Path, help="where to (default: standard output; parquet needs it)")
     parser.add_argument(
-        "--signer", type=Path, metavar="FILE", help="the key of who asks, for the log of accesses; a store needs it"
-    )
+        "--keys", type=Path, default=Path("ring.json"),
+        help="the key ring, or the folder that `piazza keys` made (ring.json)",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, help="where to (default: standard output; parquet needs it)")
+    access.add_arguments(parser)
+    parser.add_argument("--name", default="", help="who we are in that folder (default: the only operator)")
     parser.add_argument("--days", type=float, default=0.0, help="of a store, only the last so many (default: all)")
     parser.add_argument("--comune", default="", help="cap: what people call the place (default: the comune's id)")
     parser.add_argument("--language", choices=("en", "it"), default="en", help="cap: of the text (en)")
 
 
 def run(options: argparse.Namespace) -> int:
-    ring = load_ring(options.keys)
     if _is_store(options.file):
-        _log(options, ring)
-    opened = Opened(ring)
+        what = f"export-{options.format}"
+        access.sign(access.opened(options, options.file, role="operator"), what, f"{what} {options.file.name}")
+    opened = Opened(access.trusted(options.keys))
     since = SystemClock().now() - options.days * DAY_S if options.days else 0.0
     envelopes = opened.envelopes(tokens_of(options.file, since=since))
     if options.format == "parquet":
@@ -64,20 +64,6 @@ def _is_store(path: Path) -> bool:
             return file.read(len(SQLITE)) == SQLITE
     except OSError as error:
         raise UserError(f"{path}: {error}", hint="give a store's database or a file of envelopes") from error
-
-
-def _log(options: argparse.Namespace, ring: KeyRing) -> None:
-    """Sign for the access before anything is read: by whose key the store's auditors can see."""
-    if options.signer is None:
-        raise UserError(
-            f"{options.file} is a store: who reads it signs for that", hint="give your key: --signer .../sign.pem"
-        )
-    signer = load_signer(options.signer)
-    names = [key.subject for key in ring if key.kid == signer.kid]
-    if not names:
-        raise UserError(f"{options.signer}: a key that the ring does not know", hint="give the key of a party")
-    log = AccessLog(folder_of(options.file), NodeName.parse(names[0]), signer, SystemClock())
-    log.write(f"export-{options.format}", f"export {options.format} {options.file.name}", "shown")
 
 
 class Opened:

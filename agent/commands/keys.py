@@ -9,7 +9,7 @@ from agent.clock import SystemClock
 from agent.provision.bench import LOOPBACK, Bench
 from agent.provision.keys import load_ring
 
-SIGNERS = ("node", "store", "maintainer", "operator", "police", "publisher", "witness")
+SIGNERS = ("node", "store", "maintainer", "operator", "police", "publisher", "witness", "auditor", "statistics")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.commands import party
+from agent.commands import access, party
 from agent.commands.patto import load_union
 from agent.commands.public_broker import say
 from agent.contract.envelope import Envelope, open_envelope
@@ -33,8 +33,7 @@ from agent.governance.counts import Interval, Protection
 from agent.governance.site import Change, Story
 from agent.governance.told import told
 from agent.governance.union import Union
-from agent.provision.bench import Bench
-from agent.provision.keys import load_ring, write_secret
+from agent.provision.keys import write_secret
 from agent.subscriber.tables import Where, open_tables
 
 MONTH_S = 30 * 86_400.0
@@ -60,14 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--k", type=int, help="hours with fewer passages are withheld (what union.yaml says, or 10)")
     parser.add_argument("--epsilon", type=float, help="noise for one passage; 0 for none (what union.yaml says, or 1)")
     parser.add_argument("--secret", type=Path, default=Path("public.secret"), help="what the noise is drawn from")
+    access.add_arguments(parser)
     party.add_session_arguments(parser, default="")
 
 
 def run(options: argparse.Namespace) -> int:
     at = SystemClock().now()
     whole, agreed = load_union(options.folder)
-    ring = load_ring(Bench(options.keys).ring if options.keys.is_dir() else options.keys)
+    ring = access.trusted(options.keys)
     protection = _protection(options, whole)
+    access.sign(access.opened(options, options.db, role="publisher"), "public", f"public --days {options.days}")
     envelopes = list(_envelopes(options.db, ring, since=at - max(MONTH_S, options.days * 86_400)))
     intervals = _intervals(envelopes, since=at - options.days * 86_400)
     found = counts.hours(intervals, protection, at=at)

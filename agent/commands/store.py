@@ -21,7 +21,7 @@ from agent.errors import UserError
 from agent.notify import Notify, Pulse, on_end
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
-from agent.subscriber.accesses import Carrier, folder_of
+from agent.subscriber.accesses import AccessLog, Carrier, folder_of
 from agent.subscriber.gaps import Answers
 from agent.subscriber.holding import EventStore
 from agent.subscriber.keeper import TURNS_S, Keeper
@@ -61,8 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--access",
         type=Path,
+        action="append",
         metavar="DIR",
-        help="records of who looked at what (default: beside an SQLite file; else access)",
+        help="records of who looked at what, may be given again (default: beside an SQLite file; else access)",
     )
     parser.add_argument(
         "--from",
@@ -82,14 +83,16 @@ def run(options: argparse.Namespace) -> int:
     receipts = Receipts(name, signer, clock=clock)
     ring_file = party.ring_file(options)
     ring = ring_file.ring
-    answers = Answers(name, signer, ring, store.tokens, clock=clock)
+    folders = options.access or [folder_of(options.db)]
+    accesses = AccessLog(folders[0], name, signer, clock)
+    answers = Answers(name, signer, ring, store.tokens, clock=clock, sign=accesses.write)
     keeper = Keeper(
         transport, ring, store, receipts, union=name.union, clock=clock, comuni=options.comune or ["+"],
         group=options.share, answers=answers,
     )  # fmt: skip
     if options.comune:
         transport.subscribe(pattern(name.union, name.comune, klass=Class.AUDIT, kind=ACCESS))
-    carrier = Carrier(options.access or folder_of(options.db), ring, store.held)
+    carrier = Carrier(folders, ring, store.held)
     stop = threading.Event()
     on_end(stop.set)
     pulse = Pulse.of(Notify.of_service(), [DATABASE])

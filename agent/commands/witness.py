@@ -19,7 +19,7 @@ from pathlib import Path
 
 from agent import logs
 from agent.clock import Clock, SystemClock
-from agent.commands import party
+from agent.commands import access, party
 from agent.contract.checkpoint import notes
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing, Signer
@@ -56,9 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         act.add_argument("--memory", type=Path, default=Path("witness.sqlite"), help="default: witness.sqlite")
     for act in (add, sign):
         act.add_argument("file", type=Path, help="- reads standard input")
-    for act in (seal, add, sign):
-        act.add_argument("--keys", type=Path, required=True, metavar="DIR", help="the folder that `piazza keys` made")
+    for act in (seal, add, sign, show):
+        keys = "the folder that `piazza keys` made" if act is not show else "of who shows a store's; or a key ring"
+        act.add_argument("--keys", type=Path, required=act is not show, metavar="DIR", help=keys)
         act.add_argument("--name", default="", help="who we are in that folder (default: the only one who fits)")
+    for act in (seal, add, show):
+        access.add_arguments(act)
     party.add_broker_arguments(watch)
     watch.add_argument("--every", type=float, default=EVERY_S, metavar="SECONDS", help="a head of each node")
 
@@ -73,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _seal(options: argparse.Namespace) -> int:
     name, signer = _party(options, "store")
-    ring, seals = party.ring(options), Seals(options.db)
+    ring, seals = party.ring(options), _seals(options)
     seals.seal(signer, str(name), at=SystemClock().now())
     witness = options.witness or _only_witness(ring)
     print("\n".join(seals.requests(ring, witness)), end="")
@@ -82,7 +85,7 @@ def _seal(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    ring, seals = party.ring(options), Seals(options.db)
+    ring, seals = party.ring(options), _seals(options)
     added = sum(seals.add(note, ring) for note in notes(_read(options.file)))
     print(f"{added} signatures added")
     seals.close()
@@ -115,10 +118,16 @@ def _show(options: argparse.Namespace) -> int:
             print(f"{why} at {at:.0f}: {said.strip()}", file=sys.stderr)
         witness.close()
         return 0
-    seals = Seals(options.db)
+    seals = _seals(options)
     _print(seals.notes())
     seals.close()
     return 0
+
+
+def _seals(options: argparse.Namespace) -> Seals:
+    """What is sealed in a store, once who looks has signed for it."""
+    access.sign(access.opened(options, options.db, role="store"), f"witness-{options.act}", options.act)
+    return Seals(options.db)
 
 
 def _print(found: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """Who looked at what in a store: signed records of the class `audit`, in one chain for each party.
 
-    console, export  ->  FOLDER/PARTY.jws  ->  store  ->  broker (audit/access)  ->  store, auditors
+    console, export, audit, ...  ->  FOLDER/PARTY.jws  ->  store  ->  broker (audit/access)  ->  store, auditors
 
 The invariants: a record is on the disk before its answer leaves; nobody but its party can sign one, so the store that
 carries it to the broker can neither invent nor change any, and one that is missing leaves a gap in the numbers.
@@ -12,10 +12,9 @@ import fcntl
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -64,18 +63,18 @@ class AccessLog:
     _boot: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._boot = hashlib.sha256(f"{self.name} {self.clock.now()}".encode()).hexdigest()[:8]
 
     @property
     def path(self) -> Path:
         return self.folder / f"{str(self.name).replace('/', '.')}{ENDING}"
 
-    def write(self, what: str, question: str, outcome: Literal["shown", "refused"]) -> None:
+    def write(self, what: str, question: str, outcome: str) -> None:
         """Keep one access; OSError when the disk refuses, and then nothing may be shown.
 
-        `what` is a word such as `events`; of the whole `question` only the SHA-256 is told.
+        `what` is a word such as `events`, `outcome` one such as `shown`; of the whole `question` only the SHA-256 is told.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
         asked = hashlib.sha256(question.encode()).hexdigest()
         data = AuditData(action=ACCESS, subject=what, outcome=outcome, digest=asked)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, _MODE)
@@ -133,14 +132,14 @@ class _File:
 class Carrier:
     """The store's side: what of the files it has not committed yet."""
 
-    folder: Path
+    folders: Sequence[Path]
     ring: KeyRing
     held: Callable[[str], Held]
     _files: dict[Path, _File] = field(default_factory=dict)
 
     def waiting(self, *, at: float) -> Iterator[tuple[str, bytes]]:
         """Topic and token of records to hand over now; those that were are repeated after a while."""
-        for path in sorted(self.folder.glob(f"*{ENDING}")):
+        for path in sorted(path for folder in self.folders for path in folder.glob(f"*{ENDING}")):
             known = self._files.setdefault(path, _File())
             if path.stat().st_size > known.done:
                 yield from self._of(path, known, at)

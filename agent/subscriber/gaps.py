@@ -36,6 +36,9 @@ RANGES = 32
 Tokens = Callable[[str, int, int], Iterable[tuple[int, str]]]
 """(node, first, last) -> number and token of what is kept."""
 
+Sign = Callable[[str, str, str], None]
+"""What was asked for, the whole question, what came of it."""
+
 
 @dataclass(slots=True)
 class Rate:
@@ -57,7 +60,18 @@ class Rate:
 class Answers:
     """The side of a store."""
 
-    def __init__(self, name: NodeName, signer: Signer, ring: KeyRing, tokens: Tokens, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: NodeName,
+        signer: Signer,
+        ring: KeyRing,
+        tokens: Tokens,
+        *,
+        clock: Clock,
+        sign: Sign = lambda _what, _question, _outcome: None,
+    ) -> None:
+        """`sign` keeps a record of an answer before it leaves; OSError where none can be kept."""
+        self._sign = sign
         self._name = name
         self._speaker = Speaker(name, signer, clock=clock)
         self._ring = ring
@@ -91,6 +105,9 @@ class Answers:
         if count > MOST_NUMBERS or not self._rate.take(asked.key.kid, count, at=at):
             yield self._result(asked, outcome="refused", why="rate")
             return
+        if not self._signed(f"{asked.maker} {command.node} {first}-{last}"):
+            yield self._result(asked, outcome="failed", why="disk")
+            return
         topic = str(Topic(asked.topic.name, Class.RES, self._name.node))
         here = Span()
         for seq, token in self._tokens(command.node, first, last):
@@ -99,6 +116,14 @@ class Answers:
                 yield topic, token.encode()
         gone = Span([(first, last)]).minus(here)
         yield self._result(asked, outcome="failed" if gone else "done", why="gone" if gone else "", ranges=gone)
+
+    def _signed(self, question: str) -> bool:
+        try:
+            self._sign("resend", question, "shown")
+        except OSError as error:
+            log.error("no record of an access can be kept, so nothing is shown", extra={"why": str(error)})  # noqa: TRY400 -- no fault of ours to trace
+            return False
+        return True
 
     def _result(
         self, asked: Envelope, *, outcome: str, why: str = "", ranges: tuple[Range, ...] = ()

@@ -11,10 +11,11 @@ from agent.cli import main
 from agent.clock import SimulatedClock
 from agent.commands.witness import watch
 from agent.contract.envelope import open_envelope
-from agent.contract.topics import Class
-from agent.contract.types import HeadData
+from agent.contract.topics import Class, NodeName
+from agent.contract.types import AuditData, HeadData
 from agent.provision.bench import Bench
 from agent.provision.keys import load_ring, load_signer
+from agent.subscriber.accesses import folder_of
 from agent.subscriber.holding import Item
 from agent.subscriber.store import Store
 from agent.subscriber.witness import Witness
@@ -25,6 +26,8 @@ from tests.contract.makers import AT, NODE, STORE, Chain, signer
 from tests.subscriber.parts import head, message, several
 from tests.subscriber.test_witness import WITNESS
 
+AUDITOR = NodeName("romagna-faentina", "centre", "auditor")
+
 
 class Office:
     """A folder of keys, a store's database and the commands of its two parties."""
@@ -32,7 +35,7 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.bench = Bench.make(folder / "keys", at=AT)
-        for role, name in (("node", NODE), ("store", STORE), ("witness", WITNESS)):
+        for role, name in (("node", NODE), ("store", STORE), ("witness", WITNESS), ("auditor", AUDITOR)):
             self.bench.add_signer(role, str(name), at=AT)
         self.chain = Chain(signer=load_signer(self.bench.signing_key(str(NODE))))
         self.db = folder / "events.sqlite"
@@ -44,6 +47,15 @@ class Office:
             [Item(open_envelope(one.payload, ring, topic=one.topic), one.payload.decode()) for one in messages], at=AT
         )
         store.close()
+
+    def looks(self) -> dict[str, list[tuple[str, str]]]:
+        """What each party signed for: what it looked at, and what came of it."""
+        ring, found = load_ring(self.bench.ring), {}
+        for path in folder_of(self.db).iterdir():
+            told = [open_envelope(record, ring).data for record in path.read_bytes().splitlines()]
+            said = [(one.subject, one.outcome) for one in told if isinstance(one, AuditData)]
+            found[path.stem.rpartition(".")[2]] = said
+        return found
 
     def run(self, verb: str, *words: str) -> int:
         return main([verb, *words])
@@ -68,11 +80,20 @@ def test_the_steps_of_the_guide(office: Office, capsys):
     assert capsys.readouterr().out == "1 signatures added\n"
     assert office.run("witness", "show", *memory) == 0
     (folder / "seen.txt").write_text(capsys.readouterr().out)
-    audit = ("--db", str(office.db), "--notes", str(folder / "seen.txt"), "--keys", str(office.bench.ring))
+    audit = ("--db", str(office.db), "--notes", str(folder / "seen.txt"), "--keys", str(office.bench.folder))
     assert office.run("audit", *audit) == 0
-    assert office.run("erase", "--db", str(office.db), "--keep", "evt=30") == 0
+    assert office.run("erase", "--db", str(office.db), "--keep", "evt=30", "--keys", str(office.bench.folder)) == 0
     assert office.run("audit", *audit) == 0
     capsys.readouterr()
+    assert office.looks() == {
+        "store-1": [
+            ("witness-seal", "shown"),
+            ("witness-add", "shown"),
+            ("erase-evt", "begun"),
+            ("erase-evt", "erased-8"),
+        ],
+        "auditor": [("audit", "shown")] * 2,
+    }
     rows = sqlite3.connect(office.db, isolation_level=None)
     rows.execute("DELETE FROM envelope WHERE seq = 7")
     rows.close()

@@ -16,14 +16,14 @@ from agent.contract.envelope import open_envelope
 from agent.contract.topics import Class, NodeName, Topic
 from agent.contract.types import AckData
 from agent.errors import StoreError
-from agent.provision.keys import save_ring
-from agent.simulation.stage import POLICE, ROOM
+from agent.simulation.stage import POLICE, ROOM, SQUARE
 from agent.subscriber.holding import Item
 from agent.subscriber.speaker import Speaker
 from agent.subscriber.store import Store
 from agent.subscriber.tables import SqliteTables, open_tables
 from tests.brokers.postgres import postgres
 from tests.console.rooms import NOON, Place, place, signer
+from tests.subscriber.parts import looking
 
 ON_POSTGRES = (pytest.mark.slow, pytest.mark.xdist_group("postgres"))
 CROSSING = Topic(NodeName("romagna-faentina", "faenza", "n-0001"), Class.EVT, "crossing")
@@ -226,7 +226,7 @@ def test_citizens_get_the_same_site_from_either_database(tmp_path, monkeypatch):
     with postgres() as server:
         built = place(tmp_path / "union", days=0.5)
         there = place(tmp_path / "union", days=0.5, server=server.address("public"))
-        save_ring(tmp_path / "ring.json", built.ring)
+        signed = looking(tmp_path, built.ring, "publisher", NodeName.parse(SQUARE))
         for where, out in ((built.where, "file"), (there.where, "server")):
-            assert cli.main(["public", "union", "--db", str(where), "--out", out, "--days", "100000"]) == 0
+            assert cli.main(["public", "union", "--db", str(where), "--out", out, "--days", "100000", *signed]) == 0
     assert (tmp_path / "file/counts.csv").read_text() == (tmp_path / "server/counts.csv").read_text() != ""

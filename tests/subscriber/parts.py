@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from agent.clock import SimulatedClock
-from agent.contract.topics import Class, Topic
+from agent.contract.jws import KeyRing
+from agent.contract.topics import Class, NodeName, Topic
 from agent.contract.types import AckData, AuditData, HeadData, Verdict
+from agent.provision.keys import new_signing_key, save_ring
 from agent.subscriber.speaker import Speaker
 from agent.transport import Message
 from tests.contract.makers import AT, NODE, ROOM, Chain, signer
@@ -38,3 +41,12 @@ def verdict(said: Verdict, *, seconds: int = 0) -> Message:
         Class.ACK, "verdict", AckData(node=str(NODE), event="0" * 16, verdict=said)
     )
     return Message(str(word.topic), word.token)
+
+
+def looking(folder: Path, ring: KeyRing, role: str, name: NodeName) -> list[str]:
+    """Options of a command that looks into a store as a party, whose key is made in `folder` and let into the ring there."""
+    if not (folder / f"{role}.pem").exists():
+        ring.add(new_signing_key(folder / f"{role}.pem", role=role, subject=str(name)))
+    save_ring(folder / "ring.json", ring)
+    given = {"keys": folder / "ring.json", "signer": folder / f"{role}.pem", "access": folder / "access"}
+    return [word for option, path in given.items() for word in (f"--{option}", str(path))]

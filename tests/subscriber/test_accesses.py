@@ -12,7 +12,7 @@ from agent.commands.export import tokens_of
 from agent.contract.audit import judge
 from agent.contract.envelope import open_envelope, source, spell, type_name
 from agent.contract.jws import GENESIS
-from agent.contract.topics import Class
+from agent.contract.topics import Class, NodeName
 from agent.contract.types import AuditData
 from agent.errors import Refused
 from agent.provision.keys import new_signing_key, save_ring
@@ -64,7 +64,7 @@ def test_half_a_record_that_a_crash_left_is_cut_off(log: AccessLog):
 
 
 def test_the_store_carries_each_record_once(log: AccessLog, store: Store):
-    carrier = Carrier(log.folder, RING, store.held)
+    carrier = Carrier([log.folder], RING, store.held)
     assert list(carrier.waiting(at=0.0)) == []
     log.write("events", "", "shown")
     log.write("week", "", "shown")
@@ -76,7 +76,7 @@ def test_the_store_carries_each_record_once(log: AccessLog, store: Store):
 
 
 def test_what_did_not_arrive_is_carried_again_after_a_while(log: AccessLog):
-    carrier = Carrier(log.folder, RING, lambda _: Held())
+    carrier = Carrier([log.folder], RING, lambda _: Held())
     log.write("events", "", "shown")
     times = (0.0, AGAIN_S - 1, AGAIN_S, AGAIN_S + 1)
     assert [len(list(carrier.waiting(at=at))) for at in times] == [1, 0, 1, 0]
@@ -85,15 +85,15 @@ def test_what_did_not_arrive_is_carried_again_after_a_while(log: AccessLog):
 def test_a_store_that_begins_anew_carries_only_what_it_lacks(log: AccessLog, store: Store):
     for _ in range(3):
         log.write("events", "", "shown")
-    carry(Carrier(log.folder, RING, store.held), store, at=0.0)
+    carry(Carrier([log.folder], RING, store.held), store, at=0.0)
     log.write("week", "", "shown")
-    assert carry(Carrier(log.folder, RING, store.held), store, at=0.0) == 1
+    assert carry(Carrier([log.folder], RING, store.held), store, at=0.0) == 1
 
 
 def test_a_line_that_nobody_signed_is_not_carried(log: AccessLog):
     log.write("events", "", "shown")
     AccessLog(log.folder, ROOM, signer("thief"), SimulatedClock(AT)).write("events", "", "shown")
-    assert len(list(Carrier(log.folder, RING, lambda _: Held()).waiting(at=0.0))) == 1
+    assert len(list(Carrier([log.folder], RING, lambda _: Held()).waiting(at=0.0))) == 1
 
 
 @pytest.mark.parametrize(("who", "action"), [("room", "config-applied"), ("node", "access")])
@@ -118,13 +118,38 @@ def test_who_exports_from_a_store_signs_for_it_first(tmp_path: Path, store: Stor
     database = tmp_path / "events.sqlite"
     export = ["export", "csv", str(database), "--keys", str(tmp_path / "ring.json")]
     assert cli.main(export) == 2
-    assert "who reads it signs for that" in capsys.readouterr().err
+    assert "who looks into it signs for it" in capsys.readouterr().err
     assert cli.main([*export, "--signer", str(tmp_path / "sign.pem")]) == 0
     (path,) = folder_of(database).iterdir()
     told = open_envelope(path.read_bytes().strip(), ring)
     assert isinstance(told.data, AuditData)
     assert (told.data.subject, str(told.maker)) == ("export-csv", str(ROOM))
     assert "loitering" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command", [["audit", "--db"], ["witness", "show", "--db"], ["erase", "--keep", "evt=3", "--db"]]
+)
+def test_nobody_looks_into_a_store_without_a_signature(
+    tmp_path: Path, store: Store, command: list[str], capsys: pytest.CaptureFixture[str]
+):
+    store.close()
+    save_ring(tmp_path / "ring.json", RING)
+    given = [*command, str(tmp_path / "events.sqlite")]
+    assert cli.main([*given, *(["--keys", str(tmp_path / "ring.json")] if command[0] == "audit" else [])]) == 2
+    assert "who looks into it signs for it" in capsys.readouterr().err
+    assert list(tmp_path.glob("*.access")) == []
+
+
+def test_a_store_carries_the_records_of_several_folders(tmp_path: Path, log: AccessLog, store: Store):
+    """Who may not write beside the database has a folder of their own."""
+    other = NodeName("romagna-faentina", "centre", "other")
+    ring = ring_of((signer("room"), "operator", ROOM), (signer("other"), "auditor", other))
+    AccessLog(tmp_path / "theirs", other, signer("other"), SimulatedClock(AT)).write("audit", "audit", "shown")
+    log.write("events", "", "shown")
+    carrier = Carrier([log.folder, tmp_path / "theirs"], ring, store.held)
+    makers = {str(open_envelope(token, ring).maker) for _, token in carrier.waiting(at=0.0)}
+    assert makers == {str(ROOM), str(other)}
 
 
 def test_an_export_of_the_last_days_leaves_out_what_is_older(tmp_path: Path, store: Store):

@@ -14,7 +14,7 @@ from agent.cli import main
 from agent.contract.checkpoint import Checkpoint, cosign, origin
 from agent.contract.envelope import spell
 from agent.contract.jws import Key, digest
-from agent.contract.topics import Class
+from agent.contract.topics import Class, NodeName
 from agent.contract.types import AuditData, HeadData, ReceiptData
 from agent.provision.keys import save_ring
 from agent.subscriber.audit import Evidence, read_all
@@ -22,7 +22,7 @@ from agent.subscriber.audit_chain import Verdict, judge
 from agent.subscriber.erase import erase
 from agent.subscriber.tables import open_store
 from tests.contract.makers import AT, NODE, STORE, Chain, event, payload, signer
-from tests.subscriber.parts import message, several
+from tests.subscriber.parts import looking, message, several
 from tests.subscriber.test_witness import WITNESS, Place
 
 
@@ -174,10 +174,11 @@ def test_a_renewed_key_goes_on_with_the_chain(place: Place):
 
 # Databases
 
+AUDITOR = NodeName("romagna-faentina", "centre", "auditor")
+
 
 def database(place: Place, folder: Path, *options: str) -> int:
-    save_ring(folder / "ring.json", place.ring)
-    return main(["audit", "--db", place.database, "--keys", str(folder / "ring.json"), *options])
+    return main(["audit", "--db", place.database, *looking(folder, place.ring, "auditor", AUDITOR), *options])
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.console.access import check
+from agent.contract.audit import judge
+from agent.contract.envelope import open_envelope
 from agent.contract.jws import Key
 from agent.contract.topics import Class
 from agent.contract.types import AuditData
@@ -18,9 +18,9 @@ from agent.errors import StoreError
 from agent.subscriber.erase import erase
 from agent.subscriber.tables import is_server, open_tables
 from tests.brokers.postgres import Postgres
-from tests.contract.makers import AT, ROOM, event, signer
+from tests.contract.makers import AT, NODE, ROOM, STORE, event, signer
 from tests.governance.unions import POLICE, folder
-from tests.subscriber.parts import dropping, message, several, verdict
+from tests.subscriber.parts import dropping, looking, message, several, verdict
 from tests.subscriber.test_witness import Place
 
 LATER = {"evt": AT + 1}
@@ -30,6 +30,11 @@ LATER = {"evt": AT + 1}
 def place(tmp_path: Path, where: str) -> Iterator[Place]:
     with closing(Place(tmp_path, where)) as made:
         yield made
+
+
+def erasing(place: Place) -> list[str]:
+    """The command of who keeps the store."""
+    return ["erase", "--db", place.database, *looking(place.folder, place.ring, "store", STORE)]
 
 
 def test_nothing_is_erased_before_anything_was_sealed(place: Place):
@@ -111,36 +116,49 @@ def test_the_command_says_what_it_did(place: Place, capsys):
     place.keep(several(place.chain, 3))
     place.round()
     place.keep(several(place.chain, 1))
-    assert main(["erase", "--db", place.database, "--keep", "evt=30"]) == 1
+    assert main([*erasing(place), "--keep", "evt=30"]) == 1
     assert capsys.readouterr().out == "evt: 3 erased, 1 wait for a checkpoint: piazza witness seal\n"
 
 
-def test_the_unions_own_terms_are_kept_and_what_went_is_on_the_record(place: Place, tmp_path: Path, capsys):
-    union, log = folder(tmp_path / "union", POLICE, keep_days={"evt": 21}), tmp_path / "access.log"
+def test_the_unions_own_terms_are_kept_and_the_store_signs_for_what_went(place: Place, tmp_path: Path, capsys):
+    union = folder(tmp_path / "union", POLICE, keep_days={"evt": 21})
     place.keep(several(place.chain, 3))
     place.round()
-    given = ["--db", place.database, "--union", str(union), "--log", str(log)]
-    assert main(["erase", *given, "--rehearse"]) == 0
-    assert not log.exists()
-    assert main(["erase", *given]) == 0
+    given = [*erasing(place), "--union", str(union)]
+    assert main([*given, "--rehearse"]) == 0
+    assert main(given) == 0
     assert "evt: 3 erased\n" in capsys.readouterr().out
-    written = [json.loads(line) for line in log.read_text().splitlines()]
-    assert check(log) == len(written) == 4
-    assert {(line["who"], line["outcome"]) for line in written if line["what"].startswith("erase evt before")} == {
-        ("piazza erase", "3 erased, 0 waiting")
-    }
+    records = (tmp_path / "access" / f"{str(STORE).replace('/', '.')}.jws").read_bytes().splitlines()
+    report = judge(records, place.ring, from_first=True)
+    (of_store,) = report.nodes.values()
+    told = [open_envelope(record, place.ring).data for record in records]
+    assert (report.whole, of_store.envelopes) == (True, 12)
+    assert [one.outcome for one in told if isinstance(one, AuditData) and one.subject == "erase-evt"] == [
+        "rehearsed", "begun", "erased-3",
+    ]  # fmt: skip
+
+
+def test_nothing_is_erased_where_no_record_of_it_can_be_kept(place: Place, tmp_path: Path, capsys):
+    place.keep(several(place.chain, 3))
+    place.round()
+    (tmp_path / "access").write_text("no folder")
+    assert main([*erasing(place), "--keep", "evt=30"]) == 2
+    assert main(["erase", "--db", place.database, "--keep", "evt=30"]) == 2
+    assert capsys.readouterr().err.count("signs for it") == 2
+    assert place.store.held(str(NODE)).last == 3
+    assert [one.erased for one in erase(place.database, LATER, at=AT, rehearse=True)] == [3]
 
 
 def test_a_partners_store_keeps_as_long_as_its_agreement_says(place: Place, tmp_path: Path, capsys):
     union = str(folder(tmp_path / "union", POLICE, keep_days={"evt": 3000}))
     place.keep(several(place.chain, 3))
     place.round()
-    assert main(["erase", "--db", place.database, "--union", union]) == 0
-    assert main(["erase", "--db", place.database, "--union", union, "--agreement", "police-2026"]) == 0
+    assert main([*erasing(place), "--union", union]) == 0
+    assert main([*erasing(place), "--union", union, "--agreement", "police-2026"]) == 0
     assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("evt")] == [
         "evt: 0 erased", "evt: 3 erased",
     ]  # fmt: skip
-    assert main(["erase", "--db", place.database, "--union", union, "--agreement", "nobody"]) == 2
+    assert main([*erasing(place), "--union", union, "--agreement", "nobody"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from agent.contract.command import MOST_NUMBERS
 from agent.contract.envelope import open_envelope
 from agent.contract.times import instant
 from agent.contract.topics import Class, NodeName, pattern
-from agent.contract.types import CommandData, ResultData
+from agent.contract.types import AuditData, CommandData, ResultData
+from agent.subscriber.accesses import AccessLog
 from agent.subscriber.gaps import MOST_HOURLY, Answers, Gaps
 from agent.subscriber.holding import Item
 from agent.subscriber.keeper import Keeper
@@ -48,7 +49,10 @@ class Place:
         kept = [self.made[number] for number in (0, 1, 2, 5, 6, 8)]
         items = [Item(open_envelope(one.payload, self.ring, topic=one.topic), one.payload.decode()) for one in kept]
         self.store.commit(items, at=AT)
-        self.answers = Answers(STORE, signer("store"), self.ring, self.store.tokens, clock=self.clock)
+        self.log = AccessLog(folder / "access", STORE, signer("store"), self.clock)
+        self.answers = Answers(
+            STORE, signer("store"), self.ring, self.store.tokens, clock=self.clock, sign=self.log.write
+        )
         self.operator = Speaker(OPERATOR, signer("operator"), clock=self.clock)
 
     def command(self, first: int, last: int, *, what: Any = "resend", who: Speaker | None = None) -> Message:
@@ -81,6 +85,20 @@ def test_what_is_not_there_is_named_and_signed_for(place: Place):
     given, result = place.answered(place.command(2, 8))
     assert (given, result.outcome, result.why) == ([2, 3, 6, 7], "failed", "gone")
     assert result.ranges == ((4, 5), (8, 8))
+
+
+def test_the_store_signs_for_what_it_gives_before_it_leaves(place: Place):
+    first, *_ = place.answers.answer(place.command(1, 3))
+    assert open_envelope(first[1], place.ring).seq == 1
+    told = open_envelope(place.log.path.read_bytes().strip(), place.ring)
+    assert isinstance(told.data, AuditData)
+    assert (told.maker, told.data.subject, told.data.outcome) == (STORE, "resend", "shown")
+
+
+def test_nothing_is_given_where_no_record_of_it_can_be_kept(place: Place):
+    place.log.folder.write_text("no folder")
+    given, result = place.answered(place.command(1, 3))
+    assert (given, result.outcome, result.why) == ([], "failed", "disk")
 
 
 def test_a_command_is_answered_once(place: Place):
