@@ -162,3 +162,27 @@ def until_taken(town, node, room, officer):
         if token not in payloads([news for _ in range(20) for news in officer.poll(0.05)]):
             return
     pytest.fail("the police hear on")
+
+
+def test_what_waited_for_the_police_is_not_handed_over_after_the_end(town):
+    """It was said while the agreement held, but their machine was away and comes back too late."""
+    node, room, officer = town.client(NODE), town.client(ROOM), town.client(OFFICER, session_s=3600)
+    try:
+        assert town.apply(LAST_SECOND) == 0
+        opened(room, "piazza/v1/romagna/faenza/+/evt/crossing")
+        opened(officer, "piazza/v1/romagna/faenza/+/evt/crossing")
+        opened(node)
+        officer.close()
+        told(node, EVENT, b"before")
+        heard(room, b"before")
+        assert town.apply(NEXT_SECOND) == 0
+        late = town.client(OFFICER, session_s=3600)
+        late.subscribe("piazza/v1/romagna/faenza/+/evt/crossing")
+        late.open()
+        news = [one for _ in range(100) for one in late.poll(0.05)]
+        late.close()
+        assert news
+        assert payloads(news) == []
+    finally:
+        for one in (node, room):
+            one.close()
