@@ -25,10 +25,11 @@ from agent.config import Config
 from agent.contract.topics import Class
 from agent.documents import convert, parse
 from agent.governance.agreement import Agreement
+from agent.governance.places import Ground
 from agent.governance.union import Union
 from tests.pages import CHECKOUT, PAGES, Example, anchors, commands, examples, links, matches
 
-DOCUMENTS: dict[str, type[Any]] = {"union": Union, "agreement": Agreement}
+DOCUMENTS: dict[str, type[Any]] = {"union": Union, "agreement": Agreement, "map": Ground}
 """Kinds of documents other than a node's configuration, by the note that stands before an example."""
 GLOSSARY = CHECKOUT / "docs" / "design" / "glossary.md"
 

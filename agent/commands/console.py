@@ -16,7 +16,7 @@ from agent.console.room import Room
 from agent.console.sight import Sight
 from agent.contract.topics import NodeName
 from agent.errors import UserError
-from agent.governance import agreement, union
+from agent.governance import agreement, places, union
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
 from agent.subscriber import Reader
@@ -87,9 +87,12 @@ def made(options: argparse.Namespace) -> Desktop:
     partial = sight.role != "operator"
     signer = load_signer(Bench(options.keys).signing_key(str(name)))
     reader = Reader(ring, partial=partial, remember=REMEMBER)
-    room = Room(transport, reader, desk, Speaker(name, signer, clock=clock), clock, look=ring_file.look)
+    room = Room(
+        transport, reader, desk, Speaker(name, signer, clock=clock), clock, look=ring_file.look,
+        past=lambda since: archive.since(since, at=clock.now()),
+    )  # fmt: skip
     log = AccessLog(options.log or folder_of(options.db), name, signer, clock)
-    return Desktop(room, archive, log, clock, new_secret())
+    return Desktop(room, archive, log, clock, new_secret(), places.load(options.folder, whole))
 
 
 def _guard(room: Room, stop: threading.Event) -> None:

@@ -32,11 +32,13 @@ from starlette.routing import Route
 from agent.clock import Clock
 from agent.console.archive import Archive
 from agent.console.items import Item
+from agent.console.places import shown
 from agent.console.room import BEHIND, Room
 from agent.console.search import Question
 from agent.contract.times import seconds
 from agent.contract.topics import NodeName
 from agent.errors import Refused, StoreError, UserError
+from agent.governance.places import Ground
 from agent.governance.rights import EVENT_KINDS
 from agent.subscriber.accesses import AccessLog
 
@@ -50,7 +52,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-FILES = {"": "index.html", "console.css": "console.css", "console.js": "console.js", "words.js": "words.js"}
+PAGES = ("console.css", "console.js", "map.js", "node.js", "parts.js", "words.js")
+FILES = {"": "index.html", **{name: name for name in PAGES}}
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -64,6 +67,7 @@ class Desktop:
     log: AccessLog
     clock: Clock
     secret: str
+    ground: Ground = Ground(version=1)  # noqa: RUF009 -- it is frozen
     timezone: str = "Europe/Rome"
 
 
@@ -79,6 +83,8 @@ def application(desktop: Desktop) -> Starlette:
         "/api/me": answers.me,
         "/api/now": answers.now,
         "/api/live": answers.live,
+        "/api/map": answers.map,
+        "/api/node": answers.node,
         "/api/events": answers.events,
         "/api/week": answers.week,
         "/api/chains": answers.chains,
@@ -110,6 +116,21 @@ class Answers:
     async def live(self, _: Request) -> Response:
         """A stream of server-sent events, one batch of items each."""
         return StreamingResponse(_stream(self._desktop.room), media_type="text/event-stream", headers=HEADERS)
+
+    async def map(self, _: Request) -> Response:
+        """Where nodes stand and look, and the borders of comuni."""
+        return _json(shown(self._desktop.ground, self._desktop.room.desk.sight, self._desktop.clock.now()))
+
+    async def node(self, request: Request) -> Response:
+        """One node closely: what it says, what is held of it, what it saw last."""
+        name, at = NodeName.parse(request.query_params.get("node", "")), self._desktop.clock.now()
+        if name not in self._desktop.room.desk.sight.nodes(at):
+            return PlainTextResponse("your role sees no such node", status_code=403)
+
+        def look() -> Item:
+            return self._desktop.room.chart(name) | {"held": self._desktop.archive.of_node(name, at=at)}
+
+        return _json(await run_in_threadpool(look))
 
     async def events(self, request: Request) -> Response:
         question = _question(request)

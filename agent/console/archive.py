@@ -12,7 +12,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from agent.console import search
-from agent.console.items import Item, audit_item, event_item, happening, is_over, verdict_item
+from agent.console.items import Item, audit_item, event_item, happening, health_item, is_over, verdict_item
 from agent.console.search import Question
 from agent.console.sight import Sight
 from agent.contract.envelope import Envelope, open_envelope
@@ -36,11 +36,15 @@ _ACCESSES = "klass = 'audit' AND kind = ?"
 _STATS_OF = "SELECT token FROM envelope WHERE node = ? AND klass || '' = 'stat' AND at >= ? ORDER BY at DESC, seq DESC"
 """The rows of one node lie together under the primary key: the other index, which begins with the class, would not help."""
 
+_OF_NODE = "node = ? AND klass || '' = ?"
 _VERDICTS = "SELECT token FROM verdict WHERE node = ? AND event = ? ORDER BY at"
 _CHAINS = "SELECT name, chain, last FROM node ORDER BY name"
 _HELD = "SELECT count(*) FROM envelope WHERE node = ? AND chain = ?"
 _GIVEN_UP = "SELECT coalesce(sum(last - first + 1), 0) FROM given_up WHERE node = ? AND chain = ?"
 _SECOND = "SELECT count(*) FROM equivocation WHERE node = ?"
+
+FEW = 5
+"""Events of a node that stand beside it."""
 
 REMEMBER_S = 60.0
 """The weeks of the node that was looked at last are good for so long: opening them takes a second."""
@@ -62,6 +66,10 @@ class Archive:
         """Events, the newest first."""
         found = self._events(question, at)
         return [self._told(envelope, at) for envelope, _ in zip(found, range(limit), strict=False)]
+
+    def since(self, since: float, *, at: float) -> list[Item]:
+        """All events from an instant on, the oldest first."""
+        return [self._told(envelope, at) for envelope in self._events(Question(since=since), at)][::-1]
 
     def open_events(self, *, at: float) -> list[Item]:
         """Happenings whose last word is not that they are over."""
@@ -89,6 +97,17 @@ class Archive:
         seen = {str(name) for name in self._sight.nodes(at)}
         rows = self._db.rows(_CHAINS)
         return [self._chain(name, chain, last) for name, chain, last in rows if name in seen]
+
+    def of_node(self, name: NodeName, *, at: float) -> Item:
+        """What is held of one node: its chain, its last events and its last numbers; nothing where the role sees none."""
+        chains = [chain for chain in self.chains(at=at) if chain["node"] == str(name)]
+        return {"chain": next(iter(chains), None),
+                "events": [event_item(one, "verified") for one in self._latest(name, Class.EVT, FEW, at)],
+                "health": [health_item(one) for one in self._latest(name, Class.HEALTH, 1, at)]}  # fmt: skip
+
+    def _latest(self, name: NodeName, klass: Class, most: int, at: float) -> Iterator[Envelope]:
+        found = self._believed(search.latest(self._db, _OF_NODE, (str(name), str(klass)), first=most), at)
+        return (envelope for envelope, _ in zip(found, range(most), strict=False))
 
     def audits(self, *, at: float, limit: int = PAGE) -> list[Item]:
         """Acts that somebody may have to answer for, the newest first."""

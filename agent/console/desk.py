@@ -13,7 +13,7 @@ from agent.console.items import Item, event_item, head_of, state_item, verdict_i
 from agent.console.sight import Sight
 from agent.contract.envelope import Envelope
 from agent.contract.topics import Class, NodeName
-from agent.contract.types import AckData, EventData, HeadData, StateData
+from agent.contract.types import AckData, EventData, HeadData, HealthData, StateData
 from agent.records import Phase
 from agent.subscriber.board import SILENT_S
 from agent.subscriber.reader import Mark, News
@@ -31,6 +31,8 @@ class Heard:
     promised: int = 0
     came: int = 0
     faults: int = 0
+    health: dict[str, float] = field(default_factory=dict)
+    health_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -68,6 +70,13 @@ class Desk:
         for item in items:
             self._open.setdefault(item["id"], item)
 
+    def recall(self, items: Iterable[Item]) -> None:
+        """Go through what was missed, the oldest first; of one happening the last word counts."""
+        for item in items:
+            known = self._open.get(item["id"])
+            if known is None or known["at"] <= item["at"]:
+                self._keep(item, Phase(item["phase"]))
+
     def node(self, name: NodeName, at: float) -> Item:
         """One node for the map: `silent` when it says nothing, `alone` when its neighbours still do."""
         heard = self._heard.get(str(name), Heard())
@@ -83,6 +92,17 @@ class Desk:
             "faults": heard.faults,
             "open": sum(item["node"] == str(name) for item in self._open.values()),
             **heard.state,
+        }
+
+    def chart(self, name: NodeName, at: float) -> Item:
+        """All that is known of one node, for whoever looks closely."""
+        heard = self._heard.get(str(name), Heard())
+        return {
+            **self.node(name, at),
+            "came": heard.came,
+            "promised": heard.promised,
+            "health": heard.health,
+            "health_at": heard.health_at,
         }
 
     def nodes(self, at: float) -> list[Item]:
@@ -122,6 +142,8 @@ class Desk:
         heard.faults += news.mark is Mark.ALARM
         if isinstance(envelope.data, StateData):
             heard.state = state_item(envelope.data)
+        if isinstance(envelope.data, HealthData):
+            heard.health, heard.health_at = dict(envelope.data.values), envelope.at
         if isinstance(envelope.data, HeadData) and not news.retained:  # a retained one is older than what we missed
             heard.promised = max(heard.promised, head_of(envelope.data))
             heard.came = heard.came or heard.promised  # what was made before we looked is not for us

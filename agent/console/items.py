@@ -9,7 +9,7 @@ import msgspec
 from agent.contract.envelope import Envelope
 from agent.contract.italian import ITALIAN
 from agent.contract.sentences import sentence
-from agent.contract.types import AckData, AuditData, EventData, HeadData, StateData
+from agent.contract.types import AckData, AuditData, EventData, HeadData, HealthData, StateData
 from agent.records import Phase
 from agent.subscriber.describe import describe
 
@@ -77,6 +77,12 @@ def audit_item(envelope: Envelope, mark: str) -> Item:
 def state_item(data: StateData) -> Item:
     """What a node says of itself."""
     return {"status": data.status, "agent": data.agent, "cfg": data.cfg, "model": data.model, "clock": str(data.clock)}
+
+
+def health_item(envelope: Envelope) -> Item:
+    """A node's own numbers."""
+    assert isinstance(envelope.data, HealthData)
+    return {"at": round(envelope.at, 3), "values": dict(envelope.data.values)}
 
 
 def head_of(data: HeadData) -> int:

@@ -6,6 +6,7 @@ waits in a queue. Desk and listeners are shared under one lock.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -16,22 +17,33 @@ from agent.console.desk import Desk
 from agent.console.items import Item
 from agent.contract.topics import Class, NodeName, Topic
 from agent.contract.types import AckData
+from agent.errors import StoreError
 from agent.subscriber.reader import Reader
 from agent.subscriber.speaker import Speaker
 from agent.transport import Connected, Disconnected, Message, Transport
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.1
 BEHIND = 5000
 """Items that a page may be behind before it is told to begin anew."""
 
+LATER_S = (2.0, 30.0, 120.0)
+"""After a broker is there again the store is asked so much later: it hears what was missed no sooner than we do."""
+
+BEFORE_S = 60.0
+"""What happened so long before the broker was missed may have been lost with it."""
+
 Hear = Callable[[list[Item]], None]
+Past = Callable[[float], list[Item]]
 
 
 @dataclass
 class Room:
     """Everything that pages of one operator share.
 
-    `look` hears the monotonic time in every turn, for a key ring that may have changed.
+    `look` hears the monotonic time in every turn, for a key ring that may have changed. `past` tells the events of
+    the store since an instant, the oldest first: nobody sends again what was told while the broker was gone.
     """
 
     transport: Transport
@@ -40,8 +52,11 @@ class Room:
     speaker: Speaker
     clock: Clock
     look: Callable[[float], None] = lambda _now: None
+    past: Past = lambda _since: []
     connected: bool = False
     refused: str = ""
+    _lost_at: float | None = None
+    _due: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ears: list[Hear] = field(default_factory=list)
     _to_say: queue.SimpleQueue[tuple[str, bytes]] = field(default_factory=queue.SimpleQueue)
@@ -67,11 +82,10 @@ class Room:
                     with self._lock:
                         items += self.desk.take(self.reader.read(happening), at=self.clock.now())
                 case Connected():
-                    self.connected, self.refused = True, ""
-                    items.append({"kind": "broker", "connected": True})
+                    items.append(self._is_there())
                 case Disconnected():
-                    self.connected, self.refused = False, happening.why if happening.refused else ""
-                    items.append({"kind": "broker", "connected": False, "why": happening.why})
+                    items.append(self._is_gone(happening))
+        items += self._caught_up(self.clock.now())
         with self._lock:
             items += self.desk.advance(self.clock.now())
         self._say()
@@ -82,8 +96,13 @@ class Room:
         """Everything that a page begins with."""
         with self._lock:
             at = self.clock.now()
-            return {"at": at, "connected": self.connected, "why": self.refused,
+            return {"at": at, "began": max(0.0, self.desk.began), "connected": self.connected, "why": self.refused,
                     "open": self.desk.open(), "nodes": self.desk.nodes(at)}  # fmt: skip
+
+    def chart(self, name: NodeName) -> Item:
+        """All that is known of one node."""
+        with self._lock:
+            return self.desk.chart(name, self.clock.now())
 
     def listen(self, hear: Hear) -> Callable[[], None]:
         """Have `hear` called, in the network's thread, with every batch; gives back how to stop it."""
@@ -99,6 +118,34 @@ class Room:
         data = AckData(node=str(node), event=event, verdict=verdict)  # type: ignore[arg-type]
         word = self.speaker.say(Class.ACK, "verdict", data)
         self._to_say.put((str(word.topic), word.token))
+
+    def _is_there(self) -> Item:
+        self.connected, self.refused = True, ""
+        if self._lost_at is not None:
+            self._due = [self.clock.now() + later for later in LATER_S]
+        return {"kind": "broker", "connected": True}
+
+    def _is_gone(self, why: Disconnected) -> Item:
+        if self.connected and self._lost_at is None:
+            self._lost_at = self.clock.now()
+        self.connected, self.refused, self._due = False, why.why if why.refused else "", []
+        return {"kind": "broker", "connected": False, "why": why.why}
+
+    def _caught_up(self, at: float) -> list[Item]:
+        """What the store says of the time without a broker, when it is due; then the pages begin anew."""
+        if not self._due or at < self._due[0] or self._lost_at is None:
+            return []
+        del self._due[0]
+        try:
+            missed = self.past(self._lost_at - BEFORE_S)
+        except StoreError as error:
+            log.warning("what was missed is not known", extra={"why": str(error)})
+            return []
+        with self._lock:
+            self.desk.recall(missed)
+        if not self._due:
+            self._lost_at = None
+        return [{"kind": "again"}]
 
     def _say(self) -> None:
         """Publish what waits; what finds no session waits on."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agent.contract.topics import NodeName
-from agent.records import Event, Phase, Reason, Record, Severity, Stat
+from agent.records import Event, Health, Phase, Reason, Record, Severity, Stat
 
 QUARTER_S = 900.0
 LONGEST_S = 1800.0
 """The longest that an event lasts."""
 
-QUARTERS_A_DAY = 96
+QUARTERS_AN_HOUR, QUARTERS_A_DAY = 4, 96
 GATE, CAMERA, BUTTON = "gate", "cam", "button"
 RULES = ("crowd", "stays", "unusual", "turned", "wrong-way", "help")
 BUSY_PER_QUARTER = 60.0
@@ -57,6 +57,7 @@ def records(story: Story, spot: Spot, since: float, until: float) -> list[Record
     for quarter in range(math.floor((since - LONGEST_S) / QUARTER_S) - 1, math.ceil(until / QUARTER_S)):
         chance = random.Random(f"{story.seed} {spot.name} {quarter}")  # noqa: S311 -- a story, not a secret
         told += _counts(story, spot, quarter * QUARTER_S, chance)
+        told += _machine(spot, quarter)
         told += _happenings(story, spot, quarter * QUARTER_S, chance)
     inside = (record for record in told if since <= record.at < until and not _is_broken(story, spot, record.at))
     return sorted(inside, key=lambda record: record.at)
@@ -88,6 +89,20 @@ def _counts(story: Story, spot: Spot, begin: float, chance: random.Random) -> It
     coverage = 1.0 if chance.random() > 0.02 else round(chance.uniform(0.3, 0.95), 2)  # noqa: PLR2004
     values = {f"{GATE}/person/entered": float(entered), f"{GATE}/person/left": float(left)}
     yield Stat(CAMERA, begin, begin + QUARTER_S, coverage, tuple(sorted(values.items())))
+
+
+def _machine(spot: Spot, quarter: int) -> Iterator[Health]:
+    """The node's own numbers, once an hour; without the dice of the story, which they must not change."""
+    if quarter % QUARTERS_AN_HOUR:
+        return
+    chance = random.Random(f"{spot.name} {quarter}")  # noqa: S311 -- a story, not a secret
+    values = {
+        f"{CAMERA}/fps": round(chance.gauss(9.6, 0.3), 1),
+        f"{CAMERA}/observed": round(chance.uniform(0.97, 1.0), 2),
+        "cpu_temp_c": round(chance.gauss(54.0, 3.0), 1),
+        "disk_free_pct": round(70.0 - quarter % 5000 / 500, 1),
+    }
+    yield Health(quarter * QUARTER_S + 60.0, tuple(sorted(values.items())))
 
 
 def _happenings(story: Story, spot: Spot, begin: float, chance: random.Random) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from agent.contract.topics import NodeName
 from agent.governance import agreement, union
 from agent.governance.agreement import Agreement
 from agent.governance.union import Union
+from agent.simulation import ground
 from agent.simulation.script import Spot, Story
 
 UNION = "romagna-faentina"
@@ -95,6 +96,7 @@ def write(folder: Path, *, nodes: int, seed: int, at: float, broken_at: float, e
     terms = {"since": day - timedelta(days=182), "until": day + timedelta(days=182), "comuni": ", ".join(COMUNI)}
     (folder / "agreements" / "police.yaml").write_text(_POLICE.format(**terms), encoding="utf-8")
     (folder / "agreements" / "region.yaml").write_text(_REGION.format(**terms), encoding="utf-8")
+    ground.write(folder, names)
     whole = union.load(folder / "union.yaml")
     spots = [Spot(name, 0.4 + (number * 7 % 10) / 6) for number, name in enumerate(names)]
     story = Story(seed, "faenza", "castel-bolognese", str(names[-1]), broken_at, events_a_day)

@@ -73,7 +73,9 @@ class Place:
         desk = self.desk(party)
         archive = self.archive(party)
         desk.restore(archive.open_events(at=NOON))
-        room = Room(transport, Reader(self.ring), desk, speaker, clock)
+        room = Room(
+            transport, Reader(self.ring), desk, speaker, clock, past=lambda since: archive.since(since, at=NOON)
+        )
         log = AccessLog(folder_of(self.database), NodeName.parse(party), signer(party), clock)
         return Desktop(room, archive, log, clock, "open sesame")
 

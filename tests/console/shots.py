@@ -33,6 +33,7 @@ class Shot:
     size: tuple[int, int] = WIDE
     language: str = "en"
     shows: tuple[tuple[str, str], ...] = ()
+    click: str = ""
     first: str = ""
     """What the picture waits for besides; a test does not, where it takes minutes."""
 
@@ -56,6 +57,10 @@ SHOTS = (
     )),
     Shot("report-form", "form", size=PHONE, shows=(
         ("form", "Che cosa succede?"), ("form", "Rumore"), ("option", "Centro storico"), (".call", "112"),
+    )),
+    Shot("console-map", "console", "map", size=(1280, 1000), click="#comuni button", first=".spot.alone", shows=(
+        ("#chart .spot", ""), ("#chart .comune-name", "Faenza"), ("#chart .scale", "km"), ("#node .ok", "held"), ("#node", "Looks"),
+        ("#node", "pictures a second"), ("#node ol", "loitering"),
     )),
     Shot("console-phone", "console", "map", PHONE, "it", first=".node.alone", shows=(
         (".comune h3", "Faenza"), ("#comuni .node.up", "attivo"), ("#coverage", "nodi"), ("#map h2", "Nodi"),
@@ -88,6 +93,9 @@ def opened(browser: Browser, where: dict[str, str], shot: Shot) -> tuple[Browser
         if kind:
             page.select_option("#search select[name=kind]", kind)
             page.click("#search button")
+    if shot.click:
+        page.locator(shot.click).first.click()
+        page.evaluate("scrollTo(0, 0)")
     for place, text in shot.shows:
         page.locator(place).filter(has_text=text).first.wait_for(state="attached" if place == "option" else "visible")
     return context, page

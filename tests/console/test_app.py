@@ -23,7 +23,7 @@ from agent.simulation.stage import POLICE
 from agent.transport.memory import MemoryBroker
 from tests.console.rooms import NOON, Place, place
 
-PATHS = ["/api/me", "/api/now", "/api/live", "/api/events", "/api/week", "/api/chains"]
+PATHS = ["/api/me", "/api/now", "/api/live", "/api/map", "/api/node", "/api/events", "/api/week", "/api/chains"]
 
 
 @pytest.fixture(scope="module")

@@ -126,6 +126,16 @@ def test_every_node_of_the_union_is_on_the_map(page):
     expect(page.locator("#comuni .comune")).to_have_count(6)
 
 
+def test_a_node_is_found_on_the_map_and_looked_at_closely(page):
+    """Where it stands, what its camera covers, its chain, its machine and what it saw last."""
+    page.click("#tab-map")
+    page.select_option("#where", "faenza")
+    expect(page.locator("#chart .view.up").first).to_be_visible()
+    page.locator("#chart .spot").first.click()
+    for text in ("Faenza", "attivo", "conservati", "immagini al secondo", "processore", "Guarda", "Ultimi eventi"):
+        expect(page.locator("#node")).to_contain_text(text)
+
+
 def test_history_is_searched(page):
     page.click("#tab-history")
     page.wait_for_selector("#rows tbody tr")

@@ -1,38 +1,18 @@
 // The control room's page. What it knows of the world comes from /api; nothing is loaded from elsewhere.
-// The invariant: text from the network becomes text on the page, never markup.
+import * as map from "/map.js";
+import { condition, drawNode, said as conditionSaid, short, silence } from "/node.js";
+import { $, ask, clockText, dateText, element, figure, now, place, region, sentence, setClock, severity, time, told } from "/parts.js";
 import { language, otherLanguage, word } from "/words.js";
 
 const DRAW_MS = 150; // what comes meanwhile is drawn together
+const AGES_MS = 15000; // how often what is said of silence is said anew
+const RAISED = 3; // silent nodes that are named at the top
 const LATELY = 200; // lines that stay on the page, however long it is open
 const VERDICTS = ["received", "useful", "false", "unclear"];
 const fresh = []; // latest messages that are not drawn yet
 let drawing = false;
-const $ = id => document.getElementById(id);
-const state = { open: new Map(), nodes: new Map(), me: null, lately: [], chosen: null, connected: false, why: "" };
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children.filter(child => child !== null));
-  return made;
-}
-
-const moment = at => new Date(at * 1000);
-const region = () => ({ it: "it-IT", en: "en-GB" })[language()];
-const clockText = at => moment(at).toLocaleTimeString(region(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dateText = at => moment(at).toLocaleString(region(), { dateStyle: "short", timeStyle: "medium" });
-const time = at => element("time", { dateTime: moment(at).toISOString(), textContent: clockText(at) });
-const place = item => item.node.split("/").slice(1).join("/");
-const severity = name => word(name === "alarm" ? "alarm_severity" : name);
-const sentence = item => [item.type ? word(item.type) : "", item[`sentence_${language()}`] ?? item.sentence].filter(Boolean).join(" · ");
-const told = item => item.unverified ? element("span", {}, " ", element("span", { className: "person", textContent: word("by_person") })) : null;
+const state = { open: new Map(), nodes: new Map(), me: null, lately: [], chosen: null, connected: false, answers: true, why: "", began: 0, node: null, places: {}, raised: "" };
 const said = item => item.verdicts.map(one => `${one.by} (${word(one.role)}): ${word(one.verdict)}`).join(", ") || "–";
-const figure = (value, digits = 2) => value === undefined || value === null ? "–" : Number(value).toLocaleString(region(), { maximumFractionDigits: digits });
-
-async function ask(path, options) {
-  const answer = await fetch(path, options);
-  if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
-  return answer.json();
-}
 
 // Now
 
@@ -99,7 +79,7 @@ async function judge(verdict) {
   if (!item || !state.me?.may_judge) return;
   try {
     await ask("/api/verdict", { method: "POST", body: JSON.stringify({ node: item.node, event: item.id, verdict }) });
-    lately({ at: Date.now() / 1000, node: item.node, sentence: `${word("said")}: ${word(verdict)}` });
+    lately({ at: now(), node: item.node, sentence: `${word("said")}: ${word(verdict)}` });
   } catch (error) {
     alarm(`${word("refused")} – ${error.message}`);
   }
@@ -137,26 +117,68 @@ function step(by) {
 
 // Nodes
 
-function condition(node) {
-  if (node.status === "down") return "down";
-  if (node.alone) return "alone";
-  if (node.heard_at === null) return "never";
-  return node.silent ? "silent" : "up";
-}
+const comuneOf = node => state.me.comuni.find(comune => comune.id === node.comune)?.name ?? node.comune;
+const tiles = new Map();
 
 function drawMap() {
   const nodes = [...state.nodes.values()];
   $("coverage").textContent = word("nodes", nodes.length, nodes.filter(node => node.silent).length, state.open.size);
-  $("comuni").replaceChildren(...(state.me?.comuni ?? []).map(comune => element("section", { className: "comune" },
+  map.mark(nodes.map(node => [node.node, { condition: condition(node), open: node.open, silence: silence(node, state.began),
+    label: `${short(node)}, ${comuneOf(node)}: ${conditionSaid(node, state.began)}` }]));
+  for (const node of nodes) tile(node);
+}
+
+// The same as a list, by comune: a node that has not changed is not touched.
+function layTiles() {
+  tiles.clear();
+  $("comuni").replaceChildren(...state.me.comuni.map(comune => element("section", { className: "comune" },
     element("h3", { textContent: comune.name }),
-    element("ul", {}, ...nodes.filter(node => node.comune === comune.id).map(tile)))));
+    element("ul", {}, ...[...state.nodes.values()].filter(node => node.comune === comune.id).map(node => element("li", {}, tile(node)))))));
 }
 
 function tile(node) {
-  const now = condition(node);
-  const more = [node.open ? `${node.open} ⚑` : "", node.missing ? `${node.missing} ${word("missing").toLowerCase()}` : "", node.faults ? word("alarm") : ""].filter(Boolean);
-  return element("li", { className: `node ${now} ${node.open ? "open" : ""}` },
-    element("strong", { textContent: node.node.split("/")[2] }), ` ${word(now)}`, more.length ? element("div", { textContent: more.join(" · ") }) : null);
+  const made = tiles.get(node.node) ?? element("button", { type: "button", onclick: () => look(node.node) });
+  tiles.set(node.node, made);
+  const text = conditionSaid(node, state.began), kind = `node ${condition(node)} ${node.open ? "open" : ""}`;
+  if (made.className !== kind) made.className = kind;
+  if (made.title !== text || !made.firstChild) made.replaceChildren(element("strong", { textContent: short(node) }), ` ${text}`);
+  made.title = text;
+  made.setAttribute("aria-pressed", String(state.node === node.node));
+  return made;
+}
+
+async function look(name) {
+  state.node = name;
+  const node = state.nodes.get(name);
+  try {
+    await drawNode(node, { began: state.began, comune: comuneOf(node), place: state.places[name], show: () => {
+      state.chosen = [...state.open.values()].find(item => item.node === name)?.id ?? state.chosen;
+      show("now", true);
+    } });
+  } catch (error) { alarm(error.message); }
+  drawMap();
+  $("node").scrollIntoView({ block: "nearest" });
+}
+
+async function layMap() {
+  const ground = await ask("/api/map");
+  state.places = ground.nodes;
+  $("ground").hidden = !map.lay(ground, new Map(state.me.comuni.map(comune => [comune.id, comune.name])), look);
+}
+
+const neighbours = ({ comune }) => [...state.nodes.values()].filter(node => node.comune === comune).map(node => node.node);
+
+// Who is silent while the neighbours speak is said at the top of every view, once: only a change is announced.
+function raise() {
+  const alone = [...state.nodes.values()].filter(node => condition(node) === "alone");
+  const names = alone.map(node => node.node).join(" ") + language();
+  if (names === state.raised) return;
+  state.raised = names;
+  document.title = alone.length ? "⚠ Piazza" : "Piazza";
+  $("raised").hidden = !alone.length;
+  $("raised").replaceChildren(`${word("raised")} `, ...alone.slice(0, RAISED).map(node => element("button", { type: "button",
+    textContent: `${short(node)} (${comuneOf(node)}) ${word("since_then", clockText(node.heard_at ?? state.began))}`,
+    onclick: () => { show("map", true); map.fit(neighbours(node)); look(node.node); } })), alone.length > RAISED ? word("more", alone.length - RAISED) : "");
 }
 
 // History
@@ -232,7 +254,8 @@ function show(tab, focus = false) {
     button.tabIndex = name === tab ? 0 : -1;
     if (name === tab && focus) button.focus();
   }
-  location.hash = tab;
+  history.replaceState(null, "", `#${tab}`); // an assignment to the hash would scroll
+  if (tab === "map" && !state.fitted) { state.fitted = true; map.fit(); }
   Promise.resolve(DRAW[tab]()).catch(error => alarm(error.message));
 }
 
@@ -243,6 +266,7 @@ function options(select, pairs, chosen = select.value) {
 function drawWords() {
   document.documentElement.lang = language();
   for (const one of document.querySelectorAll("[data-word]")) one.textContent = word(one.dataset.word);
+  for (const one of document.querySelectorAll("[data-label]")) one.setAttribute("aria-label", word(one.dataset.label));
   $("language").textContent = language() === "it" ? "English" : "Italiano";
   $("language").lang = language() === "it" ? "en" : "it";
   const me = state.me;
@@ -252,6 +276,9 @@ function drawWords() {
   options($("search").elements.comune, [all, ...me.comuni.map(comune => [comune.id, comune.name])]);
   options($("search").elements.kind, [all, ...me.kinds.map(kind => [kind, word(kind)])]);
   options($("search").elements.severity, [all, ...["info", "notice", "warning", "alarm"].map(name => [name, severity(name)])]);
+  options($("where"), [all, ...me.comuni.map(comune => [comune.id, comune.name])]);
+  layTiles();
+  raise();
   options($("pick").elements.node, [...state.nodes.keys()].map(name => [name, name.split("/").slice(1).join("/")]));
   fresh.length = 0;
   $("lately").replaceChildren(...state.lately.map(latest));
@@ -259,18 +286,21 @@ function drawWords() {
 }
 
 function drawBroker() {
-  $("broker").textContent = word(state.connected ? "connected" : "lost") + (state.connected || !state.why ? "" : `: ${state.why}`);
-  $("broker").className = state.connected ? "ok" : "bad";
+  const good = state.connected && state.answers;
+  $("broker").textContent = !state.answers ? word("ended") : word(good ? "connected" : "lost") + (good || !state.why ? "" : `: ${state.why}`);
+  $("broker").className = good ? "ok" : "bad";
 }
 
 async function begin() {
   state.me ??= await ask("/api/me");
-  const now = await ask("/api/now");
-  state.connected = now.connected;
-  state.why = now.why;
+  const whole = await ask("/api/now");
+  setClock(whole.at);
+  state.connected = whole.connected;
+  state.why = whole.why;
+  state.began = whole.began;
   lines.clear();
-  state.open = new Map(now.open.map(item => [item.id, item]));
-  state.nodes = new Map(now.nodes.map(node => [node.node, node]));
+  state.open = new Map(whole.open.map(item => [item.id, item]));
+  state.nodes = new Map(whole.nodes.map(node => [node.node, node]));
   drawWords();
   drawOpen();
   drawMap();
@@ -302,15 +332,15 @@ function soon() {
     drawLately();
     if (!$("now").hidden) drawOpen();
     if (!$("map").hidden) drawMap();
+    raise();
   }, DRAW_MS);
 }
 
 function listen() {
   const stream = new EventSource("/api/live");
-  let lost = false;
   stream.onmessage = message => hear(JSON.parse(message.data));
-  stream.onopen = () => { if (lost) begin(); lost = false; };
-  stream.onerror = () => { lost = true; state.connected = false; drawBroker(); };
+  stream.onopen = () => { if (!state.answers) begin().catch(error => alarm(error.message)); state.answers = true; drawBroker(); };
+  stream.onerror = () => { state.answers = false; drawBroker(); };
 }
 
 for (const name of TABS) $(`tab-${name}`).addEventListener("click", () => show(name));
@@ -326,12 +356,20 @@ document.addEventListener("keydown", event => {
   if (/^[1-4]$/.test(event.key) && !$("now").hidden && !/INPUT|SELECT/.test(event.target.tagName)) judge(VERDICTS[event.key - 1]);
 });
 $("dismiss").addEventListener("click", () => { $("alarm").hidden = true; });
-$("language").addEventListener("click", () => { otherLanguage(); drawWords(); show(TABS.find(name => !$(name).hidden)); });
+$("language").addEventListener("click", () => { otherLanguage(); drawWords(); $("node").replaceChildren(); show(TABS.find(name => !$(name).hidden)); });
+$("where").addEventListener("change", () => map.fit(neighbours({ comune: $("where").value })));
 $("search").addEventListener("submit", event => { event.preventDefault(); search(); });
 $("pick").elements.node.addEventListener("change", () => { $("pick").elements.quantity.value = ""; drawWeek(); });
 $("pick").elements.quantity.addEventListener("change", drawWeek);
 
-await begin();
-show(TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "now");
-listen();
-document.body.dataset.ready = "yes";
+try {
+  await begin();
+  await layMap();
+  setInterval(() => { if (!$("map").hidden) drawMap(); }, AGES_MS);
+  show(TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "now");
+  listen();
+  document.body.dataset.ready = "yes";
+} catch (error) {
+  $("broker").textContent = error.message; // such as: the address that was printed last is another one
+  $("broker").className = "bad";
+}
