@@ -9,7 +9,7 @@ import os
 import sys
 
 from agent import __version__
-from agent.errors import PiazzaError
+from agent.errors import PiazzaError, of_a_path
 
 TYPE_CHECKING = False  # typing itself would cost more than all the rest of this module
 if TYPE_CHECKING:
@@ -82,15 +82,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _call(argv[0], argv[1:]) if argv and argv[0] in VERBS else _say(argv)
         sys.stdout.flush()  # a reader that went away is noticed here, not when Python shuts down
     except PiazzaError as error:
-        print(f"piazza: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"  -> {error.hint}", file=sys.stderr)
-        return error.exit_code
+        return _said(error)
     except BrokenPipeError:
         return _unread()
+    except OSError as error:
+        known = of_a_path(error)
+        if known is None:
+            raise
+        return _said(known)
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _said(error: PiazzaError) -> int:
+    """One message and, where there is one, what to do next."""
+    print(f"piazza: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  -> {error.hint}", file=sys.stderr)
+    return error.exit_code
 
 
 def _others_left() -> bool:

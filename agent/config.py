@@ -5,6 +5,7 @@ Only `commands/` read it; a room is handed its own section, never the whole.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from msgspec import Meta
 from agent.anomaly.feasts import CalendarSettings
 from agent.anomaly.flood import RULE as FLOOD
 from agent.anomaly.flood import AlertSettings
+from agent.anomaly.lane import matches
 from agent.anomaly.lost import RULE as LOST
 from agent.anomaly.options import Condition, Member
 from agent.anomaly.settings import CombinedRule, RuleSettings, TogetherRule
@@ -23,11 +25,13 @@ from agent.camera.settings import CameraSettings
 from agent.clock import CLOCK
 from agent.commissioning import CommissioningSettings
 from agent.contract.topics import NAME
-from agent.documents import problems_in, read
+from agent.documents import lines, nearest, problems_in, read
 from agent.governance import agreement
 from agent.governance.agreement import Agreement
 from agent.sensors.settings import AudioSettings, ButtonSettings, LampSettings, SensorSettings, pins
+from agent.uplink.measures import DECIMALS, RANGES
 from agent.uplink.settings import UplinkSettings
+from agent.vision import drawn
 from agent.vision.settings import View, VisionSettings
 
 Id = Annotated[str, Meta(pattern=NAME)]
@@ -36,6 +40,8 @@ Id = Annotated[str, Meta(pattern=NAME)]
 TRIAL = "commissioning-test"
 """The id of the built-in rule of a technician's test event; no rule of a configuration may have it."""
 _OF_THE_CAMERA = frozenset({"*", "camera", "scene"})
+_PLACED = 2
+"""So many slashes are in the quantity of a zone or line."""
 
 
 class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +87,7 @@ def load(path: Path) -> Config:
     config = read(path, Config)
     problems = tuple(check(config))
     if problems:
-        raise problems_in(str(path), problems)
+        raise problems_in(str(path), problems, lines(path))
     return config
 
 
@@ -92,6 +98,8 @@ def check(config: Config) -> Iterator[str]:
     yield from _twice("rules", [LOST, TRIAL, FLOOD, *(rule.id for rule in config.rules)])
     for number, camera in enumerate(config.cameras):
         yield from _twice(f"cameras[{number}].view", _places(camera.view))
+        wrong = drawn.problems(camera.view, config.vision.labels)
+        yield from (f"cameras[{number}].view.{problem}" for problem in wrong)
     for number, sensor in enumerate(config.sensors):
         if isinstance(sensor, AudioSettings) and not config.sound:
             yield f"sensors[{number}]: a microphone, but `sound` is false; set it only where an agreement allows it"
@@ -145,19 +153,47 @@ def _agreed(config: Config) -> Iterator[str]:
 
 
 def _strangers(config: Config, rule: RuleSettings, path: str) -> Iterator[str]:
-    if isinstance(rule, CombinedRule | TogetherRule):
-        for one in rule.conditions():
-            yield from _strange(config, one, path)
+    if isinstance(rule, CombinedRule):
+        for name, some in (("all", rule.all), ("any", rule.any), ("none", rule.none)):
+            for number, one in enumerate(some):
+                yield from _strange(config, one, f"{path}.{name}[{number}]")
+    elif isinstance(rule, TogetherRule):
+        for number, member in enumerate(rule.of):
+            yield from _strange(config, member, f"{path}.of[{number}]")
     else:
         yield from _strange(config, rule, path)
 
 
 def _strange(config: Config, rule: RuleSettings | Condition | Member, path: str) -> Iterator[str]:
+    """A source, a place or a quantity that this node has not: the rule would be silent for ever."""
     if rule.source and rule.source not in sources(config):
-        yield f"{path}.source: '{rule.source}' is no camera or sensor of this node"
+        yield f"{path}.source: '{rule.source}' is no camera or sensor of this node{nearest(rule.source, sources(config))}"
+        return
     zone, slash, _ = rule.quantity.partition("/")
+    measure = rule.quantity.rpartition("/")[2]
     if slash and zone not in places(config) | _OF_THE_CAMERA:
-        yield f"{path}.quantity: '{zone}' is no zone or line of this node"
+        yield f"{path}.quantity: '{zone}' is no zone or line of this node{nearest(zone, places(config))}"
+    elif measure != "*" and measure not in DECIMALS:
+        yield f"{path}.quantity: '{measure}' is nothing that a node tells{nearest(measure, DECIMALS)}"
+    elif rule.quantity.count("/") == _PLACED:
+        yield from _untold(config, rule, f"{path}.quantity")
+    for option in ("above", "below", "at_least"):
+        yield from _beyond(measure, getattr(rule, option, None), f"{path}.{option}")
+
+
+def _untold(config: Config, rule: RuleSettings | Condition | Member, path: str) -> Iterator[str]:
+    """A quantity of a zone or line that none of the views in question can tell."""
+    views = [camera.view for camera in config.cameras if rule.source in {"", camera.id}]
+    known = {quantity for view in views for quantity in drawn.told(view)}
+    if not any(matches(rule.quantity, quantity) for quantity in known):
+        yield f"{path}: no zone or line tells '{rule.quantity}'{nearest(rule.quantity, known)}"
+
+
+def _beyond(measure: str, limit: float | None, path: str) -> Iterator[str]:
+    """A limit that no reading can pass, or that every reading passes."""
+    least, most = RANGES.get(measure, (-math.inf, math.inf))
+    if limit is not None and not least <= limit <= most:
+        yield f"{path}: {limit:g} is out of the range of {measure}, {least:g} to {most:g}: is it in another unit?"
 
 
 def _twice(where: str, ids: list[str]) -> Iterator[str]:

@@ -122,9 +122,9 @@ def convert(value: Any, kind: type[T], *, name: str) -> T:
     raise problems_in(name, problems)
 
 
-def problems_in(name: str, problems: tuple[str, ...]) -> ConfigError:
-    """One error for all that is wrong with the document `name`."""
-    listed = "\n".join(f"  {problem}" for problem in problems)
+def problems_in(name: str, problems: tuple[str, ...], places: Mapping[str, int] | None = None) -> ConfigError:
+    """One error for all that is wrong with the document `name`; `places` are its `lines`, where they are known."""
+    listed = "\n".join(f"  {_line(problem, places or {})}{problem}" for problem in problems)
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return ConfigError(
         f"{name}: {count}\n{listed}",
@@ -133,9 +133,21 @@ def problems_in(name: str, problems: tuple[str, ...]) -> ConfigError:
     )
 
 
+def _line(problem: str, places: Mapping[str, int]) -> str:
+    """`line 14: ` for a problem that begins with a path, or with the path of what lacks something."""
+    path = problem.partition(": ")[0]
+    while path and path not in places:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return f"line {places[path]}: " if path else ""
+
+
 def read(path: Path, kind: type[T]) -> T:
     """The document at `path` as `kind`; a missing or unreadable file is a ConfigError too."""
-    return convert(read_plain(path), kind, name=str(path))
+    plain = read_plain(path)
+    problems = tuple(_problems(plain, kind, ""))
+    if problems:
+        raise problems_in(str(path), problems, lines(path))
+    return msgspec.convert(plain, kind)
 
 
 def read_plain(path: Path) -> Any:
@@ -201,7 +213,7 @@ def _struct_problems(value: Mapping[str, Any], structs: Sequence[type[msgspec.St
     if name not in value:
         yield f"{_joined(path, name)}: missing, one of {_listed(tags)}"
     elif tag not in tags:
-        yield f"{_joined(path, name)}: '{tag}' is unknown{_nearest(tag, tags)}, give one of {_listed(tags)}"
+        yield f"{_joined(path, name)}: '{tag}' is unknown{nearest(tag, tags)}, give one of {_listed(tags)}"
     else:
         yield from _field_problems(value, tags[tag], path)
 
@@ -214,7 +226,7 @@ def _field_problems(value: Mapping[str, Any], struct: type[msgspec.Struct], path
         if key in names:
             yield from _problems(item, hints[names[key].name], _joined(path, key))
         elif key != tag:
-            yield f"{_joined(path, key)}: unknown option{_nearest(str(key), names)}"
+            yield f"{_joined(path, key)}: unknown option{nearest(str(key), names)}"
     for name, field in names.items():
         if field.required and name not in value:
             yield f"{_joined(path, name)}: missing"
@@ -262,7 +274,8 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _nearest(key: str, known: Iterable[str]) -> str:
+def nearest(key: str, known: Iterable[str]) -> str:
+    """What may have been meant, in brackets; empty where nothing is alike."""
     import difflib
 
     close = difflib.get_close_matches(key, known, n=1)

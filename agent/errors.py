@@ -6,6 +6,9 @@ that a Python programmer would expect. Everything a user can cause ends the comm
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 class PiazzaError(Exception):
     """A failure with a message for a person and a hint what to do next."""
@@ -82,3 +85,30 @@ class OutboxBroken(PiazzaError, OSError):
 
 class StoreError(PiazzaError, OSError):
     """A store's database that cannot be opened or written; what it has promised stays true."""
+
+
+_NEXT = {
+    errno.ENOENT: "give a path that exists",
+    errno.ENOTDIR: "a folder is needed where this path has a file; give another path",
+    errno.EISDIR: "give the path of a file, not of a folder",
+    errno.EEXIST: "give another path, or move away what is there",
+    errno.ENOTEMPTY: "give an empty folder",
+    errno.EACCES: "give a path that this user may use, or call the command as a user who may",
+    errno.EPERM: "give a path that this user may use, or call the command as a user who may",
+    errno.EROFS: "give a path on a disk that can be written",
+    errno.ENOSPC: "make room on this disk, then call the command again",
+    errno.EDQUOT: "make room in this user's quota, then call the command again",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "give a path without links that lead back to themselves",
+    errno.ENXIO: "give the path of a plain file",
+}
+"""What a path can be that somebody gave, and what to do next."""
+
+
+def of_a_path(error: OSError) -> UserError | None:
+    """What the system said of a path or a full disk, in the words of a user's error; None for anything else."""
+    if error.errno not in _NEXT or (error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT)):
+        return None
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name is not None]
+    said = (error.strerror or "it cannot be used").lower()
+    return UserError(": ".join([" -> ".join(names), said] if names else [said]), hint=_NEXT[error.errno])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import importlib
 import os
 import subprocess
@@ -131,10 +132,37 @@ def test_an_interrupt_ends_with_the_shells_code_and_no_traceback(monkeypatch, ca
     assert capsys.readouterr().err == ""
 
 
-def test_a_slip_of_ours_is_not_hidden(monkeypatch):
-    verb = a_verb_that(raising(ZeroDivisionError("ours")), monkeypatch)
-    with pytest.raises(ZeroDivisionError):
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("ours"),
+        OSError("no number"),
+        FileNotFoundError(errno.ENOENT, "of no path"),
+        OSError(5, "disk", "a"),
+    ],
+)
+def test_a_slip_of_ours_is_not_hidden(error: Exception, monkeypatch):
+    """Nor is a disk that fails, which no other path would mend."""
+    verb = a_verb_that(raising(error), monkeypatch)
+    with pytest.raises(type(error)):
         cli.main([verb])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.yaml"), "a.yaml: no such file or directory"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", ".b.new", None, "b"), ".b.new -> b: is a directory"),
+        (PermissionError(errno.EACCES, "Permission denied", b"c"), "c: permission denied"),
+        (OSError(errno.ENOSPC, "No space left on device"), "no space left on device"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_the_users_to_correct(error: OSError, said: str, monkeypatch, capsys):
+    """Wherever in a verb it is met: where, what, and what next."""
+    assert cli.main([a_verb_that(raising(error), monkeypatch)]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"piazza: {said}"
+    assert second.startswith("  -> ")
 
 
 def test_a_reader_that_goes_away_is_no_error():

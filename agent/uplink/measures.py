@@ -74,6 +74,28 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
 )
 """Measure -> decimals; docs/reference/contract.md says the same with the purposes."""
 
+_SHARES = (
+    "observed", "motion", "blocked", "defocus", "moved", "moved_by", "dark", "bright", "frozen", "noise", "likeness",
+    "progress", "glass", "gunshot", "explosion", "scream", "siren",
+)  # fmt: skip
+
+RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        **dict.fromkeys((*_STATES, *_SHARES), (0.0, 1.0)),
+        **dict.fromkeys(("disk_free_pct", "place_pct", "way_pct"), (0.0, 100.0)),
+        "speed_class": (0.0, 3.0),
+        "humidity_pct": (0.0, 105.0),
+        "temperature_c": (-60.0, 100.0),
+        "cpu_temp_c": (-60.0, 150.0),
+        "pressure_hpa": (300.0, 1200.0),
+        "light_lx": (0.0, 200_000.0),
+        "co2_ppm": (100.0, 100_000.0),
+        "distance_m": (0.0, 100.0),
+        "sound_db": (0.0, 200.0),
+    }
+)
+"""Measure -> the least and the most that it can ever be, where that is known: a limit beyond has another unit."""
+
 
 def rounded(value: float, *, decimals: int) -> float:
     """`value` as it may be told; Refused('not-a-number') for what is not finite or beyond all measure."""

@@ -10,9 +10,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from agent.pixels import Box, Track, Tracks
 from agent.records import Observation
+from agent.vision import drawn
 from agent.vision.settings import Line, View, Zone
 from agent.vision.zones import BELIEVED_S, Zones
 
@@ -187,3 +189,43 @@ def test_every_label_is_counted_for_itself_and_all_together():
 def test_what_there_is_is_reported_every_second_though_nothing_happens():
     found = [one.at for one in told([[]] * 26) if one.quantity == "gate/person/count"]
     assert found == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_what_zones_and_lines_tell_is_what_was_said_of_them_before():
+    """Somebody of each label goes against the arrow and comes back: every quantity that is told was foretold, and comes."""
+    wide = ((0.2, 0.0), (0.8, 0.0), (0.8, 1.0), (0.2, 1.0))
+    zone = Zone("gate", wide, labels=("person", "car", "vehicle"), way=((0.6, 0.5), (0.4, 0.5)))
+    view = View(masks=(), zones=(zone,), lines=(structs.replace(VIEW.lines[0], labels=("person", "car")),))
+    labels = ("person", "car")
+    frames = [
+        [replace(one, label=label, number=number) for one in tracks for number, label in enumerate(labels)]
+        for tracks in path(0.1, 0.9, 0.1, steps=40)
+    ]
+    assert {one.quantity for one in told(frames, view=view)} == drawn.told(view)
+
+
+@pytest.mark.parametrize(
+    ("corners", "fault"),
+    [
+        ("00 90 99 09", ""),
+        ("00 90 95 55 59 09", ""),  # an L
+        ("00 90 09 99", "edges 2-3 and 4-1 cross"),
+        ("00 99 90 09", "edges 1-2 and 3-4 cross"),
+        ("00 55 99", "lie on one line"),
+        ("55 55 55", "lie on one line"),
+        ("00 90 90 99 09", ""),  # a corner twice
+        ("00 50 55 50 90 99 09", ""),  # a spike that touches itself
+    ],
+)
+def test_a_shape_that_cannot_be_meant_is_told(corners: str, fault: str):
+    """Two digits are a corner, in tenths of the picture."""
+    polygon = tuple((int(one[0]) / 10, int(one[1]) / 10) for one in corners.split())
+    found = list(drawn.problems(View(masks=(polygon,)), ["person"]))
+    assert [fault in one for one in found] == [True] * bool(fault)
+
+
+def test_a_zone_for_vehicles_needs_one_label_of_a_vehicle():
+    view = View(masks=(), zones=(structs.replace(VIEW.zones[0], labels=("vehicle",)),))
+    assert not list(drawn.problems(view, ["person", "bus"]))
+    (problem,) = drawn.problems(view, ["person", "bicycle"])
+    assert problem.startswith("zones[0].labels: zone 'gate' waits for 'vehicle'")
