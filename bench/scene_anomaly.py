@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean, median
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,11 +60,14 @@ LEARN_TRACKS = 80
 LEFT_S = 5.0
 """So much less than the training video must be enough to learn from: the last tracks have ended then."""
 PARTS = 4
+SEEN = 20_000
 MEMORY = ("detector", "with_normality")
 MEMORY_CLIPS = 4
 LOOK_AHEAD_S = 1.0
 """Standard deviation of the Gaussian of the number as papers give it."""
 Scores = NDArray[np.float64]
+Sights = NDArray[np.float32]
+"""A row for one thing in one frame: frame, its number, raw speed and distance of looks, for settings that are tried afterwards."""
 
 
 @dataclass(slots=True)
@@ -89,25 +92,16 @@ def main() -> None:
     cv2.setNumThreads(1)
     try:
         found = scenes(options.data)
+        if options.memory:
+            print(resident_mb(found[0], options.model, options.every, options.memory))
+            return
+        figures = {one.folder.name: measured(one, options.model, options.every, quick=options.quick) for one in found}
     except UserError as error:
         parser.error(f"{error.message}: {error.hint}")
-    if options.memory:
-        print(resident_mb(found[0], options.model, options.every, options.memory))
-        return
-    figures = {one.folder.name: measured(one, options.model, options.every, quick=options.quick) for one in found}
     show(figures, as_json=options.json)
 
 
 # Ours
-
-
-class Sighted(NamedTuple):
-    """One thing in one frame: raw speed and distance of looks, for settings that are tried afterwards."""
-
-    frame: int
-    number: int
-    speed: float
-    far: float
 
 
 @dataclass(slots=True)
@@ -118,7 +112,7 @@ class Ours:
     eyes: Eyes
     at: float = 0.0
     run: Run = field(default_factory=Run)
-    sighted: dict[str, list[Sighted]] = field(default_factory=dict)
+    sighted: dict[str, Sights] = field(default_factory=dict)
     highest: dict[str, list[float]] = field(default_factory=dict)
     """Of each clip the highest score of every thing that was seen often enough to count."""
 
@@ -131,7 +125,8 @@ class Ours:
         """Score every frame of a clip."""
         self.at += APART_S
         self.normality.restart()
-        told, sighted, at, step = [], [], self.at, 1.0 / FPS
+        told, at, step = list[float](), self.at, 1.0 / FPS
+        sighted: list[tuple[float, ...]] = []
         things: dict[int, list[float]] = defaultdict(list)
         for number, (second, picture) in enumerate(clip.pictures()):
             step, at = (second / number if number else step), self.at + second
@@ -143,11 +138,11 @@ class Ours:
             self.run.spent_s += time.process_time() - began
             for one in rated:
                 things[one.sight.number].append(one.score)
-            sighted += [Sighted(number, one.sight.number, *one.sight.values[:2].tolist()) for one in rated]
+            sighted += [(number, one.sight.number, *one.sight.values[:2].tolist()) for one in rated]
         self.at = at + step
         self.run.frames += len(told)
         self.run.scores[clip.name], self.run.step_s[clip.name] = np.array(told), step
-        self.sighted[clip.name] = sighted
+        self.sighted[clip.name] = np.array(sighted, np.float32).reshape(-1, 4)
         self.highest[clip.name] = [max(scores) for scores in things.values() if len(scores) >= LASTING]
         return self.run.scores[clip.name]
 
@@ -161,6 +156,7 @@ class Eyes:
     spent_s: float = 0.0
     frames: int = 0
     seen: dict[tuple[Clip, int], Detections] = field(default_factory=dict)
+    """At most `SEEN` looks; what comes later is looked at again, so that a scene of any length fits into memory."""
 
     @classmethod
     def of(cls, model: str, every: int) -> Eyes:
@@ -172,12 +168,14 @@ class Eyes:
         self.frames += key not in self.seen and number % self.every != 0
         if number % self.every:
             return None
-        if key not in self.seen:
+        if (found := self.seen.get(key)) is None:
             began = time.process_time()
-            self.seen[key] = self.detector.detect(frame)
+            found = self.detector.detect(frame)
             self.spent_s += time.process_time() - began
             self.frames += 1
-        return replace(self.seen[key], at=frame.at)
+            if len(self.seen) < SEEN:
+                self.seen[key] = found
+        return replace(found, at=frame.at)
 
 
 def measured(video: Video, model: str, every: int, *, quick: bool) -> dict[str, Any]:
@@ -377,9 +375,7 @@ def raised(video: Video, run: Run) -> dict[str, Any]:
 # Settings chosen without the clip they are tested on
 
 
-def left_one_out(
-    video: Video, run: Run, train: Mapping[str, Sequence[Sighted]], test: Mapping[str, Sequence[Sighted]]
-) -> dict[str, Any]:
+def left_one_out(video: Video, run: Run, train: Mapping[str, Sights], test: Mapping[str, Sights]) -> dict[str, Any]:
     """Smoothing and weight of likeness for each test clip by the AUC of the others, among nine settings."""
     if len(video.test) < 2:
         return {}
@@ -397,8 +393,8 @@ def left_one_out(
 def retold(
     video: Video,
     run: Run,
-    train: Mapping[str, Sequence[Sighted]],
-    test: Mapping[str, Sequence[Sighted]],
+    train: Mapping[str, Sights],
+    test: Mapping[str, Sights],
     setting: tuple[float, float],
 ) -> dict[str, Scores]:
     """What the scores would have been with another smoothing and weight, from the same sights."""
@@ -421,14 +417,14 @@ def retold(
     return told
 
 
-def trails(sights: Sequence[Sighted], smooth_s: float, step: float) -> Iterator[NDArray[np.float64]]:
+def trails(sights: Sights, smooth_s: float, step: float) -> Iterator[NDArray[np.float64]]:
     """Rows (frame, speed, far) of each thing, smoothed with what came before."""
     share = 1.0 - np.exp(-step / smooth_s)
-    rows: dict[int, list[Sighted]] = defaultdict(list)
-    for one in sights:
-        rows[one.number].append(one)
-    for each in rows.values():
-        trail = np.array([(one.frame, one.speed, one.far) for one in each])
+    if not len(sights):
+        return
+    by_thing = sights[np.argsort(sights[:, 1], kind="stable")].astype(np.float64)
+    for each in np.split(by_thing, np.flatnonzero(np.diff(by_thing[:, 1])) + 1):
+        trail = each[:, [0, 2, 3]]
         for row in range(1, len(trail)):
             before, now = trail[row - 1, 1:], trail[row, 1:]
             trail[row, 1:] = np.where(np.isnan(before), now, before + (now - before) * share)

@@ -4,16 +4,19 @@
 
 Videos are .mp4, .avi, .mkv or .mov of any size and rate. The truth of a clip is an array with one number a frame (or a mask
 a frame), above zero where something is wrong. It is found under the clip's name, with or without `test`, `gt`, `frame`, leading zeros
-and underscores, as a key of any of the files or as the name of a file that holds one array alone. Keys without a video are ignored.
+underscores and the video's ending, as a key of any of the files or as the name of a file that holds one array alone; where there is
+one clip and one array, they belong together. Keys without a video are ignored.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from zipfile import BadZipFile
 
 import av
 import numpy as np
@@ -39,7 +42,7 @@ class Clip:
 
     def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Seconds from its beginning, and the picture in RGB."""
-        with av.open(str(self.path)) as container:
+        with opened(self.path) as container:
             rate = float(container.streams.video[0].average_rate or FPS)
             for number, picture in enumerate(container.decode(video=0)):
                 if self.last is not None and number >= self.last:
@@ -49,9 +52,11 @@ class Clip:
 
     def frames(self) -> tuple[int, float]:
         """How many, and how many a second."""
-        with av.open(str(self.path)) as container:
+        with opened(self.path) as container:
             stream = container.streams.video[0]
             count = sum(1 for packet in container.demux(stream) if packet.size)
+            if not count:
+                raise UserError(f"{self.path}: no picture in it", hint="copy it again, or take it out of the folder")
             last = count if self.last is None else min(self.last, count)
             return last - self.first, float(stream.average_rate or FPS)
 
@@ -81,6 +86,18 @@ class Video:
     untold: Sequence[str] = field(default=())
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[av.container.InputContainer]:
+    """A video to read; UserError where it is none."""
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise UserError(f"{path}: no picture in it", hint="copy it again, or take it out of the folder")
+            yield container
+    except av.FFmpegError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}", hint="copy it again, or take it out") from error
+
+
 def scenes(folder: Path) -> list[Video]:
     """Every scene in a folder, or the folder itself; UserError where there is none or one is incomplete."""
     found = [scene(one) for one in (folder, *sorted(folder.glob("*"))) if _part(one, TRAIN) and _part(one, TEST)]
@@ -95,6 +112,8 @@ def scene(folder: Path) -> Video:
     """One scene; UserError names everything that is missing at once."""
     train, test = clips(_part(folder, TRAIN)), clips(_part(folder, TEST))
     known = _truths(folder)
+    if len(test) == len(known) == 1:  # whatever it is called
+        known = {_bare(test[0].name): next(iter(known.values()))}
     truth = {clip.name: known[name] for clip in test if (name := _bare(clip.name)) in known}
     missing = [f"no video in {part}/" for part, some in (("train", train), ("test", test)) if not some]
     if test and not truth:
@@ -120,8 +139,12 @@ def _truths(folder: Path) -> dict[str, Truth]:
     """Bare names of clips and what is true of them."""
     known: dict[str, Truth] = {}
     for path in sorted(folder.glob("gt_frame*.npz")):
-        with np.load(path) as file:
-            arrays = {name: _by_frame(file[name]) for name in file.files}
+        try:
+            with np.load(path) as file:
+                arrays = {name: _by_frame(file[name]) for name in file.files}
+        except (OSError, ValueError, TypeError, BadZipFile) as error:
+            hint = "save arrays of numbers with numpy.savez, one a clip"
+            raise UserError(f"{path}: no truth can be read from it: {error}", hint=hint) from error
         known |= {_bare(name): array for name, array in arrays.items()}
         if len(arrays) == 1 and (own := _bare(path.stem)):
             known[own] = next(iter(arrays.values()))
@@ -135,7 +158,9 @@ def _by_frame(array: NDArray[np.float64]) -> Truth:
 
 
 def _bare(name: str) -> str:
-    """A name without what files are decorated with: `test_01`, `Test001_gt` and `gt_frame_1` are all `1`."""
+    """A name without what files are decorated with: `test_01`, `Test001_gt.avi` and `gt_frame_1` are all `1`."""
+    if name.lower().endswith(VIDEOS):
+        name = name.rpartition(".")[0]
     words = re.sub(r"(?i)test(ing)?|gt|frames?|labels?|mask|video|clip", " ", name)
     parts = [part.lstrip("0") or "0" for part in re.split(r"[\s_.\-]+", words) if part]
     return "_".join(parts).lower()

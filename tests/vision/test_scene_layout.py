@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
+from agent.pixels import Frame
 from bench import scene_anomaly
-from bench.scenes import scene, scenes
+from bench.scenes import Clip, scene, scenes
 
 
 def drawn(path: Path, *, frames: int = 24, size: tuple[int, int] = (96, 64), fps: int = 12) -> Path:
@@ -47,6 +48,8 @@ def truth(count: int = 24) -> np.ndarray:
         ("Test001", {"gt_frame_all.npz": {"test_1": truth().astype(float)[None]}}),
         ("01_0014", {"gt_frame.npz": {"test_01_0014": truth()[:, None]}}),
         ("07", {"gt_frame_07.npz": {"arr_0": truth()}}),
+        ("Test007", {"gt_frame.npz": {"Test007.avi": truth().astype(np.int64), "Test008.avi": truth(9)}}),
+        ("clip", {"gt_frame_mask.npz": {"label": truth().astype(float)}}),
         ("07", {"gt_frame.npz": {"test_07": truth()[:, None, None] * np.ones((1, 4, 5))}}),
         ("02", {"gt_frame1.npz": {"test_09": truth()}, "gt_frame2.npz": {"test_02": truth(), "test_03": truth()}}),
     ],
@@ -70,6 +73,33 @@ def test_everything_that_is_missing_is_named_at_once(tmp_path: Path):
         scene(tmp_path)
     assert "no video in train/" in told.value.message
     assert "no truth for any test clip (01, 02); truth was found for: 11" in told.value.message
+
+
+@pytest.mark.parametrize("spoiled", ["train/a.mp4", "test/01.mp4"])
+def test_a_video_that_is_none_is_named(spoiled: str, tmp_path: Path):
+    drawn(tmp_path / "train" / "a.mp4")
+    drawn(tmp_path / "test" / "01.mp4")
+    (tmp_path / spoiled).write_bytes(b"no video")
+    with pytest.raises(UserError, match="cannot be read"):
+        list(Clip("x", tmp_path / spoiled).pictures())
+
+
+def test_a_truth_that_is_none_is_named(tmp_path: Path):
+    drawn(tmp_path / "train" / "a.mp4")
+    drawn(tmp_path / "test" / "01.mp4")
+    np.savez(tmp_path / "gt_frame.npz", test_01=np.array([{"a": 1}], object))
+    with pytest.raises(UserError, match=r"gt_frame\.npz: no truth"):
+        scene(tmp_path)
+
+
+@pytest.mark.slow
+def test_no_more_looks_are_kept_than_fit_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(scene_anomaly, "SEEN", 2)
+    eyes = scene_anomaly.Eyes.of("nanodet-g-320", 1)
+    clip = Clip("a", drawn(tmp_path / "a.mp4", frames=4))
+    for number, (second, picture) in enumerate(clip.pictures()):
+        eyes.look(clip, number, Frame("bench", second, picture))
+    assert (len(eyes.seen), eyes.frames) == (2, 4)
 
 
 def test_a_clip_without_truth_is_left_out_and_named(tmp_path: Path):
