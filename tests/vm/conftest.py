@@ -29,6 +29,8 @@ rules:
 """
 PARTS = """
   - {driver: door, id: cabinet, pin: 27, chatter_per_min: 600}
+cameras:
+  - {id: gate, input: {driver: video, source: /dev/camera, fps: 1}, view: {masks: []}}
 rules:
   - {kind: presence, id: cabinet-open, quantity: open, event: sensor, dwell_s: 0, clear_s: 0}
   - {kind: presence, id: part-fails, quantity: fault, event: sensor, severity: warning, stale_s: 86400}

@@ -22,7 +22,7 @@ TAP = "piazza-tap0"
 CARD_MB = 320
 MEMORY_MB = 512
 """Of a Raspberry Pi Zero 2 W."""
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
 def kernel(*, build: bool) -> Path | None:
@@ -78,6 +78,8 @@ class Guest:
     card: Path
     kernel: Path
     root: Path
+    disks: tuple[Path, ...] = ()
+    """More of them: data, and the log of what is written there."""
     process: subprocess.Popen[bytes] | None = None
     hand: socket.socket | None = None
     answers: BinaryIO | None = None
@@ -92,6 +94,7 @@ class Guest:
             f"mem={MEMORY_MB}M",
             f"ubd0={self.folder / 'card.cow'},{self.root}",
             f"ubd1={self.card}",
+            *(f"ubd{number}={disk}" for number, disk in enumerate(self.disks, start=2)),
             *("root=/dev/ubda", "rw", "quiet", "con=null", "con0=null,fd:1", f"con1=fd:{line},fd:{line}", "ssl=null"),
             f"vec0:transport=tap,ifname={TAP},depth=128,gro=1",
             f"umid=piazza-{os.getpid()}-{self.folder.name}",
@@ -117,6 +120,10 @@ class Guest:
         self.hand.sendall(json.dumps(command).encode() + b"\n")
         told = self._answer()
         return subprocess.CompletedProcess(command, told["code"], told["out"], told["err"])
+
+    def restarts(self) -> None:
+        """It is about to restart by itself: the next word of its hand is a greeting."""
+        self.listens = False
 
     def power_off(self) -> None:
         """Pull the plug: what has reached the card's file is what remains."""

@@ -10,6 +10,8 @@ import pytest
 from tests.vm.authority import ask_store, events, within
 
 DOOR = "/sys/devices/platform/gpio-sim.0/gpiochip0/sim_gpio27/pull"
+CHIP = "/sys/kernel/config/gpio-sim/pi/live"
+CAMERA = "/sys/bus/platform/drivers/vimc"
 PATIENCE_S = 180
 
 
@@ -28,6 +30,30 @@ def last(authority, rule):
     """The last word on a rule."""
     found = events(authority, rule)
     return found[-1]["phase"] if found else None
+
+
+def test_a_pulled_camera_is_one_event_that_ends_with_its_pictures(machine, authority):
+    """The driver of the kernel's camera lets go of it, and takes it again."""
+    assert machine.inside("test", "-e", "/dev/camera").returncode == 0
+    before = len(events(authority, "camera-lost"))
+    put(machine, "vimc.0", f"{CAMERA}/unbind")
+    within(PATIENCE_S, lambda: last(authority, "camera-lost") == "opened")
+    machine.inside("sleep", "10")  # the service is started again meanwhile, in vain
+    put(machine, "vimc.0", f"{CAMERA}/bind")
+    within(PATIENCE_S, lambda: last(authority, "camera-lost") == "closed")
+    assert [told["phase"] for told in events(authority, "camera-lost")[before:]] == ["opened", "closed"]
+
+
+def test_a_pulled_chip_of_pins_is_a_fault_of_the_part_until_it_is_back(machine, authority):
+    """Without a restart: `sense` runs on, and hears the door again afterwards."""
+    runs = machine.inside("systemctl", "show", "-p", "MainPID", "piazza-sense").stdout
+    put(machine, "0", CHIP)
+    within(PATIENCE_S, lambda: last(authority, "part-fails") == "opened")
+    put(machine, "1", CHIP)
+    within(PATIENCE_S, lambda: last(authority, "part-fails") == "closed")
+    put(machine, "pull-down", DOOR)
+    within(PATIENCE_S, lambda: last(authority, "cabinet-open") == "closed")
+    assert machine.inside("systemctl", "show", "-p", "MainPID", "piazza-sense").stdout == runs
 
 
 def test_a_cut_wire_is_an_open_door_until_it_is_mended(machine, authority):
