@@ -8,24 +8,29 @@ import random
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.commands.loopback import HOST, free_port, prepare, wait_until_open
 from agent.commands.party import host_and_port
-from agent.contract.topics import Topic
+from agent.contract.topics import PREFIX, Class, NodeName
 from agent.errors import UserError
 from agent.governance import lists
 from agent.governance.rights import Right
-from agent.governance.table import Cell, Trial, topics
+from agent.governance.table import Cell, Trial, Way, topics, wide
 from agent.governance.table_strict import StrictTrial
+from agent.governance.table_wills import WillTrial
 from agent.governance.union import PROBE, Union
 from agent.provision.bench import Bench
 from agent.provision.ca import Authority, TlsFiles, common_name
-from agent.transport import Address
+from agent.transport import Address, Will
 from agent.transport.mqtt import MqttTransport
+
+LISTENER = "trial/every/listener"
+"""May read everything on a broker of our own, where it takes down what is said for the lost."""
 
 
 def try_table(options: argparse.Namespace, union: Union, rights: Sequence[Right], roles: Mapping[str, str]) -> int:
@@ -42,36 +47,48 @@ def try_table(options: argparse.Namespace, union: Union, rights: Sequence[Right]
         else:
             bench = Bench.make(folder / "keys", at=SystemClock().now())
             host, port = HOST, stack.enter_context(_broker(folder, bench, rights))
-        addresses = {party: _address(bench, folder, party, host=host, port=port) for party in known}
+        addresses = {party: _address(bench, folder, party, host=host, port=port) for party in (*known, LISTENER)}
         if options.one_by_one:
-            cells = _strictly(addresses, topics(union), rights)
+            cells = _strictly(known, addresses, union, rights)
+        elif options.broker:
+            cells = Trial(tuple(known), topics(union), _opener(addresses), SystemClock()).run(rights)
         else:
-            clients = {party: _client(address) for party, address in addresses.items()}
-            cells = _cells(Trial(clients, topics(union), SystemClock()), union.id, rights)
+            cells = _every_way(known, addresses, union, rights)
     _print(cells, known, as_json=options.json)
     return 1 if any(cell.wrong for cell in cells) else 0
 
 
-def _client(address: Address) -> MqttTransport:
-    return MqttTransport(address, clock=SystemClock(), randomness=random.Random(0), session_s=0)  # noqa: S311
+def _opener(addresses: Mapping[str, Address]) -> Callable[[str], MqttTransport]:
+    return lambda party: _client(addresses[party])
 
 
-def _strictly(addresses: Mapping[str, Address], some: Sequence[Topic], rights: Sequence[Right]) -> list[Cell]:
+def _client(address: Address, will: Will | None = None) -> MqttTransport:
+    return MqttTransport(address, clock=SystemClock(), randomness=random.Random(0), session_s=0, will=will)  # noqa: S311
+
+
+def _every_way(
+    known: Mapping[str, str], addresses: Mapping[str, Address], union: Union, rights: Sequence[Right]
+) -> list[Cell]:
+    """On a broker of our own also what nobody would want on a real one: retained messages, and wills."""
+    some, clock = topics(union), SystemClock()
+    trial = Trial(tuple(known), some, _opener(addresses), clock, retain=True)
+    cells = [cell for way in (Way.SHARED, Way.PLAIN, Way.RETAINED) for cell in trial.run(rights, way)]
+    places = {NodeName(union.id, place, PROBE) for place in (union.comuni[0].id, union.seat)}
+    wills = WillTrial(
+        tuple(known), [one for one in some if one.name in places],
+        lambda party, will: _client(replace(addresses[party], mqtt="auto"), will), _client(addresses[LISTENER]), clock,
+    )  # fmt: skip
+    return [*cells, *wills.run(rights)]
+
+
+def _strictly(
+    known: Mapping[str, str], addresses: Mapping[str, Address], union: Union, rights: Sequence[Right]
+) -> list[Cell]:
     """Only who has any right: such a broker knows no other, and does not let them in at all."""
     named = {right.party for right in rights}
-    trial = StrictTrial(
-        [party for party in addresses if party in named], some, lambda party: _client(addresses[party]), SystemClock()
-    )
+    parties = [party for party in known if party in named]
+    trial = StrictTrial(parties, topics(union), _opener(addresses), SystemClock(), wide(union))
     trial.run()
-    return list(trial.cells(rights))
-
-
-def _cells(trial: Trial, union: str, rights: Sequence[Right]) -> list[Cell]:
-    try:
-        trial.run(union)
-    finally:
-        for client in trial.clients.values():
-            client.close()
     return list(trial.cells(rights))
 
 
@@ -92,7 +109,8 @@ def _nodes(union: Union) -> Iterator[str]:
 def _broker(folder: Path, bench: Bench, rights: Sequence[Right]) -> Iterator[int]:
     """A broker with the access list that the agreements give; its port."""
     port, log = free_port(), folder / "broker.log"
-    command = prepare(folder / "broker", bench, lists.mosquitto(rights), port=port)
+    listened = f"\nuser {lists.user(LISTENER)}\ntopic read #\n"
+    command = prepare(folder / "broker", bench, lists.mosquitto(rights) + listened, port=port)
     with log.open("wb") as said:
         process = subprocess.Popen(command, stderr=said, stdout=said)
     try:
@@ -107,15 +125,18 @@ def _print(cells: Sequence[Cell], known: Mapping[str, str], *, as_json: bool) ->
     if as_json:
         for cell in cells:
             print(json.dumps({"party": cell.party, "role": known[cell.party], "verb": cell.verb, "topic": cell.topic,
-                              "expected": cell.expected, "found": cell.found}))  # fmt: skip
+                              "way": cell.way, "expected": cell.expected, "found": cell.found}))  # fmt: skip
         return
     for cell in cells:
         if cell.wrong:
-            print(f"WRONG {cell.party} {'can' if cell.found else 'cannot'} {cell.verb} {cell.topic}")
+            print(f"WRONG {cell.party} {'can' if cell.found else 'cannot'} {cell.verb} {cell.topic} ({cell.way})")
     allowed: Counter[tuple[str, str, str]] = Counter()
     for cell in cells:
-        allowed[(known[cell.party], cell.topic.split("/")[5], cell.verb)] += cell.found
-    _print_grid(allowed, sorted(set(known.values())), list(dict.fromkeys(cell.topic.split("/")[5] for cell in cells)))
+        if cell.way is Way.PLAIN and cell.topic.startswith("/".join(PREFIX)):
+            allowed[(known[cell.party], cell.topic.split("/")[5], cell.verb)] += cell.found
+    _print_grid(allowed, sorted(set(known.values())), list(Class))
+    ways = Counter(cell.way for cell in cells)
+    print(", ".join(f"{way} {count}" for way, count in ways.items()))
     wrong = sum(cell.wrong for cell in cells)
     print(f"patto: {len(cells)} cells tried, {sum(cell.found for cell in cells)} allowed, {wrong} wrong")
 

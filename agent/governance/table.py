@@ -2,30 +2,51 @@
 
 A party may read a topic when a message of somebody who may write it arrives there; it may write a
 topic when its own message arrives at somebody who may read it. Brokers of MQTT 3.1.1 say nothing
-about either, so only what arrives counts. All clients are turned in one thread.
+about either, so only what arrives counts: everybody subscribes to everything, `$SYS` too, alone or
+with a shared subscription, as the messages come or afterwards to what is retained. All clients are
+turned in one thread.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from agent.clock import Clock
-from agent.contract.topics import PREFIX, Class, NodeName, Topic
+from agent.contract.topics import ACCESS, Class, NodeName, Topic
 from agent.errors import BrokerAbsent
-from agent.governance.rights import EVENT_KINDS, Right, Verb, allowed
+from agent.governance.lists import user
+from agent.governance.rights import EVENT_KINDS, EVERY_NODE, Right, Verb, allowed
 from agent.governance.union import PROBE, Union
 from agent.transport import Acknowledged, Disconnected, Message, Subscribed, Transport
 
 PATIENCE_S = 20.0
 """A broker that answers nothing for so long does not work."""
 
-QUIET_S = 0.2
+QUIET_S = 1.0
 """After the last answer, so long without any message means that all have arrived."""
 
 TURN = 100
 """Messages that one party hands over before it waits for answers."""
+
+
+ELSEWHERE = "elsewhere"
+"""A union in which nobody has a right."""
+
+
+class Way(StrEnum):
+    """How a cell was tried."""
+
+    PLAIN = "plain"
+    SHARED = "shared"
+    """With `$share/GROUP/#`, a group for each party."""
+    RETAINED = "retained"
+    """By who subscribes only when all has been said."""
+    WILL = "will"
+    """Written by a broker for a party that was lost."""
+    WIDE = "wide"
+    """Subscribed to with a filter beyond every right, where brokers judge filters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +58,7 @@ class Cell:
     topic: str
     expected: bool
     found: bool
+    way: Way = Way.PLAIN
 
     @property
     def wrong(self) -> bool:
@@ -44,13 +66,40 @@ class Cell:
 
 
 def topics(union: Union) -> tuple[Topic, ...]:
-    """One topic for each comune, class and type of event: of its probe, and of one real node where there is one."""
+    """One topic for each comune, class and type of event, of its probe and of one real node where there is one.
+
+    Also everything at the seat, what is published for every node of a comune, and another union.
+    """
     return tuple(
         Topic(NodeName(union.id, comune.id, node), klass, kind)
         for comune in union.comuni
         for node in (PROBE, *comune.nodes[:1])
         for klass in Class
         for kind in (EVENT_KINDS if klass is Class.EVT else (PROBE,))
+    ) + tuple(_beyond(union))
+
+
+def _beyond(union: Union) -> Iterator[Topic]:
+    for place in (NodeName(union.id, union.seat, PROBE), NodeName(ELSEWHERE, union.comuni[0].id, PROBE)):
+        yield from (Topic(place, klass, PROBE) for klass in Class)
+        yield Topic(place, Class.AUDIT, ACCESS)
+    for comune in union.comuni:
+        yield Topic(NodeName(union.id, comune.id, EVERY_NODE), Class.OTA, PROBE)
+        yield Topic(NodeName(union.id, comune.id, PROBE), Class.AUDIT, ACCESS)
+
+
+def wide(union: Union) -> tuple[str, ...]:
+    """Filters that cover more than anybody's rights."""
+    comune = union.comuni[0].id
+    return (
+        "#",
+        "$SYS/#",
+        f"piazza/v1/{union.id}/#",
+        *(f"piazza/v1/{union.id}/+/+/{klass}/+" for klass in Class),
+        f"piazza/v1/+/{comune}/+/evt/+",
+        f"$share/group/piazza/v1/{union.id}/+/+/evt/+",
+        "$MQTT/#",
+        "$JS/#",
     )
 
 
@@ -61,46 +110,76 @@ def compared(
     *,
     read: Container[str],
     arrived: Container[tuple[str, str]],
+    spoken: Container[str] | None = None,
 ) -> Iterator[Cell]:
-    """The rows of one party: what `rights` promise it, against the topics that it read and the (writer, topic) that arrived."""
+    """The rows of one party: what `rights` promise it, against the topics that it read and the (writer, topic) that arrived.
+
+    `spoken` are the topics on which somebody may say anything, where a right to read shows by what arrives alone.
+    """
     own = [right for right in rights if right.party == party]
     for topic in topics:
         name = str(topic)
-        yield Cell(party, Verb.READ, name, allowed(own, party, Verb.READ, topic), name in read)
+        is_heard = allowed(own, party, Verb.READ, topic) and (spoken is None or name in spoken)
+        yield Cell(party, Verb.READ, name, is_heard, name in read)
         yield Cell(party, Verb.WRITE, name, allowed(own, party, Verb.WRITE, topic), (party, name) in arrived)
 
 
 @dataclass
 class Trial:
-    """One run over all parties; `clients` is full name -> a client with that party's certificate."""
+    """One run over all parties; `client` makes a fresh one with the certificate of a party.
 
-    clients: Mapping[str, Transport]
+    What `retain` leaves at the broker stays there, so it is for a broker that nobody uses.
+    """
+
+    parties: Sequence[str]
     topics: Sequence[Topic]
+    client: Callable[[str], Transport]
     clock: Clock
-    heard: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    retain: bool = False
+    heard: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     """Reader -> (writer, topic) of everything that arrived."""
+    clients: dict[str, Transport] = field(default_factory=dict)
 
-    def run(self, union: str) -> None:
-        """Subscribe everybody to everything, then let everybody write everywhere."""
-        for client in self.clients.values():
-            client.subscribe("/".join((*PREFIX, union, "#")))
-            client.open()
-        self._wait_for_sessions()
+    def run(self, rights: Sequence[Right], way: Way = Way.PLAIN) -> list[Cell]:
+        """The table of one way: subscribe everybody to everything, let everybody write everywhere, and compare."""
+        self.heard = {party: set() for party in self.parties}
+        self.clients = {party: self.client(party) for party in self.parties}
+        try:
+            self._subscribe(way)
+            if way is not Way.RETAINED:
+                for party, client in self.clients.items():
+                    for start in range(0, len(self.topics), TURN):
+                        self._write(client, self.topics[start : start + TURN], party.encode("ascii"))
+            self._settle()
+        finally:
+            for client in self.clients.values():
+                client.close()
+        spoken = {str(topic) for topic in self.topics if any(self._says(right, topic) for right in rights)}
+        return [cell for party in self.parties for cell in self._cells(party, rights, way, spoken)]
+
+    def _says(self, right: Right, topic: Topic) -> bool:
+        return right.verb is Verb.WRITE and right.covers(topic) and right.party in self.clients
+
+    def _subscribe(self, way: Way) -> None:
         for party, client in self.clients.items():
-            for start in range(0, len(self.topics), TURN):
-                self._write(client, self.topics[start : start + TURN], party.encode("ascii"))
+            for pattern in (f"$share/{user(party)}/#",) if way is Way.SHARED else ("#", "$SYS/#"):
+                client.subscribe(pattern)
+            client.open()
+        self._wait_for_sessions(1 if way is Way.SHARED else 2)
 
-    def cells(self, rights: Sequence[Right]) -> Iterator[Cell]:
-        """The table: what `rights` promise against what was found."""
-        writers = _writers(self.heard)
-        for party in self.clients:
-            read = {topic for _, topic in self.heard[party]}
-            yield from compared(party, self.topics, rights, read=read, arrived=writers)
+    def _cells(self, party: str, rights: Sequence[Right], way: Way, spoken: Container[str]) -> Iterator[Cell]:
+        """The rows of one party, and whatever it heard that is in no row."""
+        writers = {pair for pairs in self.heard.values() for pair in pairs}
+        read = {topic for _, topic in self.heard[party]}
+        for cell in compared(party, self.topics, rights, read=read, arrived=writers, spoken=spoken):
+            if way is not Way.RETAINED or cell.verb is Verb.READ:
+                yield replace(cell, way=way)
+        for topic in sorted(read - {str(topic) for topic in self.topics}):
+            yield Cell(party, Verb.READ, topic, expected=False, found=True, way=way)
 
     def _write(self, client: Transport, topics: Sequence[Topic], payload: bytes) -> None:
-        waiting = {client.publish(str(topic), payload) for topic in topics}
+        waiting = {client.publish(str(topic), payload, retain=self.retain) for topic in topics}
         self._until_answered(client, waiting)
-        self._settle()
 
     def _until_answered(self, client: Transport, waiting: set[int]) -> None:
         until = self.clock.monotonic() + PATIENCE_S
@@ -119,12 +198,15 @@ class Trial:
         answered = []
         for news in client.poll(0.0):
             if isinstance(news, Message):
-                self.heard[party].add((news.payload.decode("ascii", "replace"), news.topic))
+                self._hear(party, news)
             elif isinstance(news, Acknowledged):
                 answered.append(news.mid)
             elif isinstance(news, Disconnected):
                 raise BrokerAbsent(f"{party}: {news.why}", hint=news.hint or "see the broker's log")
         return answered
+
+    def _hear(self, party: str, news: Message) -> None:
+        self.heard[party].add((news.payload.decode("ascii", "replace"), news.topic))
 
     def _settle(self) -> None:
         """Turn until nothing has come for a while."""
@@ -137,19 +219,19 @@ class Trial:
                 quiet_since = self.clock.monotonic()
             self.clock.sleep(0.01)
 
-    def _wait_for_sessions(self) -> None:
-        missing, until = set(self.clients), self.clock.monotonic() + PATIENCE_S
+    def _wait_for_sessions(self, subscriptions: int) -> None:
+        missing = dict.fromkeys(self.clients, subscriptions)
+        until = self.clock.monotonic() + PATIENCE_S
         while missing:
             for party in tuple(missing):
                 for news in self.clients[party].poll(0.02):
-                    if isinstance(news, Subscribed):
-                        missing.discard(party)
+                    if isinstance(news, Message):
+                        self._hear(party, news)
+                    elif isinstance(news, Subscribed):
+                        missing[party] -= 1
+                        if not missing[party]:
+                            del missing[party]
                     elif isinstance(news, Disconnected) and news.refused:
                         raise BrokerAbsent(f"{party}: {news.why}", hint=news.hint)
             if missing and self.clock.monotonic() > until:
                 raise BrokerAbsent(f"no session for {', '.join(sorted(missing))}", hint="see the broker's log")
-
-
-def _writers(heard: Mapping[str, set[tuple[str, str]]]) -> set[tuple[str, str]]:
-    """(writer, topic) of every message that reached anybody."""
-    return {pair for pairs in heard.values() for pair in pairs}

@@ -1,7 +1,8 @@
 """The permission table on brokers that judge a subscription when it is made and hang up on whoever oversteps.
 
 NATS refuses a subscription and swallows a forbidden message; RabbitMQ ends the session for either. So each topic is
-tried alone: a party may read what it was let subscribe to, and may write what then arrives at somebody.
+tried alone: a party may read what it was let subscribe to, and may write what then arrives at somebody. Filters that are
+wider than any right, of a group and of the broker's own topics among them, must be refused whole.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass, field
 from agent.clock import Clock
 from agent.contract.topics import Topic
 from agent.errors import BrokerAbsent
-from agent.governance.rights import Right
-from agent.governance.table import PATIENCE_S, QUIET_S, Cell, compared
+from agent.governance.rights import Right, Verb
+from agent.governance.table import PATIENCE_S, QUIET_S, Cell, Way, compared
 from agent.transport import Acknowledged, Connected, Disconnected, Happening, Message, Subscribed, Transport
 
 
@@ -26,6 +27,8 @@ class StrictTrial:
     topics: Sequence[Topic]
     client: Callable[[str], Transport]
     clock: Clock
+    wide: Sequence[str] = ()
+    """Filters that are beyond everybody's rights."""
     readable: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     arrived: set[tuple[str, str]] = field(default_factory=set)
     """(writer, topic) of everything that reached anybody."""
@@ -49,11 +52,13 @@ class StrictTrial:
         """The table: what `rights` promise against what was found."""
         for party in self.parties:
             yield from compared(party, self.topics, rights, read=self.readable[party], arrived=self.arrived)
+            for one in self.wide:
+                yield Cell(party, Verb.READ, one, expected=False, found=one in self.readable[party], way=Way.WIDE)
 
     def _subscribe(self, party: str) -> None:
         """Find out what a party may subscribe to; a refusal costs the session, and the next one is a new one."""
         client: Transport | None = None
-        for topic in map(str, self.topics):
+        for topic in (*map(str, self.topics), *self.wide):
             if client is None:
                 client = self._connected(party, ())
             client.subscribe(topic)
@@ -112,7 +117,7 @@ class StrictTrial:
     def _settle(self) -> None:
         """Turn until nothing has come for a while."""
         quiet_since, before = self.clock.monotonic(), -1
-        while self.clock.monotonic() - quiet_since < QUIET_S * 5:
+        while self.clock.monotonic() - quiet_since < QUIET_S:
             self._turn(self.parties)
             if len(self.arrived) != before:
                 quiet_since, before = self.clock.monotonic(), len(self.arrived)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from random import Random
 
 import pytest
 
@@ -12,7 +13,11 @@ from agent.clock import SystemClock
 from agent.contract.times import instant
 from agent.contract.topics import Class, NodeName
 from agent.governance.rights import Right, Verb, rights
+from agent.governance.table import topics
+from agent.governance.table_wills import WillTrial
 from agent.provision.bench import Bench
+from agent.transport import Address
+from agent.transport.mqtt import MqttTransport
 from tests.brokers.deployed import NatsCluster, NotInstalled, Parties, RabbitCluster
 from tests.governance.unions import JUNE, POLICE, folder, loaded
 
@@ -20,6 +25,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(600)]
 COMUNI = [{"id": "faenza", "name": "Faenza"}, {"id": "riolo", "name": "Riolo Terme"}]
 ROLES = {"room": "operator", "square": "publisher", "store-1": "store", "fleet": "maintainer", "anybody": "public"}
 ROOM = NodeName("romagna", "centre", "room")
+PROBED = NodeName("romagna", "faenza", "probe")
+LISTENER = NodeName("trial", "every", "listener")
 DRIFT = Right("romagna/centre/police", Verb.READ, "romagna", "riolo", "+", Class.EVT, "crossing")
 
 
@@ -72,7 +79,9 @@ def tried(request, tmp_path_factory):
     union = folder(path / "union", POLICE, comuni=COMUNI, parties=listed)
     whole, agreed = loaded(union)
     parties = Granted(bench, (), ROOM, ROOM)
-    parties.granted = (*rights(whole, agreed, at=JUNE), DRIFT)
+    granted = rights(whole, agreed, at=JUNE)
+    said = [topic for topic in topics(whole) if topic.name == PROBED]
+    parties.granted = (*granted, DRIFT, *(Right(str(LISTENER), Verb.READ, *_place(topic)) for topic in said))
     try:
         broker = kind(path / "deployed", parties)
     except NotInstalled as missing:
@@ -82,23 +91,60 @@ def tried(request, tmp_path_factory):
         command = [sys.executable, "-m", "agent", "patto", "test", str(union), "--at", instant(JUNE), "--json", "--one-by-one",
                    "--keys", str(bench.folder), "--broker", f"localhost:{broker.node_ports()[0]}"]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
+        wills = _lost(broker, bench, said).run(granted)
     finally:
         broker.close()
     names = {"faenza/probe", "riolo/probe", "centre/police", *(f"centre/{name}" for name in kind.TRIED)}
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], names
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], names, wills
+
+
+def _place(topic):
+    return topic.name.union, topic.name.comune, topic.name.node, topic.klass, topic.type
+
+
+def _lost(broker, bench, said):
+    """The police, the control room and a node, each lost once for every topic of the node."""
+    names = [str(ROOM), DRIFT.party, str(PROBED)]
+    for name in {*names, str(LISTENER)} - set(bench.names()):
+        bench.add_reader(name, at=SystemClock().now())
+
+    def client(name, will=None):
+        files = bench.tls(name)
+        there = Address(
+            "localhost", broker.node_ports()[0], str(bench.ca), str(files.certificate), str(files.key), mqtt="3.1.1"
+        )
+        return MqttTransport(there, clock=SystemClock(), randomness=Random(0), session_s=0, will=will)
+
+    return WillTrial(names, said, client, client(str(LISTENER)), SystemClock())
 
 
 def test_only_the_drift_is_wrong(tried):
     """Every party, comune, class and type; the one right too many is found, and nothing else differs."""
-    code, cells, _ = tried
+    code, cells, _, _ = tried
     wrong = {(cell["party"], cell["verb"], cell["topic"]) for cell in cells if cell["expected"] != cell["found"]}
     assert wrong == {("romagna/centre/police", "read", "piazza/v1/romagna/riolo/probe/evt/crossing")}
     assert code == 1
 
 
 def test_every_party_was_tried_with_every_class(tried):
-    _, cells, names = tried
+    _, found, names, _ = tried
+    cells = [cell for cell in found if cell["way"] == "plain"]
     assert {cell["party"] for cell in cells} == {f"romagna/{name}" for name in names}
     assert {cell["topic"].split("/")[5] for cell in cells} == set(Class)
     assert len(cells) == 2 * len(names) * len({cell["topic"] for cell in cells})
     assert sum(cell["found"] for cell in cells) > len(names)
+
+
+def test_a_filter_that_is_wider_than_a_right_is_refused_whole(tried):
+    """Everything, the broker's own topics, a whole class, and a group's subscription to one."""
+    _, found, names, _ = tried
+    tried_wide = [cell for cell in found if cell["way"] == "wide"]
+    assert {cell["topic"] for cell in tried_wide} >= {"#", "$SYS/#", "$share/group/piazza/v1/romagna/+/+/evt/+"}
+    assert (len(tried_wide) % len(names), [cell for cell in tried_wide if cell["found"]]) == (0, [])
+
+
+def test_no_broker_says_for_the_lost_what_they_might_not_have_said_themselves(tried):
+    """A will on a topic that its party may not write is refused with the session, or swallowed."""
+    *_, wills = tried
+    assert [cell for cell in wills if cell.wrong] == []
+    assert 0 < sum(cell.found for cell in wills) < len(wills)

@@ -154,14 +154,11 @@ def test_a_drift_between_agreement_and_broker_is_found(tmp_path, parties):
     spoiled = lists.mosquitto(granted) + "\nuser romagna.centre.police\ntopic read piazza/v1/romagna/riolo/+/evt/+\n"
     broker = Mosquitto(tmp_path / "broker", bench, {}, listed=spoiled)
     broker.start()
-    trial = Trial({name: client(broker, name) for name in names}, topics(whole), SystemClock())
     try:
-        trial.run(whole.id)
+        found = Trial(names, topics(whole), lambda name: client(broker, name), SystemClock()).run(granted)
     finally:
-        for one in trial.clients.values():
-            one.close()
         broker.stop()
-    more = {cell for cell in trial.cells(granted) if cell.wrong and cell.found}
+    more = {cell for cell in found if cell.wrong and cell.found}
     assert {(cell.party, cell.verb, cell.topic.rsplit("/", 1)[0]) for cell in more} == {
         ("romagna/centre/police", "read", "piazza/v1/romagna/riolo/n-3/evt")
     }
