@@ -1,4 +1,7 @@
-"""Rows F1 (its half of sense), F2, F3, F15 and F20 of the fault matrix: a slice each time, the whole column when slow tests are asked for."""
+"""Rows F1 (its half of sense), F2, F3, F15 and F20 of the fault matrix: a slice each time, a larger one among the slow tests.
+
+`make faults` runs the whole of each.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from tests.faults import f01_kill_sense, f02_power_cut, f03_disk_errors, f15_tam
 from tests.faults.row import line
 
 ROWS = [
-    (f01_kill_sense, "F1 kill -9 of sense", 20, 2_000),
-    (f02_power_cut, "F2 power cut", 60, 10_000),
+    (f01_kill_sense, "F1 kill -9 of sense", 20, 400),
+    (f02_power_cut, "F2 power cut", 60, 2_000),
     (f03_disk_errors, "F3 disk errors", 200, 20_000),
-    (f15_tampering, "F15 tampering", 28, 10_000),
-    (f20_camera, "F20 camera faults", 10, 60),
+    (f15_tampering, "F15 tampering", 28, 2_000),
+    (f20_camera, "F20 camera faults", 10, 20),
 ]
 
 
@@ -25,16 +28,16 @@ def counted(row: ModuleType, name: str, count: int) -> dict[str, int]:
     return {bad: counts[bad] for bad in row.BAD if counts[bad]}
 
 
-@pytest.mark.parametrize(("row", "name", "slice_", "column"), ROWS, ids=[name for _, name, *_ in ROWS])
-def test_a_slice_of_the_row_holds(row: ModuleType, name: str, slice_: int, column: int) -> None:
+@pytest.mark.parametrize(("row", "name", "slice_", "larger"), ROWS, ids=[name for _, name, *_ in ROWS])
+def test_a_slice_of_the_row_holds(row: ModuleType, name: str, slice_: int, larger: int) -> None:
     assert counted(row, name, slice_) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("row", "name", "slice_", "column"), ROWS, ids=[name for _, name, *_ in ROWS])
-def test_the_whole_row_holds(row: ModuleType, name: str, slice_: int, column: int) -> None:
-    assert counted(row, name, column) == {}
+@pytest.mark.parametrize(("row", "name", "slice_", "larger"), ROWS, ids=[name for _, name, *_ in ROWS])
+def test_a_larger_slice_holds(row: ModuleType, name: str, slice_: int, larger: int) -> None:
+    assert counted(row, name, larger) == {}
 
 
 def test_the_power_cut_finds_the_loss_of_an_outbox_that_does_not_sync() -> None:
