@@ -9,7 +9,8 @@ a market on Wednesday mornings (2.5 times); all have an antiques fair on the sec
 holidays like Sundays. Every node is off once for 6 to 48 hours; in 2 % of the hours it sees 30 to 90 % only.
 From the fourth week on each node has sixteen surges of one hour, at any hour and day while it is on, four of each size:
 twice what the hour would have had and at least 10 people more, two and a half times and 12, three times and 15, four times
-and 25. They are told from all else by an event that opens in their hour or at its end.
+and 25. They are told from all else by an event that opens in their hour or at its end, or goes on because of it; an event goes on for as long as
+hour after hour is beyond the usual, and each of its hours without a surge counts as a false alarm.
 The settings are the rule's defaults. The peers keep mean and deviation of each hour of the week (local time, no
 calendar), from three values on, a deviation of 1 at least, and alarm over 3 or 4 deviations.
 
@@ -236,21 +237,34 @@ def poisson(rng: random.Random, mean: float) -> int:
 
 
 def by_rule(lived: list[Lived], days: CalendarSettings) -> set[int]:
-    """Hours in which the engine opens an event; an outage is a restart that keeps what was learned."""
+    """Hours beyond the usual: those that open an event, and those that keep one open.
+
+    An outage is a restart that keeps what was learned.
+    """
     alarms: set[int] = set()
+    opened: dict[str, float] = {}
     engine = started(days, None)
     before = -1
     for hour in lived:
         if hour.number != before + 1:
             engine = started(days, engine)
+            opened.clear()
         before = hour.number
         seen = Observation("cam", RULE.quantity, float(hour.seen), hour.at + HOUR_S / 2)
         share = Observation("cam", "camera/observed", hour.coverage, hour.at + HOUR_S - 1.0)
         opening = Observation("cam", "camera/observed", hour.coverage, hour.at)
         told = [event for one in (opening, seen, share) for event in engine.update(one)]
         told += engine.advance(hour.at + HOUR_S - 0.5)
-        alarms |= {math.ceil((one.at - START) / HOUR_S) - 1 for one in told if one.phase is Phase.OPENED}
+        for event in told:
+            since = opened.setdefault(event.id, event.at)
+            over = since + (event.duration_s or 0.0) if event.phase is Phase.CLOSED else since + HOUR_S
+            alarms |= set(range(number_of(since), number_of(over)))
     return alarms
+
+
+def number_of(at: float) -> int:
+    """The hour that an instant is in or at the end of."""
+    return math.ceil((at - START) / HOUR_S) - 1
 
 
 def started(days: CalendarSettings, before: Engine | None) -> Engine:

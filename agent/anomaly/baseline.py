@@ -68,6 +68,16 @@ class Counts:
             return 1 if self.at_least(math.ceil(value)) < rare else 0
         return -1 if self.at_most(math.floor(value)) < rare else 0
 
+    def surge(self, value: float, *, times: float, more: float) -> float:
+        """How much likelier `value` is where `times` as many come, and `more` at least, than as usual: a log likelihood ratio.
+
+        It grows by the same with every one (Neyman and Pearson 1933), so it has no end of its own.
+        """
+        usual, most = self.expected, max(times * self.expected, self.expected + more)
+        size = usual**2 / (self.variance - usual)
+        scale = math.log1p((most - usual) / (size + usual))
+        return value * (math.log(most / usual) - scale) - size * scale
+
     def at_least(self, count: int) -> float:
         """The probability of so many or more."""
         total = 0.0

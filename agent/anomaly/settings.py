@@ -120,13 +120,15 @@ class WeekRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="week"):
 
     The readings of an hour are taken together (`of` their sum, largest or mean). Silent for the first
     `warm_up` weeks of an hour, and the first day of a special kind; one weighs half after `half_life` more.
-    A count is told only where it is at least `least_gap` off the usual, however rare that is.
+    A count is told only where it is at least `least_gap` off the usual, however rare that is. One that is
+    too high must speak for a surge (two and a half times, twice the gap more at least) as much as
+    `deviations` of a normal distribution would.
     """
 
     of: Literal["sum", "max", "mean"] = "sum"
     model: Literal["level", "counts"] = "counts"
     side: Literal["above", "below", "both"] = "above"
-    deviations: Annotated[float, Meta(ge=2.0, le=20.0)] = 2.6
+    deviations: Annotated[float, Meta(ge=2.0, le=20.0)] = 2.4
     least_gap: Annotated[float, Meta(ge=0.0)] = 5.0
     least_spread: Annotated[float, Meta(gt=0.0)] = 0.1
     warm_up: Annotated[int, Meta(ge=2, le=8)] = 2

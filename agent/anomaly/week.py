@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from agent.anomaly.baseline import BOUND, Usual
+from agent.anomaly.baseline import BOUND, Counts, Usual
 from agent.anomaly.counted import Counted
 from agent.anomaly.feasts import FEAST
 from agent.anomaly.levelled import Levelled
@@ -23,6 +23,8 @@ KEPT = 8
 """Samples remembered of each hour of each kind of day."""
 ALIKE = 3
 """So many in a row on one side are no accident."""
+SURGE = 2.5
+"""How many times the usual it is that is looked for."""
 RARE = 1
 """Samples of an hour of a special day that are enough: the next may be months away."""
 SUNDAY = DAYS[-1]
@@ -38,7 +40,7 @@ class Week:
     model: Literal["level", "counts"] = "counts"
     adds_up: bool = True
     """Whether half an hour holds half of it, as a sum does and a mean or maximum does not."""
-    deviations: float = 2.6
+    deviations: float = 2.4
     least_spread: float = 0.1
     warm_up: int = 2
     half_life: float = 6.0
@@ -126,6 +128,16 @@ class Week:
         if sample.odd and len(last) == ALIKE and all(one.odd == sample.odd for one in last):
             samples = [one._replace(odd=0) for one in last]
         self._hours[slot] = samples
+
+
+def surges(usual: Usual, value: float, deviations: float, *, gap: float) -> int:
+    """As `side`, but more counts are held against a surge: they must speak for one as a value so many deviations off would.
+
+    A tail that is equally rare everywhere spends its false alarms on busy hours, where a surge is plain without.
+    """
+    if not isinstance(usual, Counts) or value <= usual.expected:
+        return side(usual, value, deviations)
+    return int(usual.surge(value, times=SURGE, more=2.0 * gap) >= 0.5 * deviations**2)
 
 
 def side(usual: Usual, value: float, deviations: float) -> int:

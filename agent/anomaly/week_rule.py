@@ -11,7 +11,7 @@ from agent.anomaly.baseline import Usual
 from agent.anomaly.calendar import Wall
 from agent.anomaly.settings import WeekRule
 from agent.anomaly.verdict import Verdict
-from agent.anomaly.week import Week, side
+from agent.anomaly.week import Week, surges
 from agent.records import Reason
 
 HOUR_S = 3600.0
@@ -141,7 +141,7 @@ class Weekly:
 
     def _judged(self, hour: Hour, usual: Usual, *, early: bool = False) -> Reason | None:
         value = self._value(hour)
-        found = side(usual, value, self.rule.deviations)
+        found = surges(usual, value, self.rule.deviations, gap=self.rule.least_gap)
         wanted = {"above": 1, "below": -1, "both": found}[self.rule.side]
         if found == 0 or found != wanted or (early and found < 0) or self._is_slight(value, usual):
             return None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.anomaly.baseline import Baseline, counts, quantile
+from agent.anomaly.baseline import Baseline, Counts, counts, quantile
 from agent.errors import Refused
 from tests.anomaly.playing import lines, play, series
 
@@ -137,10 +137,20 @@ def test_too_few_can_be_as_unusual_as_too_many():
 
 @given(st.floats(0.01, 200), st.floats(0.01, 200), st.integers(1, 400))
 def test_the_tails_of_counts_add_up_to_one(mean: float, excess: float, k: int):
-    from agent.anomaly.baseline import Counts
-
     one = Counts(mean, mean + excess)
     assert one.at_least(k) + one.at_most(k - 1) == pytest.approx(1.0, abs=1e-6)
+
+
+@given(mean=st.floats(0.1, 200.0), excess=st.floats(0.01, 3.0), count=st.integers(0, 2000), more=st.floats(0.0, 50.0))
+def test_each_one_more_speaks_for_a_surge(mean: float, excess: float, count: int, more: float):
+    usual = Counts(mean, mean * (1.0 + excess))
+    assert usual.surge(count + 1, times=2.5, more=more) > usual.surge(count, times=2.5, more=more)
+
+
+def test_what_is_usual_speaks_against_a_surge_and_what_a_surge_brings_speaks_for_it():
+    usual = Counts(20.0, 30.0)
+    assert usual.surge(20.0, times=2.5, more=10.0) < -2.0
+    assert usual.surge(50.0, times=2.5, more=10.0) > 2.0
 
 
 @given(NUMBERS)
