@@ -1,11 +1,14 @@
 """What a day of work writes to a node's card: a real outbox, inbox, link and what was learned, on a real ext4.
 
-    python bench/wear.py [--hours N] [--events N] [--json]
+    python bench/wear.py [--hours N] [--events N] [--paced] [--json]
 
-Time is simulated and every byte is real: the files lie on an ext4 of their own in a file (needs root, for the loop
-device), and the sectors that the kernel wrote to that device are counted, its journal included. Each five simulated seconds
-the file system is synced, as ext4 does by itself, so that a fast clock hides no write. A day has 500 events (opened, and
-closed 20 s later), health and a head every minute, and counts every quarter of an hour.
+Every byte is real: the files lie on an ext4 of their own in a file (needs root, for the loop device), mounted as
+`piazza-data.service` mounts it and with the inbox in memory as its unit has it; the sectors that the kernel wrote to that
+device are counted, its journal included. A day has 500 events (opened, and closed 20 s later), health and a head every
+minute, and counts every quarter of an hour; what a camera has learned of its scene is kept as often as by a node.
+
+Time is simulated, so a fast clock hides what the kernel writes by itself every few seconds. `--paced` lets each second last
+a second, after a warm-up that is fast, and hides nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import ctypes
 import logging
 import os
 import random
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +29,7 @@ import msgspec
 
 from agent.anomaly.engine import Engine, ids
 from agent.anomaly.settings import BaselineRule
+from agent.clock import SystemClock
 from agent.commands import floor
 from agent.commands.node import SAVE_S
 from agent.errors import UserError
@@ -36,17 +41,33 @@ from agent.subscriber.store import Store
 from agent.transport.memory import MemoryBroker
 from agent.uplink.link import Link
 from agent.uplink.spool import Every
+from agent.vision.normality import KEEP_S
 from bench.machine import show
 from tests.contract.makers import NODE, STORE, signer
 from tests.uplink.nodes import STATE, Node, event, health, ring, stat
 
 DAY_S = 86_400
-JOURNAL_S = 5
 SECTOR_BYTES = 512
 DISK_MB = 256
 STAYS_S = 20
 WARM_S = 7200
 """Not counted: until then files grow to the size at which they are written over."""
+
+SCENE_BYTES = 2700
+"""What a camera keeps of a scene that is known."""
+
+CHECKOUT = Path(__file__).parents[1]
+DATA = CHECKOUT / "firmware_config/root/usr/lib/systemd/system/piazza-data.service"
+INBOX = CHECKOUT / "systemd/var-lib-piazza-inbox.mount"
+
+
+def option(file: Path, pattern: str) -> str:
+    """What a unit says of how something is mounted."""
+    return str(re.findall(pattern, file.read_text(encoding="utf-8"))[0])
+
+
+def mount(*how: str) -> None:
+    subprocess.run(["mount", *how], check=True)
 
 
 @contextmanager
@@ -60,12 +81,15 @@ def disk() -> Iterator[tuple[Path, Path]]:
         with image.open("wb") as file:
             file.truncate(DISK_MB << 20)
         subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
-        subprocess.run(["mount", "-o", "loop,noatime", str(image), str(mounted)], check=True)
+        mount("-o", "loop," + option(DATA, r"ext4 -o (\S+)"), str(image), str(mounted))
+        inbox = mounted / "inbox"
+        inbox.mkdir()
+        mount("-t", "tmpfs", "-o", option(INBOX, r"(size=\w+)"), "tmpfs", str(inbox))
         try:
             device = Path("/sys/dev/block") / f"{os.major(mounted.stat().st_dev)}:{os.minor(mounted.stat().st_dev)}"
             yield mounted, device / "stat"
         finally:
-            subprocess.run(["umount", str(mounted)], check=True)
+            subprocess.run(["umount", str(inbox), str(mounted)], check=True)
 
 
 class Life:
@@ -87,7 +111,7 @@ class Life:
             [BaselineRule(id=f"usual-{number}", quantity=f"zone-{number}/person/count") for number in range(4)],
             new_id=ids("bench"),
         )
-        self.save = Every(SAVE_S)
+        self.save, self.keep = Every(SAVE_S), Every(KEEP_S)
         for one in (self.link, self.keeper):
             one.open()
         self.node.spool.birth(STATE)
@@ -113,6 +137,8 @@ class Life:
         if self.save.due(at):
             floor.keep(self.card, at, ClockQuality.NTP)
             write_atomic(self.card / "learned.json", msgspec.json.encode(self.engine.state()))
+        if self.keep.due(at + KEEP_S / 2):
+            write_atomic(self.card / "scene-gate-cam.json", random.Random(number).randbytes(SCENE_BYTES))
         self.broker.log.clear()
 
     def close(self) -> None:
@@ -126,19 +152,21 @@ def written(stat_file: Path) -> int:
     return int(stat_file.read_text().split()[6]) * SECTOR_BYTES
 
 
-def measured(*, hours: float, events: int) -> dict[str, str]:
+def measured(*, hours: float, events: int, paced: bool) -> dict[str, str]:
     """Bytes of so many hours, and what that makes in a day."""
+    clock = SystemClock()
     logging.disable(logging.CRITICAL)
     libc = ctypes.CDLL(None)
     with disk() as (card, stat_file), tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         life, descriptor = Life(card, Path(elsewhere)), os.open(card, os.O_RDONLY)
-        before, seconds = 0, round(hours * 3600)
+        before, seconds, began = 0, round(hours * 3600), 0.0
         for number in range(WARM_S + seconds):
             if number == WARM_S:
-                before = written(stat_file)
-            life.second(number, every_s=DAY_S / events)
-            if number % JOURNAL_S == 0:
                 libc.syncfs(descriptor)
+                before, began = written(stat_file), clock.monotonic()
+            life.second(number, every_s=DAY_S / events)
+            if paced and number > WARM_S:
+                clock.sleep(max(0.0, began + number - WARM_S - clock.monotonic()))
         libc.syncfs(descriptor)
         megabytes = (written(stat_file) - before) / 1e6 * DAY_S / seconds
         learned = (card / "learned.json").stat().st_size
@@ -147,8 +175,8 @@ def measured(*, hours: float, events: int) -> dict[str, str]:
         life.close()
     return {
         "written to the card in a day": f"{megabytes:.1f} MB at {events} events",
-        "simulated": f"{hours:g} h, {kept} envelopes kept by the store",
-        "learned.json": f"{learned:,} bytes, every {SAVE_S:g} s",
+        "real" if paced else "simulated": f"{hours:g} h, {kept} envelopes kept by the store",
+        "learned.json": f"{learned:,} bytes, every {SAVE_S:g} s; a scene, {SCENE_BYTES:,} bytes, every {KEEP_S:g} s",
     }
 
 
@@ -156,6 +184,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=6.0)
     parser.add_argument("--events", type=int, default=500)
+    parser.add_argument("--paced", action="store_true", help="let each second last a second")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    show(measured(hours=options.hours, events=options.events), as_json=options.json)
+    show(measured(hours=options.hours, events=options.events, paced=options.paced), as_json=options.json)

@@ -54,6 +54,7 @@ class Node:
     orders: Orders = field(init=False)
     _save: Every = field(default_factory=lambda: Every(SAVE_S))
     _resync: Every = field(default_factory=lambda: Every(RESYNC_S))
+    _saved: bytes = b""
     _ready: bool = False
 
     def __post_init__(self) -> None:
@@ -151,7 +152,10 @@ class Node:
 
     def _save_learned(self) -> None:
         floor.keep(self.learned.parent, self.clock.now(), self.state().clock)
-        write_atomic(self.learned, msgspec.json.encode(self.decider.engine.state()))
+        learned = msgspec.json.encode(self.decider.engine.state())
+        if learned != self._saved:
+            write_atomic(self.learned, learned)
+            self._saved = learned
 
 
 @dataclass(slots=True)

@@ -32,6 +32,7 @@ from agent.ota.source import Shelf
 from agent.ota.update import OFFER, PROOF_S, TRIAL_S, Update
 from agent.records import ClockQuality
 from agent.sensors.kernel_clock import clock_quality
+from agent.uplink.updates import SHELF
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ def _update(name: NodeName, state: Path, clock: SystemClock, *, shelf: Path | No
     releases = Releases(folder, RealDisk())
     return Update(
         Offers(name, folder, (folder / ROOT).read_bytes(), ledger),
-        Shelf(shelf or state / "inbox" / "ota"),
+        Shelf(shelf or state / SHELF),
         releases,
         ledger,
         AliveGate(state, folder, clock.now),

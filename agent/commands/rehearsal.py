@@ -30,7 +30,7 @@ from agent.transport import Message
 from agent.transport.memory import MemoryBroker, MemoryTransport
 from agent.uplink.door import Vocabulary
 from agent.uplink.envelope import Sealer
-from agent.uplink.updates import Updates
+from agent.uplink.updates import SHELF, Updates
 
 PROVES_S = 30.0
 """How long a healthy node takes to be content."""
@@ -82,7 +82,7 @@ class Node:
         self.updates = Updates(self.name, self.transport, self.folder / "inbox")
         self.update = Update(
             Offers(self.name, ota, root, ledger),
-            Shelf(self.folder / "inbox" / "ota"),
+            Shelf(self.folder / SHELF),
             releases,
             ledger,
             self.gate,

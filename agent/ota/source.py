@@ -1,4 +1,4 @@
-"""Where a node finds what was published for it: a folder, be it link's inbox or a stick.
+"""Where a node finds what was published for it: a folder, be it the one that link fills or a stick.
 
 The invariant: nothing is read but plain files of bounded size, and no link is followed.
 """
@@ -34,7 +34,7 @@ class Shelf:
         content = read_plain(path, most=MOST)
         if content is None or bundle.digest(content) == sha256:
             return content
-        with suppress(OSError):  # a stick may be read-only; in the inbox what a power cut spoiled makes room
+        with suppress(OSError):  # a stick may be read-only; on the shelf what a power cut spoiled makes room
             path.unlink()
         return None
 

@@ -12,8 +12,10 @@ from urllib.parse import quote
 from agent.contract.jws import GENESIS
 from agent.errors import OutboxBroken, OutboxFull
 
-PAGE_BYTES = 4096
-CHECKPOINT_PAGES = 256
+PAGE_BYTES = 1024
+"""Of a new file. A commit writes each page that it touches whole, and most touch a handful for the sake of a few hundred bytes."""
+
+CHECKPOINT_PAGES = 1024
 """How long the log grows before it is written back: few enough for a small card, many enough to spare it."""
 
 MODE = 0o640
@@ -92,16 +94,16 @@ def _prepare(db: sqlite3.Connection, *, max_mb: int) -> None:
         "journal_mode = WAL",
         f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         f"journal_size_limit = {4 * CHECKPOINT_PAGES * PAGE_BYTES}",
-        f"max_page_count = {max_pages(max_mb)}",
     ):
         db.execute(f"PRAGMA {setting}").fetchall()
+    db.execute(f"PRAGMA max_page_count = {max_mb * 1024 * 1024 // asked(db, 'page_size')}").fetchall()
     for table in _TABLES:
         db.execute(table)
 
 
-def max_pages(max_mb: int) -> int:
-    """The cap of the file in pages."""
-    return max_mb * 1024 * 1024 // PAGE_BYTES
+def asked(db: sqlite3.Connection, name: str) -> int:
+    """A number that the file says of itself; its page size is that of the day on which it was made."""
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def read_tail(db: sqlite3.Connection) -> Tail:

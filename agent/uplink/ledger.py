@@ -2,7 +2,7 @@
 
 The invariant: a link that is killed again and again sends no more in an hour than one that is not. So bytes
 are noted before they leave, a little ahead of what was spent, and their age is counted by the machine's
-monotonic clock, which nobody can set; only a power cut begins a new hour.
+monotonic clock, which nobody can set; only a restart of the machine begins a new hour.
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ from agent.uplink.database import (
     Ranges,
     Seal,
     Tail,
+    asked,
     connect,
     connect_readonly,
     failure,
-    max_pages,
     open_writer,
     read_tail,
     runs,
@@ -36,6 +36,9 @@ WILL = "will"
 
 CROWDED = 0.9
 """Share of the cap above which records are given up before new ones are stored."""
+
+ROW_BYTES = 4096
+"""What one record may take of the file, generously."""
 
 _GIVE_UP_ORDER = ((Class.HEALTH,), (Class.STAT,), (Class.EVT, Class.AUDIT))
 _GIVE_UP_ROWS = 256
@@ -120,9 +123,9 @@ class Outbox:
         return len(self._batch) + len(self._trial)
 
     def crowded(self) -> bool:
-        """True when the cap leaves no room for what was put, a page for each."""
-        (pages,), (free,) = (self._db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count"))
-        return bool(pages - free + self.waiting > CROWDED * max_pages(self._max_mb))
+        """True when the cap leaves no room for what was put."""
+        used = (asked(self._db, "page_count") - asked(self._db, "freelist_count")) * asked(self._db, "page_size")
+        return used + self.waiting * ROW_BYTES > CROWDED * self._max_mb * 1024 * 1024
 
     def give_up(self) -> tuple[Class, Ranges] | None:
         """Let go of the oldest records of the least class; the numbers that will be missing.

@@ -1,6 +1,6 @@
 """Link's part in updates: the comune's bundle, and the chunks that this node wishes for, into a folder.
 
-    broker --bundle--> inbox/ota/bundle          ota/wishes --names--> subscriptions --> inbox/ota/CHUNK
+    broker --bundle--> shelf/bundle          ota/wishes --names--> subscriptions --> shelf/CHUNK
 
 Nothing here is verified: whoever takes it from the folder does that. The invariant: the folder holds one
 bundle and chunks that were wished for, each of bounded size, each whole or absent; a chunk that lies there is
@@ -25,6 +25,9 @@ BUNDLE = "bundle"
 """Last level of the bundle's topic, and its name as a file."""
 
 FOLDER = "ota"
+SHELF = "shelf"
+"""On the card, where the inbox may lie in memory: what has come of a large update outlives a power cut."""
+
 WISHES = "wishes"
 MAX_BYTES = 262_144
 """Of a bundle and of a chunk: a broker of the contract lets through a little more."""
@@ -48,12 +51,12 @@ class Asking(Protocol):
 
 
 class Updates:
-    """`inbox` is the folder that link may write to; the wishes lie beside it, where it may only read."""
+    """The shelf lies beside the `inbox`, and so do the wishes, which link may only read."""
 
     def __init__(self, name: NodeName, transport: Asking, inbox: Path) -> None:
         self._all = NodeName(name.union, name.comune, ALL)
         self._transport = transport
-        self._folder = inbox / FOLDER
+        self._folder = inbox.parent / SHELF
         self._wishes = inbox.parent / FOLDER / WISHES
         self._asked: dict[str, float] = {}
         self._wished: list[str] = []

@@ -32,3 +32,17 @@ def test_an_earlier_time_does_not_replace_a_later_one(tmp_path: Path):
 def test_what_cannot_be_read_is_no_time(tmp_path: Path, content: bytes):
     (tmp_path / floor.FILE).write_bytes(content)
     assert floor.read(tmp_path) == 0.0
+
+
+def test_a_file_that_was_spoiled_is_whole_again_with_the_next_time(tmp_path: Path):
+    (tmp_path / floor.FILE).write_bytes(b"x" * 100)
+    floor.keep(tmp_path, AT, ClockQuality.NTP)
+    assert floor.read(tmp_path) == int(AT)
+
+
+def test_a_later_time_takes_the_same_place(tmp_path: Path):
+    floor.keep(tmp_path, AT, ClockQuality.NTP)
+    first = (tmp_path / floor.FILE).stat()
+    floor.keep(tmp_path, 10 * AT, ClockQuality.NTP)
+    second = (tmp_path / floor.FILE).stat()
+    assert (first.st_ino, first.st_size) == (second.st_ino, second.st_size)

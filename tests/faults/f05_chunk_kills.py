@@ -3,9 +3,9 @@
     python -m tests.faults.f05_chunk_kills [--count N] [--seed N] [--json]
 
 A real link fetches the model's chunks from mosquitto over TLS, through a proxy that lets one chunk take a fifth of
-a second. Once so many chunks lie in the inbox it is killed, at a random moment of the next one, and started again;
+a second. Once so many chunks lie on the shelf it is killed, at a random moment of the next one, and started again;
 `--count` indices are gone through, all of them where it is not less. What the broker has sent is read from its log:
-a chunk that lay in the inbox at a kill must not be sent once more after it (`fetched_twice`). At the end the node's
+a chunk that lay on the shelf at a kill must not be sent once more after it (`fetched_twice`). At the end the node's
 own update process must find the model whole and the order in order (`not_verified`). An index at which no kill fell
 is `missed`, a chunk of which the log knows nothing `unseen`: then nothing would have been looked at.
 """
@@ -49,19 +49,19 @@ class Carrying:
     wished: frozenset[str]
     randomness: random.Random
     kills: list[tuple[int, frozenset[str]]] = field(default_factory=list)
-    """For each kill, how long the broker's log was by then, and the chunks that lay in the inbox."""
+    """For each kill, how long the broker's log was by then, and the chunks that lay on the shelf."""
 
     @property
-    def inbox(self) -> Path:
-        return self.made.place.state / "inbox" / "ota"
+    def shelf(self) -> Path:
+        return self.made.place.state / "shelf"
 
     def stored(self) -> frozenset[str]:
-        return self.wished & {path.name for path in self.inbox.iterdir()}
+        return self.wished & {path.name for path in self.shelf.iterdir()}
 
     def carry(self, indices: set[int]) -> set[int]:
         """Fetch everything once, killed when so many chunks lie there; how many did at each kill."""
         for name in self.stored():
-            (self.inbox / name).unlink()
+            (self.shelf / name).unlink()
         self.kills.clear()
         for index in sorted(indices):
             if len(self.stored()) >= index:
@@ -85,7 +85,7 @@ class Carrying:
         return self.made.place.start("link", "--config", str(self.config))
 
     def twice(self) -> int:
-        """Chunks that the broker sent although they lay in the inbox when link was killed."""
+        """Chunks that the broker sent although they lay on the shelf when link was killed."""
         return sum(name in stored for at, stored in self.kills for name in sent(self.made.broker.log[at:]))
 
 
@@ -129,7 +129,7 @@ def prepared(made: Whole, port: int, randomness: random.Random) -> Carrying:
     config = made.folder / "link.yaml"
     config.write_text(json.dumps(document))
     link = made.place.start("link", "--config", str(config))
-    wait((made.place.state / "inbox" / "ota" / "bundle").is_file, at_most_s=60.0)
+    wait((made.place.state / "shelf" / "bundle").is_file, at_most_s=60.0)
     link.kill()
     link.wait()
     checked = made.piazza("ota", "check", "--config", str(made.folder / "node.yaml"))

@@ -60,7 +60,7 @@ def test_an_order_of_a_rollout_is_applied_and_the_signed_state_names_it(made):
     assert planned.stdout.startswith("wave 1: 1 nodes"), planned.stderr
     options = ("--broker", broker, "--keys", keys, "--html", "march.html")
     rollout = made.place.start("rollout", "start", union, "march.json", *options)
-    wait((made.place.state / "inbox" / "ota" / "bundle").is_file)
+    wait((made.place.state / "shelf" / "bundle").is_file)
     applied = made.apply("--proof", "200")
     assert applied.stdout == "order 1: committed\n", applied.stderr + made.place.log("run")
     wait(lambda: state(made).get("cfg") == digest and state(made).get("update", {}).get("phase") == "committed")

@@ -55,7 +55,7 @@ def test_it_sees_no_network_no_device_and_no_key():
 
 
 def test_it_may_write_only_where_updates_lie():
-    assert options(SERVICE)["ReadWritePaths"] == "/var/lib/piazza/ota /var/lib/piazza/inbox/ota"
+    assert options(SERVICE)["ReadWritePaths"] == "/var/lib/piazza/ota /var/lib/piazza/shelf"
 
 
 def test_it_runs_an_act_of_the_command():

@@ -85,7 +85,7 @@ def installed(base: Path, root: Path) -> Path:
     units, library = root / "etc/systemd/system", root / "usr/lib/piazza"
     shutil.copytree(CHECKOUT / "agent", library / "agent")
     shutil.copy(CHECKOUT / "tests/systemd/probe.py", library)
-    for service in (CHECKOUT / "systemd").glob("piazza*.*"):
+    for service in (CHECKOUT / "systemd").glob("*piazza*.*"):
         if service.is_file():
             shutil.copy(service, units)
     shutil.copy(CHECKOUT / "systemd/sysusers.d/piazza.conf", root / "usr/lib/sysusers.d")

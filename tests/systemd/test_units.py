@@ -105,7 +105,7 @@ def test_the_process_with_the_network_has_no_device_and_no_signing_key():
     assert link["DeviceAllow"] == []
     assert link["SupplementaryGroups"] == []
     assert "-/etc/piazza/keys" in link["InaccessiblePaths"]
-    assert link["ReadWritePaths"] == ["/var/lib/piazza/inbox"]
+    assert link["ReadWritePaths"] == ["/var/lib/piazza/inbox", "/var/lib/piazza/shelf"]
 
 
 def test_nobody_accepts_connections():

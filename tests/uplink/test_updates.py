@@ -53,7 +53,7 @@ class Listener:
                 self.updates.receive(Topic.parse(happening.topic), happening.payload)
 
     def lies(self):
-        folder = self.folder / "inbox" / "ota"
+        folder = self.folder / "shelf"
         return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
 
 
@@ -135,7 +135,7 @@ def test_a_chunk_that_was_lost_is_asked_for_again_after_a_while(one):
     one.wish(CHUNK)
     one.turn()
     one.turn()
-    (one.folder / "inbox" / "ota" / CHUNK).unlink()
+    (one.folder / "shelf" / CHUNK).unlink()
     one.clock.sleep(700.0)
     one.turn()
     one.turn()
