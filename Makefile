@@ -78,7 +78,7 @@ vm: debian .venv/.dev .venv/.checkout ## from a flashed card to a verified event
 	@echo "vm: first boot, enrolment, firewall, a pulled plug, pulled parts; needs make deb, and root"
 	@$(PYTEST) -q -s -p no:randomly tests/vm/first_boot.py tests/vm/pulls.py
 
-vm-all: debian .venv/.dev .venv/.checkout ## every rung of the virtual node, with power cuts and arm64, and a table (RUNGS="nspawn uml", CUTS=10, SEED=1)
+vm-all: debian .venv/.dev .venv/.checkout ## every rung of the virtual node, with power cuts and arm64, and a table (RUNGS="nspawn uml", CUTS=12, POINTS=500, SEED=1)
 	@tools/apt $$(sed 's/#.*//' requirements/apt-vm.txt)
 	@$(BIN)/python -m tests.vm.ladder $(RUNGS)
 

@@ -93,13 +93,14 @@ class Union:
     folder: Path
     at: float = AT
     comuni: Sequence[str] = ("brisighella",)
+    name: str = UNION
 
     def __post_init__(self) -> None:
         people = self.folder / "people"
         self.root = [keys.make(people / f"root-{one}.pem") for one in "abc"]
         self.targets = [keys.make(people / f"targets-{one}.pem") for one in "abc"]
         self.authority = authority.found(
-            self.folder / "authority", UNION, root=self.root, targets=self.targets, at=self.at
+            self.folder / "authority", self.name, root=self.root, targets=self.targets, at=self.at
         )
         for comune in self.comuni:
             self.delegate(comune)

@@ -19,7 +19,8 @@ from tests.conftest import CHECKOUT
 from tests.vm.machine import HERE
 
 NAME = "romagna-faentina/brisighella/n-0017"
-STORE, WATCHER = "romagna-faentina/centre/store-1", "watcher"
+STORE, MAINTAINER, WATCHER = "romagna-faentina/centre/store-1", "romagna-faentina/centre/maintainer-1", "watcher"
+UPDATES = "piazza/v1/romagna-faentina/brisighella/all/ota/#"
 PIAZZA = [sys.executable, "-m", "agent"]
 BROKER = """listener 8883 {here}
 cafile {bench.ca}
@@ -33,8 +34,11 @@ acl_file {acl}
 RIGHTS = f"""user {common_name(NAME)}
 topic write piazza/v1/{NAME}/#
 topic read piazza/v1/{NAME}/rcpt/#
+topic read {UPDATES}
 user {common_name(STORE)}
 topic readwrite piazza/v1/#
+user {common_name(MAINTAINER)}
+topic readwrite {UPDATES}
 user {WATCHER}
 topic read piazza/v1/#
 """
@@ -46,6 +50,7 @@ def authority(folder: Path) -> Iterator[Bench]:
     """Keys, broker and enrolment of a union, as long as the block lasts."""
     bench = Bench.make(folder / "keys", at=CLOCK.now(), hosts=[HERE])
     bench.add_signer("store", STORE, at=CLOCK.now())
+    bench.add_signer("maintainer", MAINTAINER, at=CLOCK.now())
     bench.add_reader(WATCHER, at=CLOCK.now())
     (folder / "acl").write_text(RIGHTS)
     (folder / "acl").chmod(0o600)

@@ -92,7 +92,7 @@ def machine(rung, authority, program, tmp_path_factory, request):
         container.flash(made_base(program("mmdebstrap")))
         one = container
     yield one
-    if request.session.testsfailed:
+    if request.session.testsfailed and one.process:
         print(one.inside("journalctl", "--no-pager", "-n", "100", "-u", "piazza-*", "-u", "nftables-piazza").stdout)
     one.power_off()
     shutil.rmtree(folder, ignore_errors=True)

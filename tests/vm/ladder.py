@@ -44,8 +44,8 @@ LADDER = (
     Rung("pins", "pins, I2C and IIO of a kernel", ("tests/sensors/kernel/boot",)),
     Rung(
         "uml",
-        "1970, watchdog, memory limits, cloud-init; pulled parts; power cuts",
-        (*PYTEST, "tests/vm/first_boot.py", "tests/vm/pulls.py", "tests/vm/cuts.py"),
+        "1970, cloud-init; pulled camera, pins and cable; bad network, memory limits; power cuts, at random and between writes",
+        (*PYTEST, *(f"tests/vm/{name}.py" for name in ("first_boot", "pulls", "strain", "cuts", "replay"))),
         {"VM": "uml"},
     ),
     Rung("arm64", "the boards' processors: models bit for bit, a whole boot", (*PYTEST, "tests/vm/arm64.py")),

@@ -24,7 +24,7 @@ def logged(path, *entries):
 
 def held(disk, seed=0, sectors=4):
     """The letters on the disk after a cut."""
-    image = disk.cut(random.Random(seed))
+    image = disk.holds(disk.kept(random.Random(seed)))
     return "".join(chr(image[n * SECTOR]) for n in range(sectors))
 
 

@@ -78,6 +78,8 @@ class Disk:
     """A disk that forgets what it was not told to keep: `durable` is what it has for good."""
 
     def __init__(self, log: Log, before: bytes) -> None:
+        self.settled = 0
+        """How many writes it has for good."""
         self._log = log
         self._next = 0
         self._volatile: list[Entry] = []
@@ -90,31 +92,39 @@ class Disk:
             self._take(entry)
         self._next = max(self._next, until)
 
-    def cut(self, chance: random.Random) -> bytes:
-        """What it holds when its supply fails now: all, some or none of what it had not to keep."""
+    def kept(self, chance: random.Random) -> tuple[Entry, ...]:
+        """What is on it beside that when its supply fails now: all, some or none of what it had not to keep."""
         share = chance.choice((0.0, 0.5, 1.0))
-        kept = [entry for entry in self._volatile if chance.random() < share]
+        return tuple(entry for entry in self._volatile if chance.random() < share)
+
+    def holds(self, kept: Sequence[Entry]) -> bytearray:
+        """All its bytes then."""
         image = bytearray(self.durable)
         for entry in kept:
             self._write(image, entry)
-        return bytes(image)
+        return image
 
     def _take(self, entry: Entry) -> None:
         if entry.mark:
             self.marks.append(entry.mark)
         if entry.flags & FLUSH:
             for one in self._volatile:
-                self._write(self.durable, one)
+                self._settle(one)
             self._volatile = []
+        if not entry.writes:
+            return
         if entry.flags & (FLUSH | FUA):
-            self._write(self.durable, entry)
+            self._settle(entry)
         else:
             self._volatile.append(entry)
 
+    def _settle(self, entry: Entry) -> None:
+        self._write(self.durable, entry)
+        self.settled += 1
+
     def _write(self, image: bytearray, entry: Entry) -> None:
-        if entry.writes:
-            begin, length = entry.first * self._log.size, entry.count * self._log.size
-            image[begin : begin + length] = self._log.bytes[entry.at : entry.at + length]
+        begin, length = entry.first * self._log.size, entry.count * self._log.size
+        image[begin : begin + length] = self._log.bytes[entry.at : entry.at + length]
 
 
 def instants(log: Log, *, since: int, count: int, chance: random.Random) -> Sequence[int]:

@@ -1,0 +1,133 @@
+"""The supply fails between any two writes to the card: what is left of the node's folder is opened by the node's own code.
+
+It goes on with the machine of `first_boot.py` and is its last act: `make vm-all`, or `POINTS=100000` once. The machine works
+while its kernel logs every write to the data partition (`tests/vm/writes.py`); here any number of power cuts is drawn from
+that one log, each with all, some or none of what the card had not been told to keep. Every number that the store had
+acknowledged until then must be known to the outbox, with the content that the store has.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from agent.contract.jws import digest
+from agent.errors import PiazzaError
+from agent.uplink.outbox import Outbox, OutboxReader
+from agent.uplink.settings import OutboxSettings
+from tests.faults.f04_ext4 import mounted
+from tests.vm.authority import CLOCK, ask_store, within
+from tests.vm.cuts import BUSY, stored
+from tests.vm.writes import Disk, Entry, Log, instants
+
+POINTS = int(os.environ.get("POINTS", "500"))
+SEED = int(os.environ.get("SEED", "1"))
+WORK_S = float(os.environ.get("WORK_S", "60"))
+DATA_MB, LOG_MB = 16, 1024
+SAID = "stored-"
+
+
+@pytest.mark.timeout(900 + POINTS)
+def test_between_any_two_writes_nothing_acknowledged_is_lost(rung, machine, authority, tmp_path):
+    if rung[0] != "uml":
+        pytest.skip("rung nspawn: its kernel logs no writes")
+    before, log = life(machine, authority, tmp_path)
+    moments = [entry.mark for entry in log.entries if entry.mark.startswith(SAID)]
+    assert len(set(moments)) > 3, "the store has acknowledged too little meanwhile"
+    began = CLOCK.monotonic()
+    found, disks = survey(before, log, dict(ask_store(authority, "SELECT seq, token FROM envelope")))
+    rate = len(disks) / (CLOCK.monotonic() - began)
+    print(
+        f"{POINTS} power cuts among {len(log.entries)} writes with {len(set(moments))} marks of what was acknowledged, seed {SEED}: "
+        f"{dict(found)}; {len(disks)} different disks with {len({left.newest for left in disks})} ends of the chain, {rate:.0f} a second"
+    )
+    assert set(found) == {"whole"}
+
+
+def life(machine, authority, place) -> tuple[bytes, Log]:
+    """What the data partition held at first, and the log of what was written there while the machine worked."""
+    data, written = place / "data", place / "log"
+    subprocess.run(["truncate", "--size", f"{DATA_MB}M", str(data)], check=True)
+    subprocess.run(["truncate", "--size", f"{LOG_MB}M", str(written)], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-b", "4096", str(data)], check=True)
+    before = data.read_bytes()
+    machine.power_off()
+    machine.disks = (data, written)
+    machine.start()
+    machine.inside("systemd-run", "--quiet", "--no-block", "sh", "-c", BUSY)
+    first = stored(authority)
+    within(300, lambda: stored(authority) > first)
+    end = CLOCK.monotonic() + WORK_S
+    while CLOCK.monotonic() < end:
+        most = stored(authority)  # asked first: whatever the log says from now on, this was acknowledged before
+        assert machine.inside("dmsetup", "message", "data", "0", "mark", f"{SAID}{most}").returncode == 0
+        CLOCK.sleep(0.1)
+    machine.power_off()
+    return before, Log.read(written)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What one disk holds: in a word, and the highest number that its outbox knows."""
+
+    word: str
+    newest: int = 0
+
+
+def survey(before: bytes, log: Log, told: dict[int, str]) -> tuple[Counter[str], list[Left]]:
+    """What is left after each of POINTS power cuts, in one word; and on each of the different disks that those left."""
+    found: Counter[str] = Counter()
+    chance = random.Random(SEED)
+    disk, seen = Disk(log, before), dict[tuple[int, tuple[Entry, ...]], Left]()
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        for moment in instants(log, since=log.after("moved"), count=POINTS, chance=chance):
+            disk.run(moment)
+            kept = disk.kept(chance)
+            state = disk.settled, kept
+            if state not in seen:
+                image = Path(folder) / f"{len(seen)}.img"  # a new file: the last one may not be let go of yet
+                image.write_bytes(disk.holds(kept))
+                seen[state] = judged(image, Path(folder) / "mounted", told)
+                image.unlink()
+            left = seen[state]
+            word = "lost" if left.word == "whole" and left.newest < acknowledged(disk.marks) else left.word
+            found[word] += 1
+            if word != "whole":
+                print(f"before write {moment}, {len(kept)} kept: {word}")
+    return found, [*seen.values()]
+
+
+def acknowledged(marks: list[str]) -> int:
+    """The highest number that the store had when the last mark was made."""
+    return max((int(mark.removeprefix(SAID)) for mark in marks if mark.startswith(SAID)), default=0)
+
+
+def judged(image: Path, place: Path, told: dict[int, str]) -> Left:
+    """Open what is left as `link` and as `sense` would."""
+    try:
+        with mounted(image, place) as folder:
+            path = folder / "outbox.sqlite"
+            with closing(OutboxReader(path)) as reader:
+                waiting = reader.after(0, limit=10**6)
+            with closing(Outbox(path, OutboxSettings())) as outbox:
+                tail = outbox.tail
+            with closing(sqlite3.connect(path)) as database:
+                whole = database.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+    except subprocess.CalledProcessError:
+        return Left("no file system")
+    except (PiazzaError, sqlite3.Error):
+        return Left("no outbox")
+    last = told.get(tail.seq)
+    same = all(told.get(row.seq, row.token) == row.token for row in waiting)
+    same = same and (last is None or digest(last.rpartition(".")[0]) == tail.digest)
+    return Left("corrupt" if not whole else "whole" if same else "told twice", tail.seq)
