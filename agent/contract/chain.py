@@ -7,9 +7,11 @@ one digest for ever, and a number that was seen or promised is either here, expl
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import itemgetter
 
 from agent.contract.envelope import Envelope
 from agent.contract.jws import GENESIS
@@ -74,14 +76,18 @@ class Span:
         return iter(self._ranges)
 
     def add(self, first: int, last: int) -> None:
-        """Take in `first` to `last`; nothing where last < first."""
+        """Take in `first` to `last`; nothing where last < first. Quick at the end, where numbers usually come."""
+        ranges = self._ranges
         if last < first:
             return
-        apart = [(a, b) for a, b in self._ranges if b < first - 1 or a > last + 1]
-        joined = [(a, b) for a, b in self._ranges if not (b < first - 1 or a > last + 1)]
-        low = min([first, *(a for a, _ in joined)])
-        high = max([last, *(b for _, b in joined)])
-        self._ranges = sorted([*apart, (low, high)])
+        if not ranges or first > ranges[-1][1] + 1:
+            ranges.append((first, last))
+            return
+        begin = bisect_left(ranges, first - 1, key=itemgetter(1))
+        end = bisect_right(ranges, last + 1, key=itemgetter(0))
+        for a, b in ranges[begin:end]:
+            first, last = min(a, first), max(b, last)
+        ranges[begin:end] = [(first, last)]
 
     def remove(self, first: int, last: int) -> None:
         """Let go of `first` to `last`; of nothing where last < first."""
