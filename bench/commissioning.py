@@ -2,7 +2,7 @@
 
     python bench/commissioning.py [--rounds N] [--json]
 
-Taps are those that a person makes too; seconds are the machine's, who reads and climbs is not in them. Needs Chromium and mosquitto.
+Taps are those that a person makes too; seconds are the machine's, who reads and climbs is not in them. Needs Chromium, certutil and mosquitto.
 """
 
 from __future__ import annotations

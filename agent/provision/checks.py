@@ -17,8 +17,8 @@ HOT_C = 80.0
 """Where a Raspberry Pi begins to slow itself down."""
 LEAST_DISK_MB = 200.0
 LEAST_MEMORY_MB = 40.0
-WRITTEN_MB_PER_DAY = 180.0
-"""What the services write (`bench/wear.py`), and as much as a half more for the rest of the system."""
+WRITTEN_MB_PER_DAY = 100.0
+"""Twice what the services may write (`bench/wear.py`): the rest of the system writes too."""
 STALE_S = 60.0
 LEAST_FPS = 0.5
 WAITING = 1000

@@ -20,6 +20,7 @@ MOST_TAPS = 40
 def test_a_technician_comes_from_the_label_to_a_signed_report_that_the_chain_names(program, tmp_path: Path):
     """Every step measured, the drawn view tried and installed, the test event answered by the control room."""
     program("mosquitto")
+    program("certutil")
     found = visited(tmp_path / "site", program("chromium"), tmp_path)
     states = {step.id: step.state for step in found.report.steps}
     assert states == {**dict.fromkeys(TITLES, "ok"), "night": "later"}

@@ -3,7 +3,8 @@
     python -m tests.aim.visit [--shots FOLDER]
 
 Everything is real but the hardware: the camera is drawn (nobody is in its pictures but drawn figures, and the page shows the
-place without them), and supply, heat and clock are files in a folder. Prints steps, taps and time.
+place without them), and supply, heat and clock are files in a folder. The phone opens the name on the label and believes
+the union's authority and nobody else. Prints steps, taps and time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 import msgspec
 import yaml
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from agent.aim.report import Report
 from agent.aim.server import AimServer
@@ -40,11 +41,13 @@ from agent.provision.enrol_node import Place
 from agent.provision.identity import Code
 from agent.subscriber.store import Store
 from agent.uplink import rights
+from tests.aim.phone import phone
 from tests.brokers.town import NODE, Town, town
 
 CLOCK = SystemClock()
-PHONE: ViewportSize = {"width": 390, "height": 720}
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+HOST = f"{NODE.node}.local"
+"""What the label calls the node."""
+
 PATIENCE_MS = 60_000
 HIDDEN = [[0, 0], [1, 0], [1, 1], [0, 1]]
 WALKERS = [{"at_s": at_s, "at": [-0.1, 0.8], "does": [{"do": "go", "to": [1.1, 0.8]}]} for at_s in range(5, 1800, 25)]
@@ -105,7 +108,7 @@ class Site:
             target.write_bytes(source.read_bytes())
             target.chmod(0o600)
         files = TlsFiles(place.certificate("aim"), place.key("aim"))
-        Authority(bench.folder / "ca").server(files, ["localhost", f"{NODE.node}.local"], at=CLOCK.now(), days=1)
+        Authority(bench.folder / "ca").server(files, [HOST], at=CLOCK.now(), days=1)
         (place.root / "aim.json").write_bytes(msgspec.json.encode(self.code.lock()))
         (self.folder / "world.yaml").write_text(yaml.safe_dump(WORLD))
         self.document.write_text(yaml.safe_dump(self._config(place)))
@@ -211,7 +214,7 @@ def page_of(one: Site) -> Iterator[str]:
         serving = threading.Thread(target=server.run)
         serving.start()
         try:
-            yield f"https://localhost:{server.server_port}/#{one.code.text}"
+            yield f"https://{HOST}:{server.server_port}/#{one.code.text}"
         finally:
             made.finished = True
             serving.join()
@@ -321,18 +324,13 @@ class Outcome:
 def visited(folder: Path, chromium: str, shots: Path | None = None) -> Outcome:
     """One visit, from the label's code to the digest in the chain."""
     with site(folder) as one:
-        with page_of(one) as address, sync_playwright() as started:
-            browser = started.chromium.launch(executable_path=chromium, args=QUIET)
-            phone = browser.new_context(
-                viewport=PHONE, has_touch=True, is_mobile=True, locale="en", ignore_https_errors=True
-            )
-            page = phone.new_page()
+        believes = one.town.bench.ca
+        with page_of(one) as address, phone(folder / "phone", chromium, believes=believes, node=HOST) as page:
             began = CLOCK.monotonic()
             page.goto(address)
             thumb = Thumb(page, shots)
             walk_through(thumb)
             seconds = CLOCK.monotonic() - began
-            browser.close()
         report = msgspec.json.decode((one.runtime / "report.json").read_bytes(), type=Report)
         closed(one.root)
         one.town.wait(lambda: ("accepted", "night-open") in audits(one.town), at_most_s=60.0)
