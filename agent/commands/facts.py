@@ -21,6 +21,7 @@ from agent.provision.checks import Facts, Unit
 from agent.provision.enrol_node import Place
 from agent.sensors.host import Host
 from agent.sensors.settings import HostSettings
+from agent.uplink import numbers
 from agent.uplink.outbox import OutboxReader
 
 UNITS = {"sense": "piazza-sense.service", "link": "piazza-link.service", "firewall": "nftables-piazza.service"}
@@ -51,7 +52,7 @@ class Machine:
         config, problems = self._config()
         place = Place(self.root / "etc/piazza")
         files = [place.signing, place.ring, place.key("tls"), place.ca]
-        numbers = self._numbers()
+        told = self._numbers()
         return Facts(
             at=at,
             node=f"{config.node.union}/{config.node.comune}/{config.node.id}" if config else "",
@@ -64,8 +65,9 @@ class Machine:
             certificate_ends=_ends(place.certificate("tls")),
             units={name: unit for name, service in UNITS.items() if (unit := self._unit(service))},
             host=self._host(at, config),
-            numbers_at=numbers.get("at"),
-            numbers=numbers.get("sources", {}),
+            numbers_at=told.get("at"),
+            numbers=told.get("sources", {}),
+            connected=self._connected(config, at),
             **self._outbox(config),
             memory_limits=self._memory_limits(),
             watchdog=self._watchdog(),
@@ -101,8 +103,16 @@ class Machine:
             return {}
         return found
 
+    def _state(self, config: Config | None) -> Path:
+        return self.root / (config.state_dir if config else "/var/lib/piazza").lstrip("/")
+
+    def _connected(self, config: Config | None, at: float) -> bool | None:
+        """Whether link has a session; None where it has never said."""
+        found = dict(numbers.vitals(self._state(config) / "inbox", at=at)).get("link_connected")
+        return None if found is None else found > 0.0
+
     def _outbox(self, config: Config | None) -> dict[str, Any]:
-        folder = self.root / (config.state_dir if config else "/var/lib/piazza").lstrip("/")
+        folder = self._state(config)
         reader = OutboxReader(folder / "outbox.sqlite")
         try:
             if not (folder / "outbox.sqlite").exists():

@@ -62,6 +62,7 @@ class Facts:
     host: Mapping[str, float] = field(default_factory=dict)
     numbers_at: float | None = None
     numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    connected: bool | None = None
     waiting: int | None = None
     last: int | None = None
     memory_limits: bool | None = None
@@ -120,6 +121,10 @@ def _certificate(facts: Facts) -> Iterator[Finding]:
         yield Finding("certificate", ok=False, said="none that can be read", todo="systemctl start piazza-enrol")
         return
     days = (facts.certificate_ends - facts.at) / DAY_S
+    if days < 0:
+        said = f"ended {-days:.0f} days ago, unless the clock is wrong"
+        yield Finding("certificate", ok=False, said=said, todo="timedatectl; then systemctl start piazza-renew")
+        return
     todo = (
         "" if days >= CERTIFICATE_DAYS else "journalctl -u piazza-renew; does the authority answer? piazza enrol serve"
     )
@@ -144,6 +149,15 @@ def _services(facts: Facts) -> Iterator[Finding]:
             "" if active else "systemctl start nftables-piazza; nft -c -f /etc/piazza/firewall.nft says what is wrong"
         )
         yield Finding("firewall", ok=active, said="loaded" if active else "not loaded", todo=todo)
+
+
+def _broker(facts: Facts) -> Iterator[Finding]:
+    """Link runs, and may still reach nobody."""
+    if facts.connected is None:
+        return
+    said = "a session stands" if facts.connected else facts.units.get("link", Unit(active=False)).status or "no session"
+    todo = "" if facts.connected else "ip -brief address; getent hosts BROKER; journalctl -u piazza-link -n 20"
+    yield Finding("broker", ok=facts.connected, said=said, todo=todo)
 
 
 def _cameras(facts: Facts) -> Iterator[Finding]:
@@ -226,6 +240,6 @@ def _limits(facts: Facts) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    _configuration, _identity, _certificate, _services, _cameras, _outbox,
+    _configuration, _identity, _certificate, _services, _broker, _cameras, _outbox,
     _clock, _supply, _heat, _room, _wear, _limits,
 )  # fmt: skip

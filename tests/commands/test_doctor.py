@@ -16,6 +16,7 @@ from agent.commands.facts import Machine, ask
 from agent.commands.status import screen
 from agent.provision.bench import Bench
 from agent.provision.checks import findings
+from agent.uplink import numbers
 from agent.uplink.outbox import Outbox
 from agent.uplink.settings import OutboxSettings
 
@@ -70,6 +71,17 @@ def wrong(machine):
 
 def test_a_whole_node_has_nothing_to_see_to(node):
     assert [what for what in wrong(node) if what != "clock"] == []
+
+
+def test_a_link_without_a_session_and_one_that_is_gone_are_both_found(node):
+    inbox = node.root / "var/lib/piazza/inbox"
+    inbox.mkdir()
+    numbers.write(inbox, {"link_connected": 1.0}, at=AT)
+    assert "broker" not in wrong(node)
+    numbers.write(inbox, {"link_connected": 0.0}, at=AT)
+    assert "broker" in wrong(node)
+    numbers.write(inbox, {"link_connected": 1.0}, at=AT - 600)
+    assert "broker" in wrong(node)
 
 
 def test_a_key_that_everybody_can_read_is_found(node):

@@ -21,6 +21,7 @@ WELL = Facts(
     },
     numbers_at=AT - 2,
     numbers={"gate": {"camera/fps": 9.8}},
+    connected=True,
     waiting=3,
     last=4711,
     memory_limits=True,
@@ -58,6 +59,7 @@ FAULTS = {
     "link falls again and again": (replace(WELL, units={**WELL.units, "link": Unit(active=True, restarts=9)}), "link"),
     "link is not installed": (replace(WELL, units={"sense": Unit(active=True)}), "link"),
     "the firewall is down": (replace(WELL, units={**WELL.units, "firewall": Unit(active=False)}), "firewall"),
+    "no broker is reached": (replace(WELL, connected=False), "broker"),
     "a camera gives nothing": (replace(WELL, numbers={"gate": {"camera/fps": 0.0}}), "cameras"),
     "a camera is unknown to sense": (replace(WELL, numbers={}), "cameras"),
     "the numbers are old": (replace(WELL, numbers_at=AT - 600), "cameras"),
@@ -79,6 +81,18 @@ FAULTS = {
 def test_each_fault_has_one_line_that_says_what_to_do(facts, what):
     assert wrong(facts) == [what]
     assert healthy(findings(facts)) == (what not in ESSENTIAL)
+
+
+def test_a_certificate_that_has_ended_may_be_a_clock_that_is_wrong():
+    (said,) = (one for one in findings(replace(WELL, certificate_ends=AT - 3 * DAY_S)) if one.what == "certificate")
+    assert said.said == "ended 3 days ago, unless the clock is wrong"
+    assert said.todo.startswith("timedatectl")
+
+
+def test_what_link_says_of_a_broker_that_it_does_not_reach_is_passed_on():
+    link = Unit(active=True, status="broker.example.org: name not known")
+    found = findings(replace(WELL, connected=False, units={**WELL.units, "link": link}))
+    assert [one.said for one in found if one.what == "broker"] == ["broker.example.org: name not known"]
 
 
 def test_the_writes_of_a_boot_say_nothing_about_a_day():
