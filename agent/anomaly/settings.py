@@ -128,7 +128,7 @@ class WeekRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="week"):
     of: Literal["sum", "max", "mean"] = "sum"
     model: Literal["level", "counts"] = "counts"
     side: Literal["above", "below", "both"] = "above"
-    deviations: Annotated[float, Meta(ge=2.0, le=20.0)] = 2.4
+    deviations: Annotated[float, Meta(ge=2.0, le=20.0)] = 2.45
     least_gap: Annotated[float, Meta(ge=0.0)] = 5.0
     least_spread: Annotated[float, Meta(gt=0.0)] = 0.1
     warm_up: Annotated[int, Meta(ge=2, le=8)] = 2

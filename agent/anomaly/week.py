@@ -40,7 +40,7 @@ class Week:
     model: Literal["level", "counts"] = "counts"
     adds_up: bool = True
     """Whether half an hour holds half of it, as a sum does and a mean or maximum does not."""
-    deviations: float = 2.4
+    deviations: float = 2.45
     least_spread: float = 0.1
     warm_up: int = 2
     half_life: float = 6.0

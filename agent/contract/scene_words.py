@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from agent.contract.tongue import Tongue
 
 PHRASES = {
     "speed": "something moves at {observed:.2g} body heights a second, usually {expected:.2g}",
-    "likeness": "something looks like {label} ({observed:.0%}), what is usual here {expected:.0%}",
+    "likeness": "something looks like {label} ({observed:.0%}), usually here {expected:.0%}",
     "size": "something is {observed:.2g} times as tall as a person here, usually {expected:.2g}",
     "place_pct": "something is where {observed:.2g}% of all pass, usually {expected:.2g}%",
     "way_pct": "something goes a way that {observed:.2g}% go here, usually {expected:.2g}%",
@@ -20,4 +22,5 @@ def unusual(quantity: str, tongue: Tongue, *, observed: float, expected: float) 
     """`something moves at 1.9 body heights a second, usually 0.8`."""
     place, _, measure = quantity.rpartition("/")
     label = tongue.one(place.partition("/")[2] or "thing")
-    return tongue.scene.get(measure, tongue.scene[""]).format(observed=observed, expected=expected, label=label)
+    said = tongue.scene.get(measure, tongue.scene[""]).format(observed=observed, expected=expected, label=label)
+    return re.sub(r"(?<=\d)\.(?=\d)", tongue.point, said)

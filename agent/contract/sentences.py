@@ -87,7 +87,7 @@ _TEMPLATES = {
     "button": "the button was pressed{times}",
     "report": "a person says: {seen}; not verified",
     "trial": "a technician tries whether this is seen; nothing has happened",
-    "budget": "{observed} more not told one by one, at most {expected} an hour are",
+    "budget": "{observed} more, not told one by one: at most {expected} an hour are",
 }
 """Test of a reason -> what it says."""
 
@@ -110,6 +110,7 @@ ENGLISH = Tongue(
     scene=PHRASES,
     spans=("d", "h", "min", "s"),
     plurals=_PLURALS,
+    words={"tracks": "things seen"},
 )
 TONGUES = {"en": ENGLISH, "it": ITALIAN}
 """What may be asked for, by its language."""
@@ -233,11 +234,14 @@ def _side(phase: Phase, excess: float, tongue: Tongue) -> str:
 
 
 def _learned(reason: ReasonLike, tongue: Tongue) -> str:
-    spread = "" if reason.spread is None else f" ± {tongue.figure(reason.spread)}"
+    spread = "" if reason.spread is None else f" ± {tongue.figure(reason.spread, digits=2)}"
     if reason.evidence is None:
         return spread
     unit = tongue.words.get(reason.evidence_unit, reason.evidence_unit)
-    return f"{spread} ({tongue.learned} {tongue.figure(reason.evidence)} {unit})"
+    known = f"{tongue.figure(reason.evidence)} {unit}"
+    if reason.evidence_unit == "hours":
+        known = span(reason.evidence * HOUR_S, tongue)
+    return f"{spread} ({tongue.learned} {known})"
 
 
 def _value(reason: ReasonLike, label: str, tongue: Tongue) -> str:
@@ -248,7 +252,8 @@ def _value(reason: ReasonLike, label: str, tongue: Tongue) -> str:
         return f"{tongue.states[measure]}{often}"
     in_a_place = "/" in reason.quantity.partition("/")[2]
     if not in_a_place or measure in ("speed", "stay_s", "stayed_s"):
-        return f"{_noun(reason.quantity, label, tongue)} {_measured(reason.quantity, reason.observed, tongue)}"
+        heights = f" {tongue.heights}" if in_a_place and measure == "speed" else ""
+        return f"{_noun(reason.quantity, label, tongue)} {_measured(reason.quantity, reason.observed, tongue)}{heights}"
     counted = f"{tongue.figure(reason.observed)} {tongue.counted(label, reason.observed)}"
     return counted if measure in ("count", "occupancy") else f"{counted} {_happens(measure, tongue)}"
 

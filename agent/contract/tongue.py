@@ -45,11 +45,12 @@ class Tongue:
     at_most: str = "at most"
     learned: str = "learned from"
     times: str = "times"
+    heights: str = "body heights a second"
     point: str = "."
 
-    def figure(self, value: float) -> str:
-        """Four significant digits, without an exponent where a person would write none."""
-        return f"{float(f'{value:.4g}'):g}".replace(".", self.point)
+    def figure(self, value: float, *, digits: int = 4) -> str:
+        """So many significant digits, without an exponent where a person would write none."""
+        return f"{float(f'{value:.{digits}g}'):g}".replace(".", self.point)
 
     def labelled(self, label: str) -> str:
         return self.singulars.get(label, label)

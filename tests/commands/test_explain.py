@@ -19,8 +19,8 @@ Said = pytest.CaptureFixture[str]
 WORLD = CHECKOUT / "tests" / "worlds" / "thermometer-strange" / "events.jsonl"
 OPENED, CLOSED = WORLD.read_text(encoding="utf-8").splitlines()
 NAME = json.loads(OPENED)["id"]
-ENGLISH = "cabinet: temperature 26.7 °C for a moment, usually 21 °C ± 0.212 (learned from 0.4 hours)"
-ITALIAN = "cabinet: temperatura 26,7 °C per un momento, di solito 21 °C ± 0,212 (imparato da 0,4 ore)"
+ENGLISH = "cabinet: temperature 26.7 °C for a moment, usually 21 °C ± 0.21 (learned from 24 min)"
+ITALIAN = "cabinet: temperatura 26,7 °C per un momento, di solito 21 °C ± 0,21 (imparato da 24 min)"
 
 
 def test_a_line_of_a_replay_becomes_a_sentence(capsys: Said):

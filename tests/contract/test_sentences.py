@@ -34,17 +34,17 @@ def said(reason: Reason, *, phase: Phase = Phase.OPENED, source: str = "gate-cam
         (
             Reason("square/person/count", "baseline", 25.0, 2.1, 1.5, 14.0, "hours"),
             "square/person",
-            "25 people, usually 2.1 ± 1.5 (learned from 14 hours)",
+            "25 people, usually 2.1 ± 1.5 (learned from 14 h)",
         ),
         (
             Reason("temperature_c", "rhythm", 25.0, 18.0, 1.5, 140.0, "hours"),
             "",
-            "temperature 25 °C, at this time of day usually 18 °C ± 1.5 (learned from 140 hours)",
+            "temperature 25 °C, at this time of day usually 18 °C ± 1.5 (learned from 5 d 20 h)",
         ),
         (
             Reason("temperature_c", "noise", 0.0, 0.3, 0.1, 50.0, "hours"),
             "",
-            "temperature jumps by 0 °C from reading to reading, usually by 0.3 °C ± 0.1 (learned from 50 hours)",
+            "temperature jumps by 0 °C from reading to reading, usually by 0.3 °C ± 0.1 (learned from 2 d 2 h)",
         ),
         (Reason("kerb/bus/out", "crossing", 1.0), "kerb/bus", "1 bus out"),
         (Reason("gate/person/stay_s", "stay", 31.0, 30.0), "gate/person", "a person stays 31 s, at most 30 s"),
@@ -56,9 +56,13 @@ def said(reason: Reason, *, phase: Phase = Phase.OPENED, source: str = "gate-cam
         (
             Reason("kerb/person/out", "budget", 9.0, 12.0),
             "",
-            "9 more not told one by one, at most 12 an hour are",
+            "9 more, not told one by one: at most 12 an hour are",
         ),
-        (Reason("gate/person/speed", "limit", 3.0, 2.0), "gate/person", "speed 3, over the limit of 2"),
+        (
+            Reason("gate/person/speed", "limit", 3.0, 2.0),
+            "gate/person",
+            "speed 3 body heights a second, over the limit of 2",
+        ),
     ],
 )
 def test_each_test_has_its_sentence(reason: Reason, place: str, expected: str):
