@@ -106,6 +106,15 @@ def test_an_outsider_sees_by_a_witness_what_node_and_store_keep_silent_about(giv
     assert "Fri May  1 08:30:00" in done.stdout
 
 
+def test_the_files_beside_the_guide_show_what_it_says_of_them(tmp_path: Path) -> None:
+    """Whoever has no message at hand learns it with these."""
+    shutil.copytree(GUIDE.parent / "openssl", tmp_path, dirs_exist_ok=True)
+    done = shell(tmp_path, script())
+    assert done.returncode == 0, done.stderr
+    assert "omitted: 3 to 3" in done.stdout
+    assert "kept silent about: 4 to 4" in done.stdout
+
+
 def test_the_guide_stops_at_a_forged_envelope(given: Given) -> None:
     header, body, _ = (given.folder / "envelope.jws").read_text().split(".")
     stolen = (given.folder / "next.jws").read_text().split(".")[2]
