@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000, help="events (default: 10000)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    ring, judges = _ring(), Judges()
+    ring, judges = known(), Judges()
     node = SimulatedNode(NODE, signer(str(NODE)), SimulatedClock(NOON))
     speaker = Speaker(OPERATOR, signer(str(OPERATOR)), clock=SimulatedClock(NOON + 60))
     for record in _records(Random(options.seed), options.count):
@@ -106,7 +106,8 @@ def _confirmed(event: Envelope, speaker: Speaker, ring: KeyRing) -> Envelope:
     return open_envelope(speaker.say(Class.ACK, "verdict", data).token, ring)
 
 
-def _ring() -> KeyRing:
+def known() -> KeyRing:
+    """The keys of the node and of the operator."""
     made = KeyRing()
     for name, role in ((NODE, "node"), (OPERATOR, "operator")):
         own = signer(str(name))

@@ -198,9 +198,13 @@ def test_topics_of_the_table_hold_every_class_and_type(agreed):
     some = topics(agreed[0])
     assert {topic.klass for topic in some} == set(Class)
     assert {topic.name for topic in some} == {
-        NodeName("romagna", comune, node) for comune, node in
-        (("faenza", "probe"), ("faenza", "n-1"), ("riolo", "probe"), ("riolo", "n-3"))
+        NodeName(union, place, node) for union, place, node in (
+            ("romagna", "faenza", "probe"), ("romagna", "faenza", "n-1"), ("romagna", "faenza", "all"),
+            ("romagna", "riolo", "probe"), ("romagna", "riolo", "n-3"), ("romagna", "riolo", "all"),
+            ("romagna", "centre", "probe"), ("elsewhere", "faenza", "probe"),
+        )
     }  # fmt: skip
+    assert sum(str(topic).endswith("/centre/probe/audit/access") for topic in some) == 1
 
 
 def test_the_year_has_another_agreement_after_it(tmp_path):
