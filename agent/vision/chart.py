@@ -58,6 +58,13 @@ class Chart:
                 told.append(
                     (name, f"half reach {tail.reached_by(0.5):.2g}, one in ten {tail.reached_by(0.1):.2g} {unit}")
                 )
+        if learned.stage(self.progress) is not Stage.LEARNING:
+            told.append(
+                (
+                    "score 1",
+                    f"stated of one thing in ten; {learned.odd:.0%} of the latest reached it before they were learned",
+                )
+            )
         if learned.stage(self.progress) is Stage.DRIFTED:
             told.append(("drifted", f"{learned.odd:.0%} of the latest things are unlike what was learned"))
         return told

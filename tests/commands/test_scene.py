@@ -34,8 +34,8 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def learn(folder: Path) -> None:
-    learned = Learned(2, seconds=200.0, tracks=60)
+def learn(folder: Path, *, tracks: int = 60, odd: float = 0.1) -> None:
+    learned = Learned(2, seconds=200.0, tracks=tracks, odd=odd)
     for number in range(60):
         learned.looks.gather(number, np.zeros(2, np.float32))
         learned.places.begin()
@@ -43,6 +43,7 @@ def learn(folder: Path) -> None:
         learned.hourly.begin(17 if number < 45 else 4)
         learned.hourly.visit(17 if number < 45 else 4, cell(0.25, 0.5, None), 1.2)
         learned.tails["speed"].add(0.8 + number / 100)
+        learned.joint.add(number / 100)
     SceneFile(folder, "gate-cam").keep(learned)
 
 
@@ -64,6 +65,14 @@ def test_what_was_learned_is_shown(config: Path, tmp_path: Path, capsys: pytest.
     assert "body heights a second" in page
     assert "http" not in page
     assert "<script" not in page
+
+
+def test_while_it_watches_it_says_how_often_a_score_is_really_reached(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    learn(tmp_path, tracks=80, odd=0.14)
+    assert main(["scene", "--config", str(config)]) == 0
+    assert "score 1: stated of one thing in ten; 14% of the latest reached it" in capsys.readouterr().out
 
 
 def test_an_hour_of_the_day_is_shown(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
