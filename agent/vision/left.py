@@ -1,8 +1,8 @@
 """Things left behind and things taken away, in the zones that ask for it.
 
 What stands still and does not belong to the place is a thing when nobody is it: a person whom the
-detector has lost where they stand is none. A thing is left when none of those who were beside it as it
-appeared is near any more. Only how long that has been so leaves this module.
+detector has lost where they stand is none. A thing is left when none of those who can have brought it
+is near any more. Only how long that has been so leaves this module.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ GAP_S = 5.0
 """What happened in a longer silence teaches the backgrounds nothing."""
 BESIDE_S = 8.0
 """Who was beside a thing at most this long before it was seen may have brought it: they hid it until then."""
-OWNERS = 2
-"""Of those, so many who were there longest are minded; others passed by."""
+OWNERS, AS_LONG = 2, 0.5
+"""Of those, so many who were there longest are minded, the second if for at least this share of the time; others passed by."""
 BESIDE, NEAR = 0.25, 1.5
 """Within so many of one's own heights one is beside a thing, or near enough to be minding it."""
+BEFORE = 0.5
+"""Who hid at least this share of a thing's place can have put it there, sooner than somebody beside it."""
 SAME = 0.2
 """Overlap from which a patch is the thing of before."""
 HIDDEN_S, GONE_S = 60.0, 3.0
@@ -127,9 +129,10 @@ class Left:
                 thing.box = patch.box if area(patch.box) > area(thing.box) / 2 else thing.box
             else:
                 owners = beside(patch.box, self._before, aspect)
+                minded = last_near(owners, patch.box, self._before, aspect)
                 lost = is_lost_there(patch.box, self._before)
                 self._things.append(
-                    Thing(patch.box, at, at, owners, at, is_somebody=lost, taken_looks=int(patch.taken))
+                    Thing(patch.box, at, at, owners, minded, is_somebody=lost, taken_looks=int(patch.taken))
                 )
 
     def _lasts(self, thing: Thing, at: float) -> bool:
@@ -164,13 +167,27 @@ def mind(thing: Thing, tracks: Tracks, aspect: float) -> None:
     if any(track.number in thing.owners for track in near):
         thing.minded, thing.alone = tracks.at, None
     elif thing.alone is None:
-        thing.alone = tracks.at
+        thing.alone = thing.minded
 
 
 def beside(box: Box, before: Sequence[Tracks], aspect: float) -> set[int]:
-    """The numbers of those who were longest beside a place within the looks of `before`."""
-    there = Counter(track.number for tracks in before for track in tracks.items if away(track, box, aspect) <= BESIDE)
-    return {number for number, _ in there.most_common(OWNERS)}
+    """The numbers of those who may have brought what is in a place, by how they stood within the looks of `before`."""
+    items = [track for tracks in before for track in tracks.items]
+    there = Counter(track.number for track in items if covered(box, track.box) >= BEFORE)
+    there = there or Counter(track.number for track in items if away(track, box, aspect) <= BESIDE)
+    longest = max(there.values(), default=0)
+    return {number for number, looks in there.most_common(OWNERS) if looks >= AS_LONG * longest}
+
+
+def last_near(owners: set[int], box: Box, before: Sequence[Tracks], aspect: float) -> float:
+    """When any of the owners was last near a place, within the looks of `before`; its end where nobody was."""
+    near = (
+        tracks.at
+        for tracks in reversed(before)
+        for track in tracks.items
+        if track.number in owners and away(track, box, aspect) <= NEAR
+    )
+    return next(near, before[-1].at)
 
 
 def is_lost_there(box: Box, before: Sequence[Tracks]) -> bool:
