@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ MAX_LETTER_BYTES = 300_000
 """What the broker lets through (`max_packet_size`) and nothing larger."""
 
 _MODE = 0o660
+_NUMBER = re.compile(r"[0-9]{16}")
 _RETAINED = b"retained"
 _LIVE = b"live"
 
@@ -46,7 +49,7 @@ class Inbox:
         self.folder = folder
         self._max_letters = max_letters
         folder.mkdir(parents=True, exist_ok=True)
-        self._next = max((int(name[:16]) for name in self._waiting() if name[:16].isdigit()), default=0) + 1
+        self._next = max((int(name) for name in self._waiting() if _NUMBER.fullmatch(name)), default=0) + 1
 
     def put(self, letter: Letter) -> bool:
         """Add a letter after the others; False when there is no room, here or on the disk, or it is too big."""
@@ -58,16 +61,24 @@ class Inbox:
         return self._write(letter, f"latest-{hashlib.sha256(letter.topic.encode()).hexdigest()[:16]}")
 
     def take(self) -> list[Letter]:
-        """The letters that wait, oldest first, which are then gone; what is no letter is thrown away."""
-        letters = []
-        for name in sorted(self._waiting())[: self._max_letters]:
-            taken = self._at(f"taken-{name}")
-            os.replace(self._at(name), taken)  # a newer letter of the same name stays untouched
-            letter = _read(taken)
-            os.unlink(taken)
-            if letter is not None:
-                letters.append(letter)
-        return letters
+        """The letters that wait, oldest first, which are then gone; what is no letter is thrown away.
+
+        Whatever else link may do here meanwhile costs letters and nothing more.
+        """
+        found = (self._taken(name) for name in sorted(self._waiting())[: self._max_letters])
+        return [letter for letter in found if letter is not None]
+
+    def _taken(self, name: str) -> Letter | None:
+        place = self._at(name)
+        with suppress(
+            OSError
+        ):  # it went, its name is too long, or something lies in the way: then it is read where it is
+            os.replace(place, taken := self._at(f"taken-{name}"))
+            place = taken  # a newer letter of the same name stays untouched
+        letter = _read(place)
+        with suppress(OSError):
+            os.unlink(place)
+        return letter
 
     def _at(self, name: str) -> str:
         return os.path.join(self.folder, name)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import pathlib
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from agent.uplink.inbox import MAX_LETTER_BYTES, Inbox, Letter
 
@@ -55,6 +58,41 @@ def test_what_is_no_letter_is_thrown_away(tmp_path: Path):
     assert inbox.take() == []
     assert [path.name for path in (tmp_path / "inbox").iterdir()] == ["0000000000000004"]
     assert (tmp_path / "secret").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["²²²²²²²²²²²²²²²²", "٣" * 16, "9" * 16, "9" * 255, "\udcff", "a" * 255, "latest-", " ", "\n"]
+)
+def test_a_name_that_no_letter_has_holds_nobody_up(tmp_path: Path, name: str):
+    """Not at the start, where numbers are counted on, nor when letters are taken: sense goes on seeing."""
+    (tmp_path / name).write_bytes(b"no letter")
+    inbox = Inbox(tmp_path)
+    assert inbox.put(letter := Letter("cmd", b"1"))
+    assert inbox.take() == [letter]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_where_letters_are_taken_to_costs_no_letter(tmp_path: Path):
+    inbox, letter = Inbox(tmp_path), Letter("rcpt/store", b"7")
+    for _ in range(2):
+        inbox.put_latest(letter)
+        (name,) = (path.name for path in tmp_path.iterdir() if path.is_file())
+        (tmp_path / f"taken-{name}" / "deep").mkdir(parents=True, exist_ok=True)
+        assert inbox.take() == [letter]
+    assert inbox.take() == []
+
+
+class Vanishing(Inbox):
+    """Names that are gone by the time they are looked at, as link may have it."""
+
+    def _waiting(self) -> Iterator[str]:
+        yield from ("0000000000000001", *super()._waiting())
+
+
+def test_a_letter_that_goes_while_letters_are_taken_is_none(tmp_path: Path):
+    inbox = Vanishing(tmp_path)
+    inbox.put(letter := Letter("cmd", b"2"))
+    assert inbox.take() == [letter]
 
 
 def test_a_letter_that_was_half_written_is_never_taken(tmp_path: Path):
