@@ -87,6 +87,10 @@ class StoreError(PiazzaError, OSError):
     """A store's database that cannot be opened or written; what it has promised stays true."""
 
 
+class StoreAbsent(UserError, StoreError):
+    """A path at which there is no store's database."""
+
+
 _NEXT = {
     errno.ENOENT: "give a path that exists",
     errno.ENOTDIR: "a folder is needed where this path has a file; give another path",

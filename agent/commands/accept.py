@@ -16,7 +16,8 @@ from agent.commands.accepted import FILE
 from agent.commands.aim import RUN
 from agent.commissioning import Commissioning
 from agent.config import load
-from agent.errors import UserError
+from agent.contract.jws import KeyRing
+from agent.errors import Refused, UserError
 from agent.files import write_atomic
 from agent.provision.enrol_node import Place
 from agent.provision.keys import load_ring, load_signer
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.act == "compare":
         ring = load_ring(options.ring)
-        before, now = (verified(_text(path), ring) for path in (options.before, options.now))
+        before, now = (_report(path, ring) for path in (options.before, options.now))
         told = list(changes(before, now))
         print("\n".join(told) if told else "nothing changed")
         return 1 if told else 0
@@ -95,8 +96,8 @@ def _install(proposal: Path, document: Path, report: Report) -> None:
     write_atomic(document, content)
 
 
-def _text(path: Path) -> str:
+def _report(path: Path, ring: KeyRing) -> Report:
     try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return verified(path.read_text(encoding="ascii").strip(), ring)
+    except (OSError, UnicodeDecodeError, Refused) as error:
         raise UserError(f"{path}: {error}", hint="give two files DATE.jws of /etc/piazza/acceptance") from error

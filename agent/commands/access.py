@@ -1,6 +1,6 @@
 """Who looks into a store signs for it first, whichever command it is.
 
-The invariant: the record is on the disk, signed with the key of who looks, before anything of the store is read.
+The invariant: the record is on the disk, signed with the key of who looks, before anything of the store is shown.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from agent.clock import SystemClock
 from agent.commands import party
 from agent.contract.jws import KeyRing, Signer
 from agent.contract.topics import NodeName
-from agent.errors import StoreError, UserError
+from agent.errors import UserError
 from agent.provision.bench import Bench
 from agent.provision.keys import load_ring, load_signer
 from agent.subscriber.accesses import AccessLog, folder_of
-from agent.subscriber.tables import NO_STORE, Where, is_server
+from agent.subscriber.tables import Where, is_server, open_tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,10 +42,10 @@ def trusted(path: Path) -> KeyRing:
 def opened(options: argparse.Namespace, where: Where, *, role: str) -> AccessLog:
     """The log of who looks into the store at `where`: by `--signer`, or as the only party of `role` in the folder of keys.
 
-    StoreError where there is no store, UserError where nobody signs.
+    StoreAbsent where there is no store, UserError where nobody signs.
     """
-    if not is_server(where) and not Path(where).is_file():
-        raise StoreError(f"{where}: there is no such file", hint=NO_STORE)
+    if not is_server(where):
+        open_tables(where, only_reads=True).close()  # nothing is signed of what is no store
     name, signer = _by_file(options) if options.signer else _of_folder(options, where, role)
     return AccessLog(options.access or folder_of(where), name, signer, SystemClock())
 

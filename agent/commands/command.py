@@ -23,8 +23,8 @@ from agent.contract.jws import KeyRing
 from agent.contract.times import instant
 from agent.contract.topics import ITSELF, Class, NodeName, pattern
 from agent.contract.types import AckData, CommandData, ResultData
-from agent.errors import BrokerRefused, Refused, UserError
-from agent.provision.bench import Bench
+from agent.errors import BrokerRefused, Refused
+from agent.provision.bench import Bench, named
 from agent.provision.keys import load_signer
 from agent.subscriber.reader import opened
 from agent.subscriber.speaker import Speaker, Word
@@ -71,10 +71,7 @@ def _add_particulars(act: argparse.ArgumentParser, name: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     clock, ring = SystemClock(), party.ring(options)
-    try:
-        node = NodeName.parse(options.node)
-    except Refused as refused:
-        raise UserError(refused.message, hint="such as romagna-faentina/brisighella/n-0017") from refused
+    node = named(options.node)
     name = _ourselves(options, ring)
     speaker = Speaker(name, load_signer(Bench(options.keys).signing_key(str(name))), clock=clock)
     word = _word(options, speaker, node, at=clock.now())
@@ -145,7 +142,7 @@ def _word(options: argparse.Namespace, speaker: Speaker, node: NodeName, *, at: 
 def _ourselves(options: argparse.Namespace, ring: KeyRing) -> NodeName:
     """`--name`, or the only key of the ring that may say such a thing."""
     if options.name:
-        return NodeName.parse(options.name)
+        return named(options.name)
     roles = (
         (options.role,) if options.role else ("operator", "maintainer", *(("police",) if options.act == "ack" else ()))
     )

@@ -14,10 +14,9 @@ from agent.console.archive import Archive
 from agent.console.desk import Desk
 from agent.console.room import Room
 from agent.console.sight import Sight
-from agent.contract.topics import NodeName
 from agent.errors import UserError
 from agent.governance import agreement, places, union
-from agent.provision.bench import Bench
+from agent.provision.bench import Bench, named
 from agent.provision.keys import load_signer
 from agent.subscriber import Reader
 from agent.subscriber.accesses import AccessLog, folder_of
@@ -66,7 +65,7 @@ def made(options: argparse.Namespace) -> Desktop:
     """Everything that the page stands on; UserError where a part is missing."""
     clock, name = (
         SystemClock(),
-        NodeName.parse(options.name) if options.name else party.signer_name(options, "operator"),
+        named(options.name) if options.name else party.signer_name(options, "operator"),
     )
     whole = union.load(options.folder / "union.yaml")
     sight = Sight(whole, agreement.load_all(options.folder / "agreements", whole), str(name))

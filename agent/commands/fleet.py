@@ -24,7 +24,7 @@ from agent.errors import UserError
 from agent.fleet.carrier import RESEND_S, Carrier
 from agent.fleet.simulation import Fleet, Report, names
 from agent.fleet.wire import Wire
-from agent.provision.bench import Bench
+from agent.provision.bench import Bench, named
 from agent.provision.keys import load_signer
 from agent.subscriber.tables import open_tables
 from agent.transport import Transport
@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.nodes < 1 or options.comuni < 1:
         raise UserError("a fleet has at least one comune and one node", hint="give --comuni and --nodes above 0")
+    named(f"{options.union}/comune-1/n-0000")
     who = names(options.union, comuni=options.comuni, nodes=options.nodes)
     if options.act == "keys":
         add_keys(options.keys, who, at=SystemClock().now())

@@ -12,9 +12,9 @@ from agent.clock import SystemClock
 from agent.config import Config, check
 from agent.contract.topics import NodeName
 from agent.documents import convert, parse, problems_in
-from agent.errors import Refused, UserError
+from agent.errors import UserError
 from agent.provision import image_label
-from agent.provision.bench import Bench
+from agent.provision.bench import Bench, named
 from agent.provision.enrol_desk import Desk
 from agent.provision.identity import ENROL_PORT, Code, Ticket
 from agent.provision.image import CAMERAS, Order, Wifi, firmware_folder, prepare
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    name = _name(options.node)
+    name = named(options.node)
     at, bench, code = SystemClock().now(), Bench(options.keys), Code()
     host, port = _broker(options.broker)
     ticket = Ticket.new(name, options.enrol or f"{host}:{ENROL_PORT}", at=at)
@@ -110,13 +110,6 @@ def _tell(
 
 def _approve(options: argparse.Namespace) -> str:
     return f"piazza enrol approve --keys {options.keys} {options.node}"
-
-
-def _name(text: str) -> NodeName:
-    try:
-        return NodeName.parse(text)
-    except Refused as error:
-        raise UserError(error.message, hint="such as romagna-faentina/brisighella/n-0017") from error
 
 
 def _broker(text: str) -> tuple[str, int]:

@@ -70,7 +70,7 @@ class Bench:
         """Several parties of one role; the ring is written once."""
         ring, keys = load_ring(self.ring), []
         for name in names:
-            _check_name(name)
+            named(name)
             self.add_reader(name, at=at, days=days)
             keys.append(new_signing_key(self.signing_key(name), role=role, subject=name))
             ring.add(keys[-1])
@@ -89,8 +89,9 @@ def _tls(folder: Path) -> TlsFiles:
     return TlsFiles(folder / "tls.pem", folder / "tls.key")
 
 
-def _check_name(name: str) -> None:
+def named(name: str) -> NodeName:
+    """The party that somebody called union/comune/id; UserError for anything else."""
     try:
-        NodeName.parse(name)
+        return NodeName.parse(name)
     except Refused as error:
         raise UserError(error.message, hint="such as romagna-faentina/brisighella/n-0017") from error

@@ -131,6 +131,7 @@ class Authority:
         days: int,
         names: x509.SubjectAlternativeName | None = None,
     ) -> None:
+        self._key()  # where there is no authority, no new key is left behind
         signed = self._signed(_new_key(files.key).public_key(), name, usage, at=at, days=days, names=names)
         files.certificate.write_text(signed, encoding="ascii")
 

@@ -15,6 +15,10 @@ from agent.contract.chain import Span
 from agent.contract.types import MAX_SEQ
 from agent.errors import StoreError
 from agent.subscriber.holding import Chains, Held, Item, Taken, verdict_row
+from agent.subscriber.opening import claim, unopened
+
+VERSION = 1
+"""Of the tables below: raised when an older release could no longer write them."""
 
 COMUNE = "substr(node, instr(node, '/') + 1, instr(substr(node, instr(node, '/') + 1), '/') - 1)"
 """The second level of a node's name, in SQL; word for word as in the index, or SQLite would not use it."""
@@ -52,12 +56,15 @@ class Store:
     def __init__(self, path: Path) -> None:
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
+            claim(self._db, path, table="envelope", version=VERSION)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             for table in _TABLES:
                 self._db.execute(table)
+            # What a sync that failed in an earlier life left in the log would not outlive a power cut.
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}", hint="give the path of a database that can be written") from error
+            raise unopened(path, error, hint="give the path of a database that can be written") from error
         self._chains = Chains(
             {name: self._read_held(name, *row) for name, *row in self._db.execute("SELECT * FROM node")},
             {(name, kid): chain for name, kid, chain in self._db.execute("SELECT name, kid, chain FROM kid")},

@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent.errors import StoreError, UserError
+from agent.errors import StoreAbsent, UserError
 from agent.subscriber.holding import EventStore
+from agent.subscriber.opening import unopened
 from agent.subscriber.store import COMUNE, Store
 
 Row = tuple[Any, ...]
@@ -100,7 +101,7 @@ class SqliteTables:
     def __init__(self, path: Path, *, only_reads: bool = False) -> None:
         self._path = path
         if not path.is_file():
-            raise StoreError(f"{path}: there is no such file", hint=NO_STORE)
+            raise StoreAbsent(f"{path}: there is no such file", hint=NO_STORE)
         with self._told(NO_STORE):
             mode = "ro" if only_reads else "rw"
             self._db = sqlite3.connect(
@@ -154,4 +155,4 @@ class SqliteTables:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}", hint=hint) from error
+            raise unopened(self._path, error, hint=hint) from error

@@ -18,9 +18,13 @@ from agent.contract.jws import KeyRing, Signer
 from agent.contract.tree import begins_with
 from agent.contract.types import HeadData
 from agent.errors import Refused, StoreError
+from agent.subscriber.opening import claim, unopened
 
 EVERY_S = 3600.0
 """A node's head is co-signed this often; each one is looked at."""
+
+VERSION = 1
+"""Of the tables below: raised when an older release could no longer write them."""
 
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS seen(
@@ -40,10 +44,11 @@ class Witness:
         self._name = name
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+            claim(self._db, path, table="seen", version=VERSION)
             for command in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", *_TABLES):
                 self._db.execute(command)
         except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}", hint="give the path of a file that can be written") from error
+            raise unopened(path, error, hint="give the path of a file that can be written") from error
 
     def close(self) -> None:
         self._db.close()
