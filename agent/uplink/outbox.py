@@ -191,15 +191,13 @@ class Outbox:
     def _settle(self) -> None:
         """Find out whether a commit that raised was stored all the same; what was not is put again.
 
-        After a failed fsync the kernel calls its pages clean though the disk may not have them, so
-        the file is opened anew and the log written into the database, which is synced by itself.
+        The file is opened anew, because what a failed fsync left in the log is worth nothing.
         """
         if not self._trial:
             return
         try:
             self._db.close()
             self._db = open_writer(self._path, max_mb=self._max_mb, connect=self._connect)
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             stored = read_tail(self._db)
         except sqlite3.Error as error:
             raise failure(error, self._path) from error

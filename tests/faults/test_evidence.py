@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
+from collections import Counter
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from agent.contract.topics import Class
+from agent.errors import OutboxBroken
 from tests.faults import f01_kill_sense, f02_power_cut, f03_disk_errors, f15_tampering, f20_camera
 from tests.faults.row import line
 
@@ -19,6 +25,24 @@ ROWS = [
     (f15_tampering, "F15 tampering", 28, 2_000),
     (f20_camera, "F20 camera faults", 10, 20),
 ]
+
+
+class Failing(f03_disk_errors.Writer):
+    """A writer on a disk whose next so many syncs fail, and that has no other fault."""
+
+    failing = 0
+
+    def _fault(self, what: str) -> int:
+        fails = what == "sync" and self.failing > 0
+        self.failing -= fails
+        return sqlite3.SQLITE_IOERR_FSYNC if fails else 0
+
+
+class Forgetful(random.Random):
+    """A power cut after which nothing is there that was not synced."""
+
+    def random(self) -> float:
+        return 1.0
 
 
 def counted(row: ModuleType, name: str, count: int) -> dict[str, int]:
@@ -44,3 +68,22 @@ def test_the_power_cut_finds_the_loss_of_an_outbox_that_does_not_sync() -> None:
     """The control: without the outbox's care the same cuts do lose committed events."""
     counts = f02_power_cut.run(count=40, seed=1, synchronous="NORMAL")
     assert counts["lost"] > 0
+
+
+def test_what_is_committed_behind_a_sync_that_failed_before_a_kill_outlives_a_power_cut(tmp_path: Path) -> None:
+    """The new process sees what the kernel has, not what the disk has, and must not build on it."""
+    writer = Failing(tmp_path, random.Random(1), Counter())
+    for _ in range(3):
+        writer.work()
+    writer.failing = 2
+    writer.outbox.put(Class.EVT, "t", lambda *_: ("unsure", "0" * 64), 0.0)
+    writer.waiting.append("unsure")
+    with pytest.raises(OutboxBroken):
+        writer.outbox.flush()
+    writer._killed()
+    for _ in range(3):
+        writer.work()
+    found = f02_power_cut.held(writer.outbox)
+    assert "unsure" in [token for _, token in found.rows]
+    assert f03_disk_errors._after_power_cut(writer.disk, Forgetful()) == found
+    writer.close()

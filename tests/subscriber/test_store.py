@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -158,6 +159,20 @@ def test_a_batch_that_fails_leaves_nothing_behind_and_owes_nothing(tmp_path: Pat
     assert store.count() == 1
     store._db.execute("PRAGMA max_page_count = 1000000")
     assert store.commit(batch[1:], at=3.0).fresh == 2
+
+
+def test_a_store_begins_with_all_of_an_earlier_life_in_the_database_itself(tmp_path: Path):
+    """A log whose last sync failed before the store was killed is nothing to build on."""
+    chain, (life, after) = Chain(), (tmp_path / "life", tmp_path / "after")
+    life.mkdir()
+    killed = Store(life / "events.sqlite")
+    killed.commit(items(several(chain, 3), chain.ring), at=1.0)
+    shutil.copytree(life, after)
+    assert (after / "events.sqlite-wal").stat().st_size > 0
+    with closing(Store(after / "events.sqlite")) as store:
+        assert (after / "events.sqlite-wal").stat().st_size == 0
+        assert store.held(NAME).span == ((1, 3),)
+    killed.close()
 
 
 def test_a_place_that_holds_no_database_is_the_users_to_mend(tmp_path: Path):
