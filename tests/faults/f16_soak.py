@@ -198,4 +198,4 @@ def descriptors() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F16 soak", run, count=20_000, long=100_000, targets=BAD))
+    raise SystemExit(row.main("F16 soak", run, count=100_000, targets=BAD))

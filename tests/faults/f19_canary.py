@@ -229,4 +229,4 @@ def _through(door: Door, part: Picture, place: Place, randomness: random.Random)
 
 
 if __name__ == "__main__":
-    raise SystemExit(row.main("F19 canary", run, count=200, long=1_000, targets=BAD))
+    raise SystemExit(row.main("F19 canary", run, count=1_000, targets=BAD))

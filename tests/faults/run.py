@@ -28,7 +28,7 @@ from tests.faults import row
 
 FOLDER = Path(__file__).resolve().parent
 CHECKOUT = FOLDER.parent.parent
-TIMEOUT_S = 1200.0
+TIMEOUT_S = 3600.0
 LONG_TIMEOUT_S = 6 * 3600.0
 
 
