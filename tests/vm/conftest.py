@@ -91,11 +91,13 @@ def machine(rung, authority, program, tmp_path_factory, request):
         container = Machine(folder / "root", card, program("systemd-nspawn"))
         container.flash(made_base(program("mmdebstrap")))
         one = container
-    yield one
-    if request.session.testsfailed and one.process:
-        print(one.inside("journalctl", "--no-pager", "-n", "100", "-u", "piazza-*", "-u", "nftables-piazza").stdout)
-    one.power_off()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield one
+        if request.session.testsfailed and one.process:
+            print(one.inside("journalctl", "--no-pager", "-n", "100", "-u", "piazza-*", "-u", "nftables-piazza").stdout)
+    finally:
+        one.power_off()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def prepare(card: Path, config: Path, authority, *, parts: bool, architecture: str = "amd64"):

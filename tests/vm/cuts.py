@@ -7,7 +7,6 @@ events, takes an update in, and is open for commissioning; every fourth cut come
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import random
@@ -59,9 +58,8 @@ class Updates:
 
     def believed_by(self, machine) -> None:
         """The node is given the union's root; what it runs becomes release 0."""
-        root = base64.b64encode(self.union.authority.signed("root", 1) or b"").decode()
-        command = f"echo {root} | base64 -d > /run/root.json && piazza ota enroll --root /run/root.json"
-        done = machine.inside("sh", "-c", command)
+        machine.bring("/run/root.json", self.union.authority.signed("root", 1) or b"")
+        done = machine.inside("piazza", "ota", "enroll", "--root", "/run/root.json")
         assert done.returncode == 0, done.stderr
         self.before = machine.inside("cat", "/etc/piazza/node.yaml").stdout
 

@@ -6,6 +6,7 @@ clock of its own and begins in 1970. `tools/vm/kernel` and `tools/vm/root` make 
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -23,6 +24,8 @@ CARD_MB = 320
 MEMORY_MB = 512
 """Of a Raspberry Pi Zero 2 W."""
 PATIENCE_S = 300.0
+LINE = 1024
+"""Characters of a file that go in at a time; a multiple of four, as base64 wants it."""
 
 
 def kernel(*, build: bool) -> Path | None:
@@ -120,6 +123,12 @@ class Guest:
         self.hand.sendall(json.dumps(command).encode() + b"\n")
         told = self._answer()
         return subprocess.CompletedProcess(command, told["code"], told["out"], told["err"])
+
+    def bring(self, path: str, content: bytes) -> None:
+        """Put a file into it; in short lines, as a terminal loses what is longer than its buffer."""
+        text = base64.b64encode(content).decode()
+        for begin in range(0, len(text), LINE):
+            self.inside("sh", "-c", f"echo {text[begin : begin + LINE]} | base64 -d >> {path}")
 
     def restarts(self) -> None:
         """It is about to restart by itself: the next word of its hand is a greeting."""
