@@ -137,10 +137,10 @@ def _notice(whole: Union, agreed: tuple[Agreement, ...], options: argparse.Names
     known = [comune.id for comune in whole.comuni]
     if options.comune not in known:
         raise UserError(f"no comune '{options.comune}'", hint=f"one of: {', '.join(known)}")
-    return notice.html(whole, options.comune, agreed, [_node(path) for path in options.config], at=at)
+    return notice.html(whole, options.comune, agreed, [described(path) for path in options.config], at=at)
 
 
-def _node(path: Path) -> notice.Node:
+def described(path: Path) -> notice.Node:
     """What a node's configuration says of it, under the digest by which its messages name it."""
     from agent.config import load
 

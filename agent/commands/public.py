@@ -1,6 +1,6 @@
 """`piazza public`: a static site for citizens, made from a store: counts, what changed, who received what.
 
-Pages and files need nothing else and can lie on any web server. The numbers are protected before they
+With it lie a feed of changes and the public notice of each comune. Pages and files need nothing else and can lie on any web server. The numbers are protected before they
 are written; `--epsilon` and `--k` stand on the page with what they cost. With `--broker` the counts of
 the last day are also published as signed, retained messages of the class `pub`.
 """
@@ -16,21 +16,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from agent.clock import SystemClock
 from agent.commands import access, party
 from agent.commands.patto import load_union
 from agent.commands.public_broker import say
+from agent.commands.public_notices import notices
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class
 from agent.contract.types import AuditData, StatData
 from agent.errors import Refused, UserError
 from agent.files import write_atomic
-from agent.governance import counts, site
+from agent.governance import counts, feed, site
 from agent.governance.agreement import Agreement
 from agent.governance.counts import Interval, Protection
-from agent.governance.site import Change, Story
+from agent.governance.site import FEED, Change, Story
 from agent.governance.told import told
 from agent.governance.union import Union
 from agent.provision.keys import write_secret
@@ -59,6 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--k", type=int, help="hours with fewer passages are withheld (what union.yaml says, or 10)")
     parser.add_argument("--epsilon", type=float, help="noise for one passage; 0 for none (what union.yaml says, or 1)")
     parser.add_argument("--secret", type=Path, default=Path("public.secret"), help="what the noise is drawn from")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="that a node runs, for the notices; may be repeated",
+    )
+    parser.add_argument("--timezone", default="Europe/Rome", help="of the hours on the page (Europe/Rome)")
     access.add_arguments(parser)
     party.add_session_arguments(parser, default="")
 
@@ -72,9 +83,14 @@ def run(options: argparse.Namespace) -> int:
     envelopes = list(_envelopes(options.db, ring, since=at - max(MONTH_S, options.days * 86_400)))
     intervals = _intervals(envelopes, since=at - options.days * 86_400)
     found = counts.hours(intervals, protection, at=at)
-    story = Story(whole, found, protection, _changes(envelopes), _received(agreed, envelopes, at), at)
+    beside = _beside(options, whole, agreed, ring, at)
+    story = Story(
+        whole, found, protection, _changes(envelopes), _received(agreed, envelopes, at), at, tuple(beside),
+        _zone(options.timezone),
+    )  # fmt: skip
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, text in (("index.html", site.html(story)), ("counts.json", _json(story)), ("counts.csv", _csv(story))):
+    pages = {"index.html": site.html(story), FEED: feed.atom(story)}
+    for name, text in {**beside, **pages, "counts.json": _json(story), "counts.csv": _csv(story)}.items():
         write_atomic(options.out / name, text.encode())
     withheld = sum(hour.count is None for hour in found)
     print(
@@ -85,6 +101,24 @@ def run(options: argparse.Namespace) -> int:
         places = say(options, told(found, protection, at=at))
         print(f"{options.broker}: the last day of {places} places")
     return 0
+
+
+def _beside(
+    options: argparse.Namespace, whole: Union, agreed: Sequence[Agreement], ring: KeyRing, at: float
+) -> dict[str, str]:
+    """The notices, as files."""
+    tables = open_tables(options.db, only_reads=True)
+    try:
+        return notices(whole, agreed, options.config, tables, ring, at=at)
+    finally:
+        tables.close()
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise UserError(f"--timezone {name}: there is none", hint="such as Europe/Rome") from error
 
 
 def _protection(options: argparse.Namespace, union: Union) -> Protection:

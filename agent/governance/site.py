@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
+from zoneinfo import ZoneInfo
 
 from agent.governance.counts import Hour, Protection
 from agent.governance.union import Union
@@ -18,9 +19,11 @@ body{font:17px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1r
 svg{width:100%;height:5.5rem;display:block}rect{fill:var(--bar)}rect.less{fill:var(--line)}
 figure{margin:0 0 1.2rem}figcaption,.dim{color:var(--dim);font-size:.92rem}table{border-collapse:collapse}td,th{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line)}
 """
+FEED = "changes.xml"
+ROME = ZoneInfo("Europe/Rome")
 _DAY = 24
 _HIGH = 80
-_ACTS = {
+ACTS = {
     "config-applied": ("nuova configurazione", "new configuration"),
     "mask-changed": ("zone oscurate cambiate", "masks changed"),
     "mode-changed": ("modo cambiato", "mode changed"),
@@ -48,6 +51,9 @@ class Story:
     changes: Sequence[Change]
     received: Mapping[str, int]
     at: float
+    notices: Sequence[str] = ()
+    """The files of the public notices, one for each comune of the union and in its order."""
+    zone: ZoneInfo = ROME
 
 
 def html(story: Story) -> str:
@@ -55,24 +61,36 @@ def html(story: Story) -> str:
     return (
         '<!doctype html><html lang="it"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(story.union.name)}: i numeri delle piazze</title><style>{_STYLE}</style></head><body>"
+        f"<title>{escape(story.union.name)}: i numeri delle piazze</title><style>{_STYLE}</style>"
+        f'<link rel="icon" href="data:,"><link rel="alternate" type="application/atom+xml" href="{FEED}"></head><body>'
         f"<main><h1>{escape(story.union.name)}: i numeri delle piazze</h1>"
-        f'<p lang="en" class="dim">The numbers of the squares.</p>{_places(story)}{_received(story)}{_changed(story)}'
-        f"{_method(story)}</main></body></html>\n"
+        f'<p lang="en" class="dim">The numbers of the squares.</p>{_told_by(story)}{_places(story)}{_received(story)}'
+        f"{_changed(story)}{_method(story)}</main></body></html>\n"
     )
+
+
+def _told_by(story: Story) -> str:
+    """When it was made, and where the notices are."""
+    when = datetime.fromtimestamp(story.at, story.zone).strftime("%d/%m/%Y, %H:%M")
+    links = ", ".join(
+        f'<a href="{file}">{escape(comune.name)}</a>'
+        for comune, file in zip(story.union.comuni, story.notices, strict=False)
+    )
+    told = f'Che cosa osserva ogni comune, e perché <span lang="en" class="dim">(what is observed, and why)</span>: {links}.'
+    return f"<p>Aggiornato il {when}. {told if links else ''}</p>"
 
 
 def _places(story: Story) -> str:
     places: dict[tuple[str, str], list[Hour]] = defaultdict(list)
     for hour in story.hours:
         places[(hour.node, hour.place)].append(hour)
-    figures = "".join(_figure(node, place, some[-_DAY:]) for (node, place), some in sorted(places.items()))
+    figures = "".join(_figure(node, place, some[-_DAY:], story.zone) for (node, place), some in sorted(places.items()))
     return f'<h2>Passaggi nelle ultime 24 ore</h2><p lang="en" class="dim">Passages in the last 24 hours.</p>{figures}'
 
 
-def _figure(node: str, place: str, some: Sequence[Hour]) -> str:
+def _figure(node: str, place: str, some: Sequence[Hour], zone: ZoneInfo) -> str:
     most = max([1, *(hour.count or 0 for hour in some)])
-    bars = "".join(_bar(number, hour, most) for number, hour in enumerate(some))
+    bars = "".join(_bar(number, hour, most, zone) for number, hour in enumerate(some))
     told = sum(hour.count or 0 for hour in some)
     where = f"{node.partition('/')[2]}, {place}"
     return (
@@ -81,11 +99,11 @@ def _figure(node: str, place: str, some: Sequence[Hour]) -> str:
     )
 
 
-def _bar(number: int, hour: Hour, most: int) -> str:
+def _bar(number: int, hour: Hour, most: int, zone: ZoneInfo) -> str:
     """A grey stub where the number is withheld."""
     high = 4.0 if hour.count is None else max(1.0, _HIGH * hour.count / most)
     kind = ' class="less"' if hour.count is None else ""
-    when = datetime.fromtimestamp(hour.since, UTC).strftime("%H:%MZ")
+    when = datetime.fromtimestamp(hour.since, zone).strftime("%H:%M")
     said = "meno della soglia" if hour.count is None else str(hour.count)
     return (
         f'<rect{kind} x="{number * 10}" y="{_HIGH - high:.1f}" width="8" height="{high:.1f}">'
@@ -105,11 +123,16 @@ def _received(story: Story) -> str:
 
 def _changed(story: Story) -> str:
     items = "".join(
-        f"<li>{datetime.fromtimestamp(one.at, UTC).date()} {escape(one.node.partition('/')[2])}: {_ACTS[one.action][0]} "
-        f'<span lang="en" class="dim">({_ACTS[one.action][1]})</span> {one.digest}</li>'
+        f"<li>{datetime.fromtimestamp(one.at, story.zone).strftime('%d/%m/%Y')} {escape(one.node.partition('/')[2])}: {ACTS[one.action][0]} "
+        f'<span lang="en" class="dim">({ACTS[one.action][1]})</span> {one.digest}</li>'
         for one in story.changes
     )
-    return f'<h2>Che cosa è cambiato</h2><p lang="en" class="dim">What changed.</p><ul>{items or "<li>–</li>"}</ul>'
+    return f'<h2>Che cosa è cambiato</h2><p lang="en" class="dim">What changed in 30 days (<a href="{FEED}">feed</a>).</p>{_list(items)}'
+
+
+def _list(items: str) -> str:
+    nothing = '<p>Niente in 30 giorni. <span lang="en" class="dim">Nothing.</span></p>'
+    return f"<ul>{items}</ul>" if items else nothing
 
 
 def _method(story: Story) -> str:

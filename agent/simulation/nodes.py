@@ -5,13 +5,15 @@ from __future__ import annotations
 from agent.clock import SimulatedClock
 from agent.contract.jws import Signer
 from agent.contract.topics import NodeName
-from agent.simulation.script import BUTTON, CAMERA, GATE, RULES
+from agent.simulation.script import BUTTON, CAMERA, GATE, MASKED, RULES
 from agent.uplink.door import Vocabulary
 from agent.uplink.simulated import Outgoing, Simulated, hand_over
 
 __all__ = ["WORDS", "Outgoing", "SimulatedNode", "hand_over"]
 
-WORDS = Vocabulary(rules=frozenset(RULES), sources=frozenset({CAMERA, BUTTON}), zones=frozenset({GATE}))
+WORDS = Vocabulary(
+    rules=frozenset(RULES), sources=frozenset({CAMERA, BUTTON}), zones=frozenset({GATE}), digests=frozenset({MASKED})
+)
 
 
 class SimulatedNode(Simulated):

@@ -5,6 +5,7 @@ Pure and seeded. Records come in the order of their time.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agent.contract.topics import NodeName
-from agent.records import Event, Health, Phase, Reason, Record, Severity, Stat
+from agent.records import Audit, Event, Health, Phase, Reason, Record, Severity, Stat
 
 QUARTER_S = 900.0
 LONGEST_S = 1800.0
@@ -20,6 +21,7 @@ LONGEST_S = 1800.0
 
 QUARTERS_AN_HOUR, QUARTERS_A_DAY = 4, 96
 GATE, CAMERA, BUTTON = "gate", "cam", "button"
+MASKED = hashlib.sha256(b"the first node's masks").hexdigest()
 RULES = ("crowd", "stays", "unusual", "turned", "wrong-way", "help")
 BUSY_PER_QUARTER = 60.0
 """People through the gate in the busiest quarter of an hour of an ordinary day, at a node of size 1."""
@@ -58,6 +60,7 @@ def records(story: Story, spot: Spot, since: float, until: float) -> list[Record
         chance = random.Random(f"{story.seed} {spot.name} {quarter}")  # noqa: S311 -- a story, not a secret
         told += _counts(story, spot, quarter * QUARTER_S, chance)
         told += _machine(spot, quarter)
+        told += _act(story, spot, quarter * QUARTER_S)
         told += _happenings(story, spot, quarter * QUARTER_S, chance)
     inside = (record for record in told if since <= record.at < until and not _is_broken(story, spot, record.at))
     return sorted(inside, key=lambda record: record.at)
@@ -103,6 +106,13 @@ def _machine(spot: Spot, quarter: int) -> Iterator[Health]:
         "disk_free_pct": round(70.0 - quarter % 5000 / 500, 1),
     }
     yield Health(quarter * QUARTER_S + 60.0, tuple(sorted(values.items())))
+
+
+def _act(story: Story, spot: Spot, begin: float) -> Iterator[Audit]:
+    """At noon (UTC) the first node of the market's comune has its masks changed, which its neighbours are told."""
+    when = datetime.fromtimestamp(begin, UTC)
+    if spot.name.node == "n-0001" and spot.name.comune == story.market and (when.hour, when.minute) == (12, 0):
+        yield Audit(begin + 300.0, "mask-changed", digest=MASKED)
 
 
 def _happenings(story: Story, spot: Spot, begin: float, chance: random.Random) -> Iterator[Event]:

@@ -63,9 +63,9 @@ class Simulated:
         self.tail = Tail()
         self._sealer = Sealer(name, signer, words, clock=clock, boot=boot, trust=lambda: ClockQuality.NTP)
 
-    def birth(self) -> Outgoing:
-        """That it is there."""
-        return _outgoing(*self._sealer.state(BIRTH), Class.STATE)
+    def birth(self, state: StateData = BIRTH) -> Outgoing:
+        """That it is there, and what it runs."""
+        return _outgoing(*self._sealer.state(state), Class.STATE)
 
     def head(self) -> Outgoing:
         """How long its chain is now."""

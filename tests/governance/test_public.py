@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import statistics
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -17,6 +20,7 @@ from agent import cli
 from agent.clock import SystemClock
 from agent.commands.patto import load_union
 from agent.commands.public import _envelopes, _received
+from agent.contract.envelope import open_envelope
 from agent.contract.jws import MAX_BYTES, Signer
 from agent.contract.times import instant
 from agent.contract.topics import Class, NodeName
@@ -25,7 +29,10 @@ from agent.governance import notice
 from agent.governance.counts import HOUR_S, SETTLED_S, Hour, Interval, Protection, hours, noise, protected
 from agent.governance.told import told
 from agent.simulation.stage import SQUARE
+from agent.subscriber.holding import Item
 from agent.subscriber.speaker import Speaker
+from agent.subscriber.store import Store
+from agent.uplink.simulated import BIRTH
 from tests.console.rooms import place
 from tests.governance.unions import JUNE, POLICE, folder, loaded, police
 from tests.subscriber.parts import looking
@@ -210,6 +217,70 @@ def test_the_secret_is_made_once_and_only_its_owner_reads_it(union, tmp_path):
 @pytest.mark.parametrize("options", [["--k", "0"], ["--epsilon", "-1"], ["--days", "0"], ["--db", "nowhere"]])
 def test_what_cannot_be_is_refused(union, options):
     assert public(*options) in (1, 2)
+
+
+def test_the_site_needs_no_server_and_every_link_of_it_leads_to_a_file(union, tmp_path):
+    """It is opened from a folder: no script, nothing from elsewhere, and links only to what lies beside it."""
+    assert public() == 0
+    page = (tmp_path / "public/index.html").read_text()
+    linked = set(re.findall(r'href="([^":]+)"', page))
+    assert linked == {"changes.xml", *(f"avviso-{comune.id}.html" for comune in union.town.union.comuni)}
+    assert all((tmp_path / "public" / name).is_file() for name in linked)
+    assert "<script" not in page
+    assert "src=" not in page
+
+
+def test_what_changed_is_a_feed_that_keeps_the_ids_of_its_entries(union, tmp_path):
+    """The first node's masks were changed; the time is the node's, the hour on the page the comune's."""
+    feeds = []
+    for _ in range(2):
+        assert public() == 0
+        feeds.append(ET.parse(tmp_path / "public/changes.xml").getroot())
+    spaces = {"atom": "http://www.w3.org/2005/Atom"}
+    ids = [
+        [entry.findtext("atom:id", namespaces=spaces) for entry in one.findall("atom:entry", spaces)] for one in feeds
+    ]
+    assert ids[0] == ids[1] != []
+    assert "faenza/n-0001: zone oscurate cambiate" in (tmp_path / "public/changes.xml").read_text()
+    assert "faenza/n-0001: zone oscurate cambiate" in (tmp_path / "public/index.html").read_text()
+
+
+def test_hours_on_the_page_are_those_of_the_place(union, tmp_path):
+    assert public() == 0
+    here = (tmp_path / "public/index.html").read_text()
+    assert public("--timezone", "UTC") == 0
+    assert (tmp_path / "public/index.html").read_text() != here
+    assert public("--timezone", "Nowhere/At-all") == 2
+
+
+def test_a_notice_describes_the_configuration_that_its_node_names_as_its_own(union, tmp_path, capsys):
+    """Another one is refused before anything is written."""
+    config = {
+        "version": 1,
+        "node": {"union": "romagna-faentina", "comune": "faenza", "id": "n-0001"},
+        "uplink": {"broker": {"host": "localhost"}},
+        "cameras": [{"id": "cam", "input": {"driver": "video", "source": "x.avi"}, "view": {"masks": []}}],
+    }
+    (tmp_path / "node.yaml").write_text(yaml.safe_dump(config))
+    digest = hashlib.sha256((tmp_path / "node.yaml").read_bytes()).hexdigest()[:12]
+    running(union, digest)
+    assert public("--config", "node.yaml") == 0
+    assert digest in (tmp_path / "public/avviso-faenza.html").read_text()
+    running(union, "0" * 12)
+    before = (tmp_path / "public/index.html").read_bytes()
+    assert public("--config", "node.yaml") == 2
+    assert "faenza/n-0001 runs 000000000000" in capsys.readouterr().err
+    assert (tmp_path / "public/index.html").read_bytes() == before
+
+
+def running(union, digest: str) -> None:
+    """The first node says what it runs, and the store has heard it."""
+    node = union.nodes[0]
+    node.clock.advance_to(node.clock.now() + 1.0)
+    said = node.birth(msgspec.structs.replace(BIRTH, cfg=digest))
+    store = Store(union.database)
+    store.commit([Item(open_envelope(said.token, union.ring), said.token.decode())], at=node.clock.now())
+    store.close()
 
 
 def test_notice_reads_what_a_node_runs(union, tmp_path, capsys):
