@@ -92,7 +92,8 @@ def run(options: argparse.Namespace) -> int:
     on_end(stop.set)
     transport = ota_publish.connection(options, clock)
     union = Authority(options.authority)
-    engine = Engine(union, options.file, transport, ring=party.ring(options), clock=clock, html=options.html)
+    ring = party.ring_file(options)
+    engine = Engine(union, options.file, transport, ring=ring.ring, clock=clock, html=options.html, look=ring.look)
     ended = engine.run(stop.is_set)
     running.keep(union, engine.running)
     return 0 if ended.stage in (Stage.DONE, Stage.RUNNING, Stage.PAUSED) else 3
@@ -195,13 +196,16 @@ class Engine:
         ring: KeyRing,
         clock: Clock,
         html: Path | None = None,
+        look: Callable[[float], None] = lambda _now: None,
     ) -> None:
+        """`look` hears the monotonic time in every turn, for a ring that may have changed."""
         self._authority = authority
         self._file = file
         self._transport = transport
         self._ring = ring
         self._clock = clock
         self._html = html
+        self._look = look
         self._told: dict[str, Told] = {}
         self.running: dict[str, Running] = {}
         """What each node that was heard says that it runs."""
@@ -228,6 +232,7 @@ class Engine:
     def turn(self, progress: Progress) -> Progress:
         """One look: what was asked, what was told, what follows from it."""
         self._publish(progress)
+        self._look(self._clock.monotonic())
         for happening in self._transport.poll(LOOK_S):
             if isinstance(happening, Message):
                 self._hear(happening)

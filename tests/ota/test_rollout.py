@@ -10,11 +10,14 @@ import pytest
 
 from agent.clock import SimulatedClock
 from agent.commands.rollout import Engine, load, members, save
+from agent.contract.jws import KeyRing
 from agent.contract.topics import Class, NodeName, Topic
 from agent.contract.types import StateData, UpdateData
 from agent.errors import UserError
 from agent.ota import board, bundle, drafts, rollout
 from agent.ota.rollout import Member, Rules, Stage, Standing, Told
+from agent.provision.keys import save_ring
+from agent.provision.ring_file import RingFile
 from agent.records import ClockQuality
 from agent.transport import Message
 from agent.transport.memory import MemoryBroker
@@ -179,6 +182,22 @@ def test_a_good_release_reaches_every_node_and_leaves_no_chunk_behind(town, tmp_
         bundle.topic(UNION, "brisighella", "bundle")
     ]
     assert "done" in (tmp_path / "rollout.html").read_text()
+
+
+def test_a_node_whose_key_was_revoked_meanwhile_is_not_heard(town, tmp_path):
+    clock = SimulatedClock(AT)
+    nodes = Fleet(MemoryBroker(clock), everybody(town))
+    save_ring(tmp_path / "ring.json", nodes.ring)
+    file = RingFile(tmp_path / "ring.json")
+    going = Engine(
+        town.authority, tmp_path / "rollout.json", nodes.broker.transport("maintainer", session_s=0), ring=file.ring,
+        clock=clock, look=file.look,
+    )  # fmt: skip
+    save_ring(tmp_path / "ring.json", KeyRing())
+    turns = iter(range(40))
+    ended = going.run(lambda: nodes.act() or next(turns) == 39)
+    assert nodes.said
+    assert ended.count(Standing.WELL) == 0
 
 
 def test_a_bad_release_stops_and_touches_nobody_further(town, tmp_path):
