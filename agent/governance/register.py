@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.contract.italian import ITALIAN as SPOKEN
 from agent.contract.schemas import VERSION
 from agent.contract.times import instant
 from agent.contract.topics import CHAINED
@@ -66,7 +67,10 @@ def purpose(one: Agreement, language: Language) -> str:
 
 def subjects(ground: Ground, language: Language) -> Iterator[Row]:
     """Who is seen, and what each node looks at and tells."""
-    yield Row(said("passers", language), said("passers-are", language), (contract(language),))
+    for word in ("passers", "data", "reporters"):
+        yield Row(said(word, language), said(f"{word}-are", language), (contract(language),))
+    kept = said("staff-are", language, days=ground.union.keep_days.audit)
+    yield Row(said("staff", language), kept, (contract(language), ground.union_paper.cite("keep_days.audit")))
     yield from facts(ground, language, _DESCRIBED)
 
 
@@ -77,17 +81,18 @@ def facts(ground: Ground, language: Language, topics: tuple[str, ...]) -> Iterat
             topic, _, thing = fact.topic.partition("/")
             if topic in topics:
                 title = said(topic, language, node=node.name, thing=thing)
-                yield Row(title, _value(fact.value, language), (node.paper.cite(fact.option),))
+                yield Row(title, _value(topic, fact.value, language), (node.paper.cite(fact.option),))
 
 
 def recipients(ground: Ground, language: Language) -> Iterator[Row]:
     """Everybody outside the union who receives, what and until when."""
+    named = {comune.id: comune.name for comune in ground.union.comuni}
     for one, paper in ground.agreements:
         words = ITALIAN if language == "it" else ENGLISH
-        events = ", ".join(words.events.get(kind, kind) for kind in one.events)
+        events = "; ".join(words.events.get(kind, kind) for kind in one.events)
         what = said(
             "receives", language, what=said(f"role-{one.partner.role}", language, events=events),
-            comuni=", ".join(one.comuni), since=one.since, until=one.until, contact=one.partner.contact,
+            comuni=", ".join(named[comune] for comune in one.comuni), since=one.since, until=one.until, contact=one.partner.contact,
         )  # fmt: skip
         options = (*(("events",) if one.events else ()), "comuni", "since", "until", "partner.contact")
         yield Row(one.partner.name, what, tuple(paper.cite(option) for option in options))
@@ -154,5 +159,11 @@ def _given(paper: Paper, option: str, value: str | None, word: str, language: La
     return Row(said(word, language), value, (paper.cite(option),)) if value else open_row(word, language)
 
 
-def _value(value: str, language: Language) -> str:
-    return said(value, language) if value in ("true", "false", "none") else value
+def _value(topic: str, value: str, language: Language) -> str:
+    """What a configuration says, in the words of the record where it speaks of things rather than of names and numbers."""
+    if value in ("true", "false", "none"):
+        return said(value, language)
+    if language == "it" and topic in ("labels", "events"):
+        words = ITALIAN.events if topic == "events" else SPOKEN.plurals
+        return ", ".join(words.get(word, word) for word in value.split(", "))
+    return value

@@ -35,10 +35,28 @@ WORDS: dict[str, tuple[str, str]] = {
         "Persone che attraversano i luoghi osservati; nessuna è identificata né riconosciuta",
         "People who pass the observed places; nobody is identified or recognised",
     ),
+    "data": ("Categorie di dati", "Categories of data"),
+    "data-are": (
+        "Tipo, zona, ora, durata, conteggi, classe dell'oggetto, motivo in numeri; nessun campo per nomi, volti, targhe, testo",
+        "Type, zone, time, duration, counts, class of object, reason in numbers; no field for names, faces, plates, text",
+    ),
+    "reporters": (
+        "Interessati: chi segnala, dove il modulo è aperto",
+        "Data subjects: who reports, where the form is open",
+    ),
+    "reporters-are": (
+        "Le scelte di un modulo e un'area; né nome, né testo, né indirizzo di rete, né ora esatta",
+        "The choices of a form and an area; no name, text, network address or exact time",
+    ),
+    "staff": ("Interessati: chi consulta e chi giudica", "Data subjects: who looks and who judges"),
+    "staff-are": (
+        "Nome della parte, domanda e ora di ogni consultazione, giudizi sugli eventi, firmati; conservati {days} giorni",
+        "Name of the party, question and time of every look, verdicts on events, signed; kept {days} days",
+    ),
     "recipients": ("Destinatari", "Recipients"),
     "receives": (
-        "{what} di {comuni}; dal {since} al {until}; contatto: {contact}",
-        "{what} of {comuni}; from {since} to {until}; contact: {contact}",
+        "{what}; comuni: {comuni}; dal {since} al {until}; contatto: {contact}",
+        "{what}; comuni: {comuni}; from {since} to {until}; contact: {contact}",
     ),
     "role-police": ("eventi: {events}", "events: {events}"),
     "role-operator": ("eventi: {events}", "events: {events}"),

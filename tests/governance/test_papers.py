@@ -98,6 +98,21 @@ def test_the_record_says_what_a_node_runs(record, tmp_path, title, text, option)
     assert f"n-1.yaml:{number}" in said[title][2]
 
 
+def test_an_italian_record_says_things_in_italian_and_names_the_comuni(record):
+    """An officer reads it who knows no configuration."""
+    said = record("register")
+    assert "| faenza/n-1: tipi di eventi | soste prolungate |" in said
+    assert "persone, biciclette, auto" in said
+    assert "| Commissariato | eventi: attraversamenti; manomissioni; comuni: Faenza; dal 2026-01-01" in said
+
+
+def test_who_looks_and_who_reports_are_data_subjects_too(record):
+    said = record("register", "--language", "en")
+    assert "Data subjects: who looks and who judges | Name of the party, question and time of every look" in said
+    assert "kept 365 days | contract" in said
+    assert "no field for names, faces, plates, text | contract" in said
+
+
 def test_what_is_left_to_its_default_says_so(record):
     said = record("register", "--language", "en")
     assert "| faenza/n-1: kB an hour outwards, class stat | 1024 | n-1.yaml (default uplink.budget.stat_kb) |" in said
