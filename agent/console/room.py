@@ -128,8 +128,9 @@ class Room:
     def _is_gone(self, why: Disconnected) -> Item:
         if self.connected and self._lost_at is None:
             self._lost_at = self.clock.now()
-        self.connected, self.refused, self._due = False, why.why if why.refused else "", []
-        return {"kind": "broker", "connected": False, "why": why.why}
+        said = f"{why.why}; {why.hint}" if why.hint else why.why
+        self.connected, self.refused, self._due = False, said if why.refused else "", []
+        return {"kind": "broker", "connected": False, "why": said}
 
     def _caught_up(self, at: float) -> list[Item]:
         """What the store says of the time without a broker, when it is due; then the pages begin anew."""

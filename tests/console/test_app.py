@@ -19,7 +19,7 @@ from agent.contract.jws import KeyRing
 from agent.contract.types import AuditData
 from agent.provision.keys import save_ring
 from agent.provision.ring_file import RingFile
-from agent.simulation.stage import POLICE
+from agent.simulation.stage import POLICE, ROOM
 from agent.transport.memory import MemoryBroker
 from tests.console.rooms import NOON, Place, place
 
@@ -83,6 +83,15 @@ def test_now_history_weeks_and_chains_are_answered(page, built):
     week = {"node": str(built.nodes[0].name), "quantity": "gate/person/left"}
     assert page.get("/api/week", params=week).json()["cells"]
     assert len(page.get("/api/chains").json()["chains"]) == 8
+
+
+def test_a_broker_that_refuses_us_is_told_with_its_reason(page, desktop, broker):
+    """Such as with a certificate that has expired."""
+    broker.refused[ROOM.replace("/", ".")] = "our certificate has expired"
+    desktop.room.transport.open()
+    desktop.room.run_once()
+    now = page.get("/api/now").json()
+    assert (now["connected"], now["why"]) == (False, "our certificate has expired")
 
 
 def test_a_wrong_question_is_refused_with_a_word(page):
