@@ -62,7 +62,10 @@ def command() -> NoReturn:
 
     A thread that hangs in a camera's library would keep the interpreter waiting for ever, or let the
     library's own clean-up abort with another exit code. What matters was committed before.
+    A terminal that has no sign for a letter shows a question mark.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # text files, in a process
     try:
         code = main()
     except Exception:

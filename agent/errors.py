@@ -102,16 +102,19 @@ _NEXT = {
     errno.EROFS: "give a path on a disk that can be written",
     errno.ENOSPC: "make room on this disk, then call the command again",
     errno.EDQUOT: "make room in this user's quota, then call the command again",
+    errno.EFBIG: "give a place where files of this size may be written",
     errno.ENAMETOOLONG: "give a shorter name",
     errno.ELOOP: "give a path without links that lead back to themselves",
     errno.ENXIO: "give the path of a plain file",
 }
 """What a path can be that somebody gave, and what to do next."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a write says, which knows no path."""
 
 
 def of_a_path(error: OSError) -> UserError | None:
     """What the system said of a path or a full disk, in the words of a user's error; None for anything else."""
-    if error.errno not in _NEXT or (error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT)):
+    if error.errno not in _NEXT or (error.filename is None and error.errno not in _NO_ROOM):
         return None
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name is not None]
     said = (error.strerror or "it cannot be used").lower()

@@ -108,8 +108,15 @@ cli.command()
 def test_a_thread_that_hangs_holds_no_process(ends: str, code: int, said: str):
     """As a camera's library may leave one behind; what was said before is heard all the same."""
     process = [sys.executable, "-c", HUNG.format(ends=ends)]
-    done = subprocess.run(process, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(process, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, said in done.stdout + done.stderr) == (code, True)
+
+
+def test_a_terminal_without_a_sign_for_a_letter_shows_something_else():
+    process = [sys.executable, "-c", HUNG.format(ends="print('✓ perché') or 0")]
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(process, env=plain, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "? perch?\n")
 
 
 def test_an_error_is_one_message_and_one_hint(monkeypatch, capsys):

@@ -79,14 +79,21 @@ def public_pem(public: bytes) -> str:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write what only the owner may read; KeyFileError where something is already there."""
+    """Write what only the owner may read; KeyFileError where something is already there.
+
+    On a full disk nothing is left, since half a key could never be replaced.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise KeyFileError(f"{path} is there already and is not replaced", hint="take another folder") from error
-    with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 -- made with its mode, never open to others
-        file.write(text)
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 -- made with its mode, never open to others
+            file.write(text)
+    except OSError:
+        path.unlink()
+        raise
 
 
 def _read(path: Path) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,30 @@ def test_the_message_says_what_is_wrong_where(
     monkeypatch.chdir(ground)
     assert main(line.split()) == 2
     assert said in capsys.readouterr().err
+
+
+NO_ROOM = """
+import resource, sys
+from agent.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_where_there_is_no_room_no_half_a_key_is_left(tmp_path: Path):
+    """What was half made could never be replaced: with room again, the same command makes it whole."""
+    done = subprocess.run(
+        [sys.executable, "-c", NO_ROOM, "keys", "init", str(tmp_path / "keys")],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "piazza: file too large")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert main(["keys", "init", str(tmp_path / "keys")]) == 0
+
+
+@pytest.mark.parametrize("line", ["schema", "--version", "check node.yaml"])
+def test_where_what_is_said_finds_no_room_the_command_has_failed(ground: Path, line: str):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "agent", *line.split()]
+        done = subprocess.run(command, cwd=ground, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "piazza: no space left on device")
