@@ -45,6 +45,9 @@ from agent.subscriber.accesses import AccessLog
 PAGE = Path(__file__).parent / "page"
 COOKIE = "piazza"
 BEAT_S = 5.0
+QUEUED = 600
+"""Batches that wait for a page: what comes in a minute or more."""
+
 VERDICTS = ("received", "useful", "false", "unclear")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -177,7 +180,7 @@ async def _stream(room: Room) -> AsyncIterator[str]:
     waiting: asyncio.Queue[list[Item]] = asyncio.Queue()
 
     def hear(items: list[Item]) -> None:
-        loop.call_soon_threadsafe(waiting.put_nowait, items)
+        loop.call_soon_threadsafe(_queue, waiting, items)
 
     stop = room.listen(hear)
     try:
@@ -187,6 +190,15 @@ async def _stream(room: Room) -> AsyncIterator[str]:
             yield f"data: {json.dumps(batch, ensure_ascii=False)}\n\n" if batch else ": beat\n\n"
     finally:
         stop()
+
+
+def _queue(waiting: asyncio.Queue[list[Item]], items: list[Item]) -> None:
+    """For a page that may have stopped to read, such as of a laptop that sleeps: what it missed is let go of."""
+    if waiting.qsize() >= QUEUED:
+        while not waiting.empty():
+            waiting.get_nowait()
+        items = [{"kind": "again"}]
+    waiting.put_nowait(items)
 
 
 async def _next(waiting: asyncio.Queue[list[Item]]) -> list[Item]:

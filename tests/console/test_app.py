@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from agent.clock import SimulatedClock
-from agent.console.app import application
+from agent.console.app import QUEUED, _queue, application
 from agent.console.archive import Archive
+from agent.console.items import Item
 from agent.console.search import Question
 from agent.contract.audit import judge
 from agent.contract.envelope import open_envelope
@@ -168,3 +170,14 @@ def test_every_access_is_signed_for_and_none_can_be_taken_out(desktop, page, bui
     assert told.data == AuditData(action="access", subject="events", outcome="shown", digest=asked)
     assert (told.key.role, judge(lines, built.ring).whole) == ("operator", True)
     assert not judge([*lines[:-2], lines[-1]], built.ring).whole
+
+
+def test_for_a_page_that_reads_no_more_nothing_piles_up():
+    """When it reads again it begins anew."""
+    waiting: asyncio.Queue[list[Item]] = asyncio.Queue()
+    for number in range(QUEUED * 3):
+        _queue(waiting, [{"kind": "event", "number": number}])
+        assert waiting.qsize() <= QUEUED
+    held = [waiting.get_nowait() for _ in range(waiting.qsize())]
+    assert held[0] == [{"kind": "again"}]
+    assert held[-1] == [{"kind": "event", "number": QUEUED * 3 - 1}]
