@@ -10,6 +10,7 @@ one clip and one array, they belong together. Keys without a video are ignored.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,12 +34,14 @@ Truth = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One video of a scene, or the frames of it from `first` until before `last`."""
+    """One video of a scene, or the frames of it from `first` until before `last`: each `skip`-th, `shrink` times smaller."""
 
     name: str
     path: Path
     first: int = 0
     last: int | None = None
+    skip: int = 1
+    shrink: int = 1
 
     def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Seconds from its beginning, and the picture in RGB."""
@@ -47,8 +50,10 @@ class Clip:
             for number, picture in enumerate(container.decode(video=0)):
                 if self.last is not None and number >= self.last:
                     return
-                if number >= self.first:
-                    yield (number - self.first) / rate, np.ascontiguousarray(picture.to_ndarray(format="rgb24"))
+                if number >= self.first and (number - self.first) % self.skip == 0:
+                    width, height = picture.width // self.shrink, picture.height // self.shrink
+                    plate = picture.to_ndarray(format="rgb24", width=width, height=height)
+                    yield (number - self.first) / rate, np.ascontiguousarray(plate, np.uint8)
 
     def frames(self) -> tuple[int, float]:
         """How many, and how many a second."""
@@ -58,7 +63,8 @@ class Clip:
             if not count:
                 raise UserError(f"{self.path}: no picture in it", hint="copy it again, or take it out of the folder")
             last = count if self.last is None else min(self.last, count)
-            return last - self.first, float(stream.average_rate or FPS)
+            rate = float(stream.average_rate or FPS)
+            return math.ceil((last - self.first) / self.skip), rate / self.skip
 
     def seconds(self) -> float:
         """How long it is."""
@@ -67,7 +73,7 @@ class Clip:
 
     def cut(self, parts: int) -> list[Clip]:
         """So many clips of equal length, one after the other."""
-        count, _ = self.frames()
+        count = self.frames()[0] * self.skip
         edges = [self.first + count * part // parts for part in range(parts + 1)]
         return [
             replace(self, name=f"{self.name}.{number}", first=first, last=last)

@@ -92,6 +92,14 @@ def test_a_truth_that_is_none_is_named(tmp_path: Path):
         scene(tmp_path)
 
 
+def test_a_clip_is_shown_with_fewer_and_smaller_pictures(tmp_path: Path):
+    clip = Clip("a", drawn(tmp_path / "a.mp4", frames=25), skip=2, shrink=2)
+    shown = list(clip.pictures())
+    assert [round(at * 12) for at, _ in shown] == list(range(0, 25, 2))
+    assert {picture.shape for _, picture in shown} == {(32, 48, 3)}
+    assert clip.frames() == (13, 6.0)
+
+
 @pytest.mark.slow
 def test_no_more_looks_are_kept_than_fit_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(scene_anomaly, "SEEN", 2)
@@ -146,8 +154,10 @@ def test_a_scene_of_another_size_rate_and_container_is_measured_without_a_change
     drawn(tmp_path / "train" / "walk.avi", frames=60, size=(320, 200))
     drawn(tmp_path / "test" / "Test001.avi", frames=36, size=(320, 200))
     np.savez(tmp_path / "gt_frame_Test001.npz", truth(34))
-    figures = scene_anomaly.measured(scene(tmp_path), "nanodet-g-320", 3, quick=False)
+    figures = scene_anomaly.measured(scene(tmp_path), "nanodet-g-320", 3, quick=False, is_robust=True)
     assert figures["train_s"] == 5.0
+    assert not figures["learned"]  # nobody passes
+    assert set(figures["robust"]) == {"half_the_training", "half_the_size", "half_the_rate"}
     assert 0.0 <= figures["micro_auc"] <= 100.0
     assert figures["raised"]["stretches"].endswith("of 1")
     assert figures["normal"]["seconds"] == 5.0
