@@ -43,7 +43,7 @@ DOWN_S = 1.0
 
 @dataclass
 class Part:
-    """A process, and the most that it ever took."""
+    """A process with all that it started, and the most that they ever took."""
 
     process: psutil.Process
     rss_mb: float = 0.0
@@ -51,9 +51,12 @@ class Part:
 
     def look(self) -> None:
         if self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE:
-            self.rss_mb = max(self.rss_mb, self.process.memory_info().rss / 2**20)
-            times = self.process.cpu_times()
-            self.cpu_s = times.user + times.system
+            rss_mb = cpu_s = 0.0
+            for one in (self.process, *self.process.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess), one.oneshot():
+                    rss_mb += one.memory_info().rss / 2**20
+                    cpu_s += sum(one.cpu_times()[:2])
+            self.rss_mb, self.cpu_s = max(self.rss_mb, rss_mb), max(self.cpu_s, cpu_s)
 
     def figures(self) -> dict[str, float]:
         return {"rss_mb": round(self.rss_mb, 1), "cpu_s": round(self.cpu_s, 1)}
