@@ -164,6 +164,45 @@ def test_renewing_gives_a_partner_no_day_beyond_the_agreement(box, tmp_path, cap
     assert "1 renewed" in capsys.readouterr().out
 
 
+def soon_over(box, name):
+    """A party's certificate as it is five days before its end."""
+    files = Bench(box / "keys").tls(name)
+    text = Authority(box / "keys/ca").again(files, at=SystemClock().now(), days=5)
+    files.certificate.write_text(text)
+    return text
+
+
+def test_a_certificate_that_cannot_be_tried_takes_nobodys_place(box, capsys, tmp_path):
+    """The broker is away: the old one stays, it is said, and the next day tries again."""
+    before = soon_over(box[0], STORE)
+    words = ["--union", str(tmp_path / "union"), "--broker", f"localhost:{box[1]}"]
+    assert cli.main(["broker", "renew", str(box[0]), *words]) == 1
+    assert certificate(box[0], STORE) == before
+    assert f"{STORE}: the old certificate stays" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.broker
+def test_a_certificate_is_tried_at_the_broker_before_it_takes_the_old_ones_place(program, box, capsys, tmp_path):
+    made, port = box
+    before = soon_over(made, STORE)
+    settings = made / "mosquitto/mosquitto.conf"
+    settings.write_text(f"{settings.read_text()}user {made.owner()}\n")
+    log = tmp_path / "log"
+    with log.open("wb") as said:
+        broker = subprocess.Popen([program("mosquitto"), "-c", str(settings)], stdout=said, stderr=said)
+    try:
+        wait_until_open(port, SystemClock(), log=log)
+        words = ["--union", str(tmp_path / "union"), "--broker", f"localhost:{port}"]
+        assert cli.main(["broker", "renew", str(made), *words]) == 0
+        assert isinstance(answer(made, port, STORE), Connected)
+    finally:
+        broker.terminate()
+        broker.wait()
+    assert certificate(made, STORE) != before
+    assert f"{STORE}: renewed for 90 days\n" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.broker
 def test_mosquitto_runs_on_it_and_keeps_out_who_was_revoked(program, box, tmp_path):
