@@ -1,7 +1,7 @@
 // The control room's page. What it knows of the world comes from /api; nothing is loaded from elsewhere.
 import * as map from "/map.js";
 import { condition, drawNode, said as conditionSaid, short, silence } from "/node.js";
-import { $, ask, clockText, dateText, element, figure, now, place, region, sentence, setClock, severity, time, told } from "/parts.js";
+import { $, ask, clockText, dateText, element, figure, now, place, sentence, setClock, severity, time, told } from "/parts.js";
 import { language, otherLanguage, word } from "/words.js";
 
 const DRAW_MS = 150; // what comes meanwhile is drawn together
@@ -11,7 +11,7 @@ const LATELY = 200; // lines that stay on the page, however long it is open
 const VERDICTS = ["received", "useful", "false", "unclear"];
 const fresh = []; // latest messages that are not drawn yet
 let drawing = false;
-const state = { open: new Map(), nodes: new Map(), me: null, lately: [], chosen: null, connected: false, answers: true, why: "", began: 0, node: null, places: {}, raised: "" };
+const state = { open: new Map(), nodes: new Map(), me: null, lately: [], chosen: null, connected: false, answers: true, why: "", began: 0, node: null, places: {}, raised: "", fitted: false };
 const said = item => item.verdicts.map(one => `${one.by} (${word(one.role)}): ${word(one.verdict)}`).join(", ") || "–";
 
 // Now

@@ -21,7 +21,7 @@ export const now = () => Date.now() / 1000 + ahead;
 export const setClock = at => { ahead = at - Date.now() / 1000; };
 
 const moment = at => new Date(at * 1000);
-export const region = () => ({ it: "it-IT", en: "en-GB" })[language()];
+const region = () => ({ it: "it-IT", en: "en-GB" })[language()];
 export const clockText = at => moment(at).toLocaleTimeString(region(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const dateText = at => moment(at).toLocaleString(region(), { dateStyle: "short", timeStyle: "medium" });
 export const time = at => element("time", { dateTime: moment(at).toISOString(), textContent: clockText(at) });
