@@ -62,6 +62,10 @@ def sign(log: AccessLog, what: str, question: str, outcome: str = "shown") -> No
 
 
 def _by_file(options: argparse.Namespace) -> tuple[NodeName, Signer]:
+    if not options.keys:
+        raise UserError(
+            f"{options.signer}: whose key is it?", hint="give the key ring or the folder of keys with --keys"
+        )
     signer = load_signer(options.signer)
     names = [key.subject for key in trusted(options.keys) if key.kid == signer.kid]
     if not names:

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--union", type=Path, metavar="DIR", help="keep as long as `keep_days` of its union.yaml says")
     parser.add_argument("--agreement", default="", metavar="ID", help="with --union: as long as this agreement says")
-    parser.add_argument("--keys", type=Path, metavar="DIR", help="the folder that `piazza keys` made")
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="the folder that `piazza keys` made; or a key ring")
     parser.add_argument("--name", default="", help="who we are in that folder (default: the only store)")
     access.add_arguments(parser)
     parser.add_argument("--rehearse", action="store_true", help="count only, change nothing")

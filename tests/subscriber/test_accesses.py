@@ -141,6 +141,14 @@ def test_nobody_looks_into_a_store_without_a_signature(
     assert list(tmp_path.glob("*.access")) == []
 
 
+def test_a_key_without_a_ring_says_not_whose_it_is(tmp_path: Path, store: Store, capsys: pytest.CaptureFixture[str]):
+    store.close()
+    new_signing_key(tmp_path / "sign.pem", role="store", subject=str(ROOM))
+    given = ["erase", "--db", str(tmp_path / "events.sqlite"), "--keep", "evt=3"]
+    assert cli.main([*given, "--signer", str(tmp_path / "sign.pem")]) == 2
+    assert "whose key is it?" in capsys.readouterr().err
+
+
 def test_a_store_carries_the_records_of_several_folders(tmp_path: Path, log: AccessLog, store: Store):
     """Who may not write beside the database has a folder of their own."""
     other = NodeName("romagna-faentina", "centre", "other")
