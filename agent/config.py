@@ -24,7 +24,7 @@ from agent.anomaly.settings import CombinedRule, RuleSettings, TogetherRule
 from agent.camera.settings import CameraSettings
 from agent.clock import CLOCK
 from agent.commissioning import CommissioningSettings
-from agent.contract.topics import NAME
+from agent.contract.topics import NAME, NAMED
 from agent.documents import lines, nearest, problems_in, read
 from agent.governance import agreement
 from agent.governance.agreement import Agreement
@@ -34,7 +34,7 @@ from agent.uplink.settings import UplinkSettings
 from agent.vision import drawn
 from agent.vision.settings import View, VisionSettings
 
-Id = Annotated[str, Meta(pattern=NAME)]
+Id = Annotated[str, Meta(pattern=NAME, description=NAMED)]
 
 
 TRIAL = "commissioning-test"

@@ -185,7 +185,7 @@ def _problems(value: Any, kind: Any, path: str) -> Iterator[str]:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        yield _said(str(error), path)
+        yield _said(str(error), path, kind)
 
 
 def _inner_problems(value: Any, kind: Any, path: str) -> Iterator[str]:
@@ -254,20 +254,34 @@ def _joined(path: str, key: object) -> str:
     return f"{path}.{key}" if path else str(key)
 
 
-def _said(message: str, path: str) -> str:
-    """Msgspec's own sentence, with its `$.a.b` joined to the path where we stand."""
+def _said(message: str, path: str, kind: Any) -> str:
+    """Msgspec's own sentence, with its `$.a.b` joined to the path where we stand, or what the kind says of itself."""
     text, _, inner = message.partition(" - at `$")
     where = f"{path}{inner.rstrip('`')}".lstrip(".") or "document"
+    meant = "" if inner else _description(kind)
+    if meant:
+        text = f"Expected {meant}" if " matching regex " in text else f"{text}: {meant}"
     return f"{where}: {text}{_remedy(text)}"
 
 
+def _description(kind: Any) -> str:
+    """What the value means and how it is written, where the kind has it in words."""
+    metas = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return next((one.description for one in metas if isinstance(one, msgspec.Meta) and one.description), "")
+
+
+_REMEDIES = {
+    "Expected `bool`, got `str`": "write true or false",
+    "Expected `str`, got `int`": "put it in quotes",
+    "Expected `str`, got `float`": "put it in quotes",
+    "Expected `int`, got `str`": "a number without quotes and without its unit",
+    "Expected `float`, got `str`": "a number without quotes and without its unit",
+}
+"""What people write who know other YAML, or who write the unit that the option's name has already."""
+
+
 def _remedy(text: str) -> str:
-    """What people write who know other YAML."""
-    if text.startswith("Expected `bool`, got `str`"):
-        return " (write true or false)"
-    return (
-        " (put it in quotes)" if text.startswith(("Expected `str`, got `int`", "Expected `str`, got `float`")) else ""
-    )
+    return next((f" ({remedy})" for said, remedy in _REMEDIES.items() if text.startswith(said)), "")
 
 
 def _listed(names: Iterable[str]) -> str:

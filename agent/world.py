@@ -14,11 +14,11 @@ import msgspec
 from msgspec import Meta
 
 from agent.camera.world import Scene, Seconds
-from agent.contract.topics import NAME
+from agent.contract.topics import NAME, NAMED
 from agent.documents import read
 
 Instant = Annotated[datetime, Meta(tz=True)]
-SensorId = Annotated[str, Meta(pattern=NAME)]
+SensorId = Annotated[str, Meta(pattern=NAME, description=NAMED)]
 
 
 class World(Scene, frozen=True, kw_only=True):

@@ -107,6 +107,22 @@ def test_a_good_configuration_is_taken(tmp_path: Path):
             "id: kerb, labels: [person, tram]",
             "cameras[0].view.lines[0].labels: line 'kerb' waits for 'tram'",
         ),
+        ("id: n-0017", "id: N-0017", "node.id: Expected a-z, 0-9 and '-', 1 to 32 characters"),
+        (
+            "[1, 1]]}]",
+            "[640, 1]]}]",
+            "cameras[0].view.zones[0].polygon[2][0]: Expected `float` <= 1.0: a share of the picture's",
+        ),
+        (
+            "longer_s: 30",
+            "longer_s: 5min",
+            "rules[1].longer_s: Expected `float`, got `str` (a number without quotes and without its unit)",
+        ),
+        (
+            "longer_s: 30",
+            'longer_s: 30, during: [{from: "8:00", to: "20:00"}]',
+            "rules[1].during[0].from: Expected HH:MM, local time",
+        ),
         ("version: 1", "version: 1\ntimezone: Rome", "timezone: 'Rome' is no zone of the IANA database"),
         ("version: 1", "version: 1\ntimezone: ../../etc/passwd", "timezone: '../../etc/passwd' is no zone"),
     ],

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.contract.topics import NAME
+from agent.contract.topics import NAME, NAMED
 
-Id = Annotated[str, Meta(pattern=NAME)]
+Id = Annotated[str, Meta(pattern=NAME, description=NAMED)]
 Pattern = Annotated[
     str,
     Meta(

@@ -21,7 +21,7 @@ from msgspec import Meta
 from agent import logs
 from agent.clock import SystemClock
 from agent.commands.renewed import RENEWED, Renewed
-from agent.contract.topics import NAME, NodeName
+from agent.contract.topics import NAME, NAMED, NodeName
 from agent.documents import convert, read_plain
 from agent.notify import Notify, Pulse, on_end
 from agent.transport import Address
@@ -34,7 +34,7 @@ from agent.uplink.settings import BrokerSettings, UplinkSettings
 
 log = logging.getLogger(__name__)
 
-Id = Annotated[str, Meta(pattern=NAME)]
+Id = Annotated[str, Meta(pattern=NAME, description=NAMED)]
 SESSION_S = 3600
 """How long the broker keeps what comes for a node that is away; receipts are retained anyway."""
 

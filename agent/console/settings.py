@@ -15,12 +15,12 @@ import msgspec
 from msgspec import Meta
 
 from agent.config import NodeSettings
-from agent.contract.topics import NAME
+from agent.contract.topics import NAME, NAMED
 from agent.contract.types import Reported
 from agent.documents import problems_in, read
 from agent.uplink.settings import UplinkSettings
 
-Id = Annotated[str, Meta(pattern=NAME)]
+Id = Annotated[str, Meta(pattern=NAME, description=NAMED)]
 Line = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\r\n<>]*$")]
 
 

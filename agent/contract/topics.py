@@ -17,6 +17,7 @@ END = r"$(?!\n)"
 """The end of a text: Python's `$` alone would let a line feed stand behind it."""
 
 NAME = rf"^[a-z0-9](?:[a-z0-9-]{{0,30}}[a-z0-9])?{END}"
+NAMED = "a-z, 0-9 and '-', 1 to 32 characters"
 _NAME = re.compile(NAME)
 
 
@@ -82,7 +83,7 @@ class NodeName:
     def __post_init__(self) -> None:
         for level in (self.union, self.comune, self.node):
             if not _NAME.match(level):
-                raise Refused("bad-name", f"'{level}' is no name: a-z, 0-9 and '-', 1 to 32 characters")
+                raise Refused("bad-name", f"'{level}' is no name: {NAMED}")
 
     def __str__(self) -> str:
         return f"{self.union}/{self.comune}/{self.node}"

@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.contract.topics import NAME, NodeName
+from agent.contract.topics import NAME, NAMED, NodeName
 from agent.contract.types import Instant
 from agent.documents import problems_in, read
 
-Id = Annotated[str, Meta(pattern=NAME, max_length=32)]
+Id = Annotated[str, Meta(pattern=NAME, description=NAMED, max_length=32)]
 Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
 Role = Literal["store", "operator", "maintainer", "auditor", "statistics", "publisher", "public", "witness", "bridge"]
 

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.contract.topics import NAME
+from agent.contract.topics import NAME, NAMED
 from agent.documents import read
 from agent.errors import UserError
 from agent.files import write_atomic
@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The document `authority.yaml`."""
 
     version: Literal[1]
-    union: Annotated[str, Meta(pattern=NAME)]
+    union: Annotated[str, Meta(pattern=NAME, description=NAMED)]
     days: Periods = Periods()
 
 

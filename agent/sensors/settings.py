@@ -11,9 +11,9 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.contract.topics import NAME
+from agent.contract.topics import NAME, NAMED
 
-Id = Annotated[str, Meta(pattern=NAME)]
+Id = Annotated[str, Meta(pattern=NAME, description=NAMED)]
 Pin = Annotated[int, Meta(ge=0, le=27)]
 Quantity = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$")]
 Seconds = Annotated[float, Meta(gt=0.0, le=86400.0)]

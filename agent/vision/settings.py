@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.contract.topics import NAME
+from agent.contract.topics import NAME, NAMED
 
-Id = Annotated[str, Meta(pattern=NAME)]
+Id = Annotated[str, Meta(pattern=NAME, description=NAMED)]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
-Point = tuple[Fraction, Fraction]
+Share = Annotated[float, Meta(ge=0.0, le=1.0, description="a share of the picture's width or height, 0 to 1")]
+Point = tuple[Share, Share]
 Polygon = Annotated[tuple[Point, ...], Meta(min_length=3, max_length=64)]
 
 
