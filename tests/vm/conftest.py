@@ -1,6 +1,7 @@
 """On which rung a machine stands here: a Linux of its own (uml), or a container of this one's (nspawn).
 
 `VM=nspawn` or `VM=uml` asks for one; without it the first that this machine allows is taken, and its name is printed.
+`VM=nspawn RELEASE=trixie` is that container with Debian 13 and the packages of `make deb RELEASE=trixie`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ from tests.vm.authority import NAME, PIAZZA
 from tests.vm.guest import Guest, cut, flashed_image, kernel, made_root, tap
 from tests.vm.machine import HERE, Machine, flashed, made_base, plug_in, unplug
 
+RELEASE = {"bookworm": ("bookworm", "deb12"), "trixie": ("trixie", "deb13")}[os.environ.get("RELEASE", "bookworm")]
+"""Debian's name of it, and the end of our packages' version."""
 CONFIG = f"""version: 1
 node: {{union: romagna-faentina, comune: brisighella, id: n-0017}}
 uplink:
@@ -83,13 +87,14 @@ def machine(rung, authority, program, tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("machine")
     name, made = rung
     card = flashed_image(folder / "boot.img") if made else flashed(folder / "card")
-    prepare(card, folder / "node.yaml", authority, parts=name == "uml")
+    release, suffix = RELEASE
+    prepare(card, folder / "node.yaml", authority, parts=name == "uml", debs=packages(release=suffix))
     if made:
         one: Guest | Machine = Guest(folder, card, made, made_root())
     else:
         (folder / "root").mkdir()
         container = Machine(folder / "root", card, program("systemd-nspawn"))
-        container.flash(made_base(program("mmdebstrap")))
+        container.flash(made_base(program("mmdebstrap"), release))
         one = container
     try:
         yield one
@@ -100,16 +105,14 @@ def machine(rung, authority, program, tmp_path_factory, request):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def prepare(card: Path, config: Path, authority, *, parts: bool, architecture: str = "amd64"):
-    """`piazza image` with the packages of `make deb`; pins and a door where the machine has any."""
+def packages(*, release: str = "deb12", architecture: str = "amd64") -> list[str]:
+    """Both packages of `make deb`."""
+    return [deb(f"piazza_*{release}_{architecture}.deb"), deb(f"piazza-node_*{release}_all.deb")]
+
+
+def prepare(card: Path, config: Path, authority, *, parts: bool, debs: Sequence[str]):
+    """`piazza image`, with the packages that first boot is to install; pins and a door where the machine has any."""
     config.write_text(CONFIG.replace("\nrules:", PARTS.rstrip()) if parts else CONFIG)
     command = [*PIAZZA, "image", str(card), "--node", NAME, "--keys", str(authority.folder), "--broker", HERE]
-    command += [
-        "--config",
-        str(config),
-        "--deb",
-        deb(f"piazza_*deb12_{architecture}.deb"),
-        "--deb",
-        deb("piazza-node_*deb12_all.deb"),
-    ]
+    command += ["--config", str(config), *(word for package in debs for word in ("--deb", package))]
     subprocess.run(command, check=True, cwd=CHECKOUT, stdout=subprocess.DEVNULL)

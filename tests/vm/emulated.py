@@ -15,6 +15,8 @@ from tests.vm.guest import TAP
 CORES = {"cortex-a53": "Zero 2 W and 3", "cortex-a72": "4", "cortex-a76": "5"}
 """QEMU's name of a core -> the Raspberry Pi that has it. Not `max`: QEMU 7.2 computes wrongly with what it adds."""
 MEMORY_MB = 1024
+PATIENCE = "systemd.default_timeout_start_sec=3600"
+"""Emulated on a busy machine, 90 seconds are not enough to find a disk."""
 CPUINFO = """processor\t: {number}
 Features\t: fp asimd evtstrm crc32 cpuid
 CPU implementer\t: 0x41
@@ -51,6 +53,14 @@ def run_in(root: Path, core: str, *command: str) -> subprocess.CompletedProcess[
     return subprocess.run([*script, *enter, *command], capture_output=True, text=True, check=False)
 
 
+def image_of(root: Path, image: Path) -> Path:
+    """A disk with the files of `root`."""
+    subprocess.run(["truncate", "--size", "2G", str(image)], check=True)
+    make = ["mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", str(root), str(image)]
+    subprocess.run(make, check=True)
+    return image
+
+
 @dataclass
 class Emulated:
     """A whole machine; `folder` holds what its console says."""
@@ -58,6 +68,8 @@ class Emulated:
     folder: Path
     card: Path
     made: Path
+    root: Path
+    """Its first disk; what the machine writes there is thrown away."""
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -65,8 +77,8 @@ class Emulated:
             *("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi"),
             *("-smp", "2", "-m", str(MEMORY_MB), "-nographic", "-no-reboot"),
             *("-kernel", str(self.made / "vmlinuz"), "-initrd", str(self.made / "initrd")),
-            *("-append", "rw console=ttyAMA0 quiet panic=-1"),
-            *("-drive", f"file={self.made / 'root.ext4'},if=virtio,format=raw,snapshot=on"),
+            *("-append", f"rw console=ttyAMA0 quiet panic=-1 {PATIENCE}"),
+            *("-drive", f"file={self.root},if=virtio,format=raw,snapshot=on"),
             *("-drive", f"file={self.card},if=virtio,format=raw"),
             *(
                 "-netdev",

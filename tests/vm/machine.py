@@ -1,4 +1,4 @@
-"""A machine that has just been flashed: a Debian 12 in a container with its own network, whose boot partition is a card.
+"""A machine that has just been flashed: a Debian in a container with its own network, whose boot partition is a card.
 
 It imitates what Raspberry Pi OS does at first boot (cloud-init calls the card's script) and nothing else: packages, users,
 units, firewall, enrolment and the way to the broker are the real ones. Its kernel is this machine's.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.conftest import CHECKOUT
 
-BASE = CHECKOUT / ".cache/firmware-root"
+BASES = {"bookworm": CHECKOUT / ".cache/firmware-root", "trixie": CHECKOUT / ".cache/firmware-root-trixie"}
 PACKAGES = (
     "systemd,systemd-sysv,dbus,udev,iproute2,python3,python3-numpy,nftables,unattended-upgrades,systemd-timesyncd"
 )
@@ -38,22 +38,23 @@ STOCK = {
 }
 
 
-def made_base(mmdebstrap: str) -> Path:
+def made_base(mmdebstrap: str, release: str = "bookworm") -> Path:
     """The Debian with what the packages depend on, made when it is not there yet; a minute."""
-    if not (BASE / "usr/sbin/nft").exists():
-        shutil.rmtree(BASE, ignore_errors=True)
-        habits = BASE.parent / "apt.conf"
+    base = BASES[release]
+    if not (base / "usr/sbin/nft").exists():
+        shutil.rmtree(base, ignore_errors=True)
+        habits = base.parent / "apt.conf"
         habits.write_text(subprocess.check_output(["apt-config", "dump", "Acquire"], text=True))
         command = [
             mmdebstrap,
             "--variant=minbase",
             f"--aptopt={habits}",
             f"--include={PACKAGES}",
-            "bookworm",
-            str(BASE),
+            release,
+            str(base),
         ]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=900)
-    return BASE
+    return base
 
 
 def flashed(card: Path) -> Path:

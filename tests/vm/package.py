@@ -1,0 +1,101 @@
+"""The packages in a root where no systemd runs, as in an image that is being built: installed, upgraded, removed, purged.
+
+Not collected by pytest on its own account: it needs root, `make deb`, and a minute. `RELEASE=trixie` is for Debian 13.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.vm.conftest import RELEASE, packages
+from tests.vm.machine import made_base
+
+SECRETS = ("keys/sign.pem", "tls/key.pem", "aim/key.pem", "aim.json", "enrol.json")
+KEPT = {
+    "etc/piazza/node.yaml": "version: 1\n",
+    "etc/piazza/tls/ca.pem": "authority",
+    "var/lib/piazza/outbox.sqlite": "x",
+}
+IN_ROOT = 'mount -t proc proc "$1/proc"; exec chroot "$@"'
+
+
+def run(root, *command):
+    script = ["unshare", "--mount", "sh", "-ec", IN_ROOT, "sh", str(root), *command]
+    return subprocess.run(script, check=True, capture_output=True, text=True).stdout
+
+
+def install(root, *debs):
+    for deb in debs:
+        shutil.copy(deb, root / "opt")
+    run(root, "sh", "-c", "dpkg --install /opt/*.deb && rm /opt/*.deb")
+
+
+def enabled(root):
+    """What boots would start of ours: names of links, also of those that lead nowhere any more."""
+    links = [path for path in (root / "etc/systemd/system").rglob("*") if path.is_symlink()]
+    return {path.name for path in links if "piazza" in path.name}
+
+
+@pytest.fixture(scope="module")
+def root(program, tmp_path_factory):
+    root = tmp_path_factory.mktemp("package") / "root"
+    base = made_base(program("mmdebstrap"), RELEASE[0])
+    subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(root)], check=True)
+    install(root, *packages(release=RELEASE[1]))
+    yield root
+    shutil.rmtree(root)
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory):
+    """The same package under a higher version: only its control archive is packed anew."""
+    folder = tmp_path_factory.mktemp("newer")
+    old = packages(release=RELEASE[1])[0]
+    script = """ar x "$1"; mkdir control; tar -xf control.tar.* -C control; rm control.tar.*
+sed -i 's/^Version: .*/&+1/' control/control; tar -cJf control.tar.xz -C control .
+ar rc newer.deb debian-binary control.tar.xz data.tar.*"""
+    subprocess.run(["sh", "-ec", script, "sh", old], cwd=folder, check=True)
+    return folder / "newer.deb"
+
+
+def test_installed_it_starts_nothing_but_the_firewall_and_the_data_partition(root):
+    """Both also in an image that is built where no systemd runs: its first boot has them."""
+    assert enabled(root) == {"nftables-piazza.service", "piazza-data.service"}
+
+
+def test_the_agent_and_its_models_run_on_the_python_of_the_release(root):
+    assert "self-test identical" in run(root, "piazza", "models", "check")
+
+
+def test_an_upgrade_keeps_keys_documents_and_outbox(root, newer):
+    for name in SECRETS:
+        path = root / "etc/piazza" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"secret {name}")
+    for name, text in KEPT.items():
+        (root / name).write_text(text)
+    run(root, "systemd-tmpfiles", "--create", "piazza.conf")
+    owners = run(root, "stat", "-c", "%U %a %n", "/etc/piazza/keys/sign.pem", "/etc/piazza/tls/key.pem")
+    install(root, newer)
+    assert run(root, "dpkg-query", "-W", "-f", "${Version}", "piazza").endswith("+1")
+    assert all((root / "etc/piazza" / name).read_text() == f"secret {name}" for name in SECRETS)
+    assert all((root / name).read_text() == text for name, text in KEPT.items())
+    assert owners == run(root, "stat", "-c", "%U %a %n", "/etc/piazza/keys/sign.pem", "/etc/piazza/tls/key.pem")
+    assert owners.splitlines()[0] == "piazza-sense 400 /etc/piazza/keys/sign.pem"
+
+
+def test_removal_leaves_documents_and_no_secret(root):
+    run(root, "dpkg", "--remove", "piazza-node", "piazza")
+    left = {str(path.relative_to(root)) for path in (root / "etc/piazza").rglob("*") if path.is_file()}
+    assert not left & {f"etc/piazza/{name}" for name in SECRETS}
+    assert set(KEPT) <= left | {"var/lib/piazza/outbox.sqlite"}
+    assert enabled(root) == set()
+
+
+def test_purging_leaves_nothing(root):
+    run(root, "dpkg", "--purge", "piazza-node", "piazza")
+    for folder in ("etc/piazza", "var/lib/piazza", "usr/lib/piazza", "usr/share/piazza"):
+        assert not (root / folder).exists(), folder
