@@ -18,9 +18,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import apsw
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 SECTOR = 512
 KEPT = 0.5
@@ -137,7 +140,7 @@ class _File(apsw.VFSFile):
         self._disk = disk
         super().__init__("unix", name, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+    def xWrite(self, data: Buffer, offset: int) -> None:  # noqa: N802
         self._fail("write")
         super().xWrite(data, offset)
         self._disk.log.append(Step("write", self._name, offset, bytes(data)))
