@@ -16,7 +16,7 @@ from pathlib import Path
 from agent.clock import SystemClock
 from agent.commands.loopback import HOST, free_port, prepare, wait_until_open
 from agent.commands.party import host_and_port
-from agent.contract.topics import PREFIX, Class, NodeName
+from agent.contract.topics import ACCESS, PREFIX, Class, NodeName, Topic
 from agent.errors import UserError
 from agent.governance import lists
 from agent.governance.rights import Right
@@ -73,12 +73,25 @@ def _every_way(
     some, clock = topics(union), SystemClock()
     trial = Trial(tuple(known), some, _opener(addresses), clock, retain=True)
     cells = [cell for way in (Way.SHARED, Way.PLAIN, Way.RETAINED) for cell in trial.run(rights, way)]
-    places = {NodeName(union.id, place, PROBE) for place in (union.comuni[0].id, union.seat)}
     wills = WillTrial(
-        tuple(known), [one for one in some if one.name in places],
+        list(_two_of_each(known)), _one_of_each(some, union),
         lambda party, will: _client(replace(addresses[party], mqtt="auto"), will), _client(addresses[LISTENER]), clock,
     )  # fmt: skip
     return [*cells, *wills.run(rights)]
+
+
+def _two_of_each(known: Mapping[str, str]) -> Iterator[str]:
+    """Two parties of each role, of the first and the last comune where there are more: each will costs a session."""
+    for role in dict.fromkeys(known.values()):
+        of_role = [party for party, own in known.items() if own == role]
+        yield from dict.fromkeys((of_role[0], of_role[-1]))
+
+
+def _one_of_each(some: Sequence[Topic], union: Union) -> list[Topic]:
+    """A topic of each class in the first comune, and the seat's own."""
+    here = NodeName(union.id, union.comuni[0].id, PROBE)
+    first = {topic.klass: topic for topic in reversed(some) if topic.name == here}
+    return [*first.values(), Topic(NodeName(union.id, union.seat, PROBE), Class.AUDIT, ACCESS)]
 
 
 def _strictly(

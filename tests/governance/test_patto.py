@@ -14,13 +14,15 @@ from agent import cli
 from agent.clock import SystemClock
 from agent.governance import lists
 from agent.governance.rights import rights
-from agent.governance.table import Trial, topics
+from agent.governance.table import Trial, Way, topics
+from agent.governance.table_wills import WillTrial
 from agent.provision.bench import Bench
 from agent.transport import Message, Subscribed
 from agent.transport.mqtt import MqttTransport
 from tests.brokers.mosquitto import Mosquitto
 from tests.governance.unions import JUNE, POLICE, folder, loaded, police
 
+OFFICER = "romagna/centre/police"
 AT = ["--at", "2026-06-01T12:00:00Z"]
 
 
@@ -144,24 +146,50 @@ def client(broker, name):
     return MqttTransport(broker.address(name), clock=SystemClock(), randomness=Random(0), session_s=0)
 
 
+@pytest.fixture
+def spoiled(tmp_path, parties):
+    """A broker to whose list somebody has added two lines by hand; the union, and what was granted."""
+    whole, agreed = loaded(folder(tmp_path, POLICE))
+    granted = rights(whole, agreed, at=JUNE)
+    riolo = "piazza/v1/romagna/riolo/+"
+    more = f"\nuser romagna.centre.police\ntopic read {riolo}/evt/+\ntopic write {riolo}/cmd/+\n"
+    listener = "\nuser romagna.centre.room\ntopic read #\n"
+    broker = Mosquitto(tmp_path / "broker", parties[0], {}, listed=lists.mosquitto(granted) + more + listener)
+    broker.start()
+    yield broker, whole, granted
+    broker.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.broker
-def test_a_drift_between_agreement_and_broker_is_found(tmp_path, parties):
-    """Somebody has added a line to the broker's list by hand."""
-    whole, agreed = loaded(folder(tmp_path, POLICE))
-    bench, names = parties
-    granted = rights(whole, agreed, at=JUNE)
-    spoiled = lists.mosquitto(granted) + "\nuser romagna.centre.police\ntopic read piazza/v1/romagna/riolo/+/evt/+\n"
-    broker = Mosquitto(tmp_path / "broker", bench, {}, listed=spoiled)
-    broker.start()
-    try:
-        found = Trial(names, topics(whole), lambda name: client(broker, name), SystemClock()).run(granted)
-    finally:
-        broker.stop()
-    more = {cell for cell in found if cell.wrong and cell.found}
-    assert {(cell.party, cell.verb, cell.topic.rsplit("/", 1)[0]) for cell in more} == {
-        ("romagna/centre/police", "read", "piazza/v1/romagna/riolo/n-3/evt")
+@pytest.mark.parametrize("way", [Way.PLAIN, Way.SHARED])
+def test_a_drift_between_agreement_and_broker_is_found(spoiled, parties, way):
+    """Whether somebody listens alone or as one of a group, and afterwards to what is retained."""
+    broker, whole, granted = spoiled
+    names = [name for name in parties[1] if name != "romagna/centre/room"]
+    trial = Trial(names, topics(whole), lambda name: client(broker, name), SystemClock(), retain=True)
+    found = [*trial.run(granted, way), *trial.run(granted, Way.RETAINED)]
+    more = {
+        (cell.party, cell.verb, cell.topic.rsplit("/", 1)[0], cell.way) for cell in found if cell.wrong and cell.found
     }
+    assert {one for one in more if one[1] == "read" and one[0] == OFFICER} == {
+        (OFFICER, "read", "piazza/v1/romagna/riolo/n-3/evt", seen) for seen in (way, Way.RETAINED)
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.broker
+def test_a_will_beyond_a_right_is_found(spoiled, parties):
+    """The police may suddenly command a node, if only by dying."""
+    broker, whole, granted = spoiled
+
+    def lost(name, will):
+        return MqttTransport(broker.address(name), clock=SystemClock(), randomness=Random(0), session_s=0, will=will)
+
+    some = [topic for topic in topics(whole) if str(topic.name) == "romagna/riolo/n-3"]
+    trial = WillTrial([OFFICER], some, lost, client(broker, "romagna/centre/room"), SystemClock())
+    wrong = [cell for cell in trial.run(granted) if cell.wrong]
+    assert [(cell.topic, cell.found) for cell in wrong] == [("piazza/v1/romagna/riolo/n-3/cmd/probe", True)]
 
 
 @pytest.mark.slow
