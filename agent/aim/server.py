@@ -85,9 +85,10 @@ class _Asked(BaseHTTPRequestHandler):
             self._json(HTTPStatus.NOT_FOUND, {"why": "nothing is here"})
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
+        said = self.headers.get("Content-Length", "")
+        length = int(said[:9]) if said.isdecimal() else 0
         if not 0 < length <= MAX_BYTES:
-            self._json(HTTPStatus.BAD_REQUEST, {"why": "too long"})
+            self._json(HTTPStatus.BAD_REQUEST, {"why": "no length, or too long"})
             return
         body = self.rfile.read(length)
         try:

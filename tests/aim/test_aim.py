@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 from dataclasses import replace
+from http.client import HTTPSConnection
 
 import msgspec
 import pytest
@@ -566,3 +568,36 @@ def test_a_phone_opens_the_page_from_the_label_and_sees_every_step(page, program
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, env=environment)
     assert done.stdout.count('class="step ') == len(TITLES), done.stderr[-500:]
     assert TITLES["masks"][language == "it"].replace("&", "&amp;") in done.stdout
+
+
+HOSTILE = {
+    "no number as length": ("/say", b"{}", {"Content-Length": "many"}),
+    "a length of less than nothing": ("/say", b"{}", {"Content-Length": "-5"}),
+    "a length beyond all": ("/say", b"{}", {"Content-Length": "9" * 5000}),
+    "no JSON": ("/say", b"\xff\xfe", {}),
+    "nested beyond all": ("/say", b'{"more": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", {}),
+    "nested where it is read": ("/draw", b'{"camera": "gate", "view": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", {}),
+    "a step of no kind": ("/say", b'{"step": "<script>"}', {}),
+    "a camera that is a path": ("/draw", b'{"camera": "../../etc/piazza/keys/sign.pem", "view": {"masks": []}}', {}),
+    "a camera that ends its line": ("/measure", b'{"camera": "gate\\n", "lengths": []}', {}),
+    "a document within a document": ("/draw", b'{"camera": "gate\\nstate_dir: /tmp", "view": {"masks": []}}', {}),
+    "half a letter as code": ("/enter", b'"\\ud800"', {}),
+    "a code of letters that nobody has": ("/enter", '"é\U0001f600"'.encode(), {}),
+    "a long code": ("/enter", b'"' + b"a" * 60_000 + b'"', {}),
+    "a cookie that is none": ("/say", b"{}", {"Cookie": 'piazza="\xe9\\777"; ='}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_is_sent_is_refused_with_a_word(page, desk, node, name, capsys):
+    """By a stranger or by who has the code: no request ends in a mistake of ours, none changes what the node would do."""
+    path, body, headers = HOSTILE[name]
+    for cookie in ({}, {"Cookie": f"piazza={desk.enter(CODE.text)}"}):
+        connection = HTTPSConnection("127.0.0.1", page, context=ssl._create_unverified_context(), timeout=60)
+        connection.request("POST", path, body, {**cookie, **headers})
+        answer = connection.getresponse()
+        assert answer.status in (400, 403)
+        assert json.loads(answer.read())["why"]
+        connection.close()
+    assert capsys.readouterr().err == ""
+    assert not (node / "run/piazza-sense/node.yaml").exists()
