@@ -174,9 +174,3 @@ def test_security_updates_pass_the_health_gate_before_and_after():
     drop_in = (ROOT / "usr/lib/systemd/system/apt-daily-upgrade.service.d/80-piazza.conf").read_text()
     assert "ExecCondition=/usr/bin/piazza doctor --gate" in drop_in
     assert "ExecStartPost=/usr/bin/piazza doctor --gate --wait" in drop_in
-
-
-def test_the_image_builders_take_the_same_packages():
-    layer = yaml.safe_load((FIRMWARE / "image/rpi-image-gen/layer/piazza.yaml").read_text())["mmdebstrap"]["packages"]
-    stage = (FIRMWARE / "image/pi-gen/stage-piazza/00-piazza/00-packages-nr").read_text().split()
-    assert layer == stage

@@ -15,7 +15,9 @@ from tests.vm.guest import TAP
 CORES = {"cortex-a53": "Zero 2 W and 3", "cortex-a72": "4", "cortex-a76": "5"}
 """QEMU's name of a core -> the Raspberry Pi that has it. Not `max`: QEMU 7.2 computes wrongly with what it adds."""
 MEMORY_MB = 1024
-PATIENCE = "systemd.default_timeout_start_sec=3600"
+FSTAB = """/dev/vda / ext4 noatime 0 1
+/dev/vdb /boot/firmware vfat x-systemd.device-timeout=1h 0 2
+"""
 """Emulated on a busy machine, 90 seconds are not enough to find a disk."""
 CPUINFO = """processor\t: {number}
 Features\t: fp asimd evtstrm crc32 cpuid
@@ -54,7 +56,8 @@ def run_in(root: Path, core: str, *command: str) -> subprocess.CompletedProcess[
 
 
 def image_of(root: Path, image: Path) -> Path:
-    """A disk with the files of `root`."""
+    """A disk with the files of `root`, which waits for the card's partition."""
+    (root / "etc/fstab").write_text(FSTAB)
     subprocess.run(["truncate", "--size", "2G", str(image)], check=True)
     make = ["mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", str(root), str(image)]
     subprocess.run(make, check=True)
@@ -77,7 +80,7 @@ class Emulated:
             *("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi"),
             *("-smp", "2", "-m", str(MEMORY_MB), "-nographic", "-no-reboot"),
             *("-kernel", str(self.made / "vmlinuz"), "-initrd", str(self.made / "initrd")),
-            *("-append", f"rw console=ttyAMA0 quiet panic=-1 {PATIENCE}"),
+            *("-append", "rw console=ttyAMA0 quiet panic=-1"),
             *("-drive", f"file={self.root},if=virtio,format=raw,snapshot=on"),
             *("-drive", f"file={self.card},if=virtio,format=raw"),
             *(
