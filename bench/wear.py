@@ -7,8 +7,8 @@ Every byte is real: the files lie on an ext4 of their own in a file (needs root,
 device are counted, its journal included. A day has 500 events (opened, and closed 20 s later), health and a head every
 minute, and counts every quarter of an hour; what a camera has learned of its scene is kept as often as by a node.
 
-Time is simulated, so a fast clock hides what the kernel writes by itself every few seconds. `--paced` lets each second last
-a second, after a warm-up that is fast, and hides nothing.
+Time is simulated, and a fast clock would hide what the kernel writes by itself, so the file system is synced as often as it
+commits its journal. `--paced` lets each second last a second, after a warm-up that is fast, and syncs nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ DAY_S = 86_400
 SECTOR_BYTES = 512
 DISK_MB = 256
 STAYS_S = 20
-WARM_S = 7200
+WARM_S = 14_400
 """Not counted: until then files grow to the size at which they are written over."""
 
 SCENE_BYTES = 2700
@@ -159,7 +159,7 @@ def measured(*, hours: float, events: int, paced: bool) -> dict[str, str]:
     libc = ctypes.CDLL(None)
     with disk() as (card, stat_file), tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         life, descriptor = Life(card, Path(elsewhere)), os.open(card, os.O_RDONLY)
-        before, seconds, began = 0, round(hours * 3600), 0.0
+        before, seconds, began, journal_s = 0, round(hours * 3600), 0.0, int(option(DATA, r"commit=(\d+),"))
         for number in range(WARM_S + seconds):
             if number == WARM_S:
                 libc.syncfs(descriptor)
@@ -167,6 +167,8 @@ def measured(*, hours: float, events: int, paced: bool) -> dict[str, str]:
             life.second(number, every_s=DAY_S / events)
             if paced and number > WARM_S:
                 clock.sleep(max(0.0, began + number - WARM_S - clock.monotonic()))
+            elif number % journal_s == 0:
+                libc.syncfs(descriptor)
         libc.syncfs(descriptor)
         megabytes = (written(stat_file) - before) / 1e6 * DAY_S / seconds
         learned = (card / "learned.json").stat().st_size

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from agent.contract.jws import GENESIS
 from agent.errors import OutboxBroken, OutboxFull
 
-PAGE_BYTES = 1024
+PAGE_BYTES = 512
 """Of a new file. A commit writes each page that it touches whole, and most touch a handful for the sake of a few hundred bytes."""
 
-CHECKPOINT_PAGES = 1024
+CHECKPOINT_PAGES = 2048
 """How long the log grows before it is written back: few enough for a small card, many enough to spare it."""
 
 MODE = 0o640

@@ -123,7 +123,8 @@ class Outbox:
         return len(self._batch) + len(self._trial)
 
     def crowded(self) -> bool:
-        """True when the cap leaves no room for what was put."""
+        """True when the cap leaves no room for what was put; OutboxFull while a full disk keeps the file from being opened."""
+        self._settle()
         used = (asked(self._db, "page_count") - asked(self._db, "freelist_count")) * asked(self._db, "page_size")
         return used + self.waiting * ROW_BYTES > CROWDED * self._max_mb * 1024 * 1024
 

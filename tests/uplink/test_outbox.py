@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ NOBODY = 65534
 READ_AS_NOBODY = """
 import os
 from pathlib import Path
+from typing import Any
 from agent.uplink.outbox import OutboxReader
 os.setgroups([]); os.setgid({gid}); os.setuid({gid})
 reader = OutboxReader(Path({path!r}))
@@ -253,6 +255,7 @@ def _written_by_one_who(path: Path, fate: str) -> Outbox | None:
         write = f"""
 import os
 from pathlib import Path
+from typing import Any
 from tests.uplink.test_outbox import *
 outbox = Outbox(Path({str(path)!r}), OutboxSettings()); put(outbox, Class.EVT, Class.EVT); outbox.flush()
 os.kill(os.getpid(), 9)
@@ -267,3 +270,32 @@ os.kill(os.getpid(), 9)
         outbox.close()
         return None
     return outbox
+
+
+def test_an_outbox_that_cannot_be_opened_anew_on_a_full_disk_says_that_it_is_full_and_goes_on_later(path: Path) -> None:
+    """A commit fails, and then so does opening the file: whoever asks next must not find a closed one."""
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    there_is_room = [True]
+
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if sql == "COMMIT" and not there_is_room[0]:
+                raise full
+            return super().execute(sql, *values)
+
+    def opened(where: Path) -> sqlite3.Connection:
+        if not there_is_room[0]:
+            raise full
+        return sqlite3.connect(where, isolation_level=None, factory=Connection)
+
+    outbox = Outbox(path, OutboxSettings(), connect=opened)
+    there_is_room[0] = False
+    outbox.keep("a", "b")
+    for ask in (outbox.flush, outbox.crowded, outbox.flush):
+        with pytest.raises(OutboxFull):
+            ask()
+    there_is_room[0] = True
+    assert not outbox.crowded()
+    outbox.flush()
+    assert outbox.kept("a") == "b"
