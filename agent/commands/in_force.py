@@ -60,10 +60,13 @@ class LastGood:
         try:
             agreed = Agreed.load(folder)
         except UserError as error:
-            if not self.file.exists():
-                raise
-            return msgspec.json.decode(self.file.read_bytes(), type=Agreed), error
-        write_atomic(self.file, msgspec.json.encode(agreed), mode=0o600)
+            try:
+                return msgspec.json.decode(self.file.read_bytes(), type=Agreed), error
+            except (OSError, msgspec.DecodeError):
+                raise error from None
+        told = msgspec.json.encode(agreed)
+        if not self.file.exists() or self.file.read_bytes() != told:
+            write_atomic(self.file, told, mode=0o600)
         return agreed, None
 
 

@@ -90,6 +90,25 @@ def test_an_agreement_ends_though_the_documents_have_become_unreadable(called, t
     assert "romagna.centre.room" in acl.read_text()
 
 
+def test_an_agreement_ends_though_the_documents_are_gone(called, tmp_path):
+    whole, acl = folder(tmp_path / "union", POLICE), tmp_path / "acl"
+    called("apply", whole, "--write", acl, *AT)
+    whole.rename(tmp_path / "elsewhere")
+    assert called("apply", whole, "--write", acl, "--at", "2026-12-31T23:00:00Z")[0] == 2
+    assert "police" not in acl.read_text()
+
+
+def test_a_copy_that_cannot_be_read_either_is_no_help(called, tmp_path):
+    """Then it is said what is wrong with the documents, and the list stays."""
+    whole, acl = folder(tmp_path / "union", POLICE), tmp_path / "acl"
+    called("apply", whole, "--write", acl, *AT)
+    before = acl.read_bytes()
+    (tmp_path / "acl.agreed").write_text("{}")
+    (whole / "union.yaml").write_text("version: [")
+    code, said = called("apply", whole, "--write", acl, *AT)
+    assert (code, "union.yaml" in said, acl.read_bytes()) == (2, True, before)
+
+
 def test_without_documents_that_were_ever_good_nothing_is_written(called, tmp_path):
     whole, acl = folder(tmp_path / "union", police(comuni=["imola"])), tmp_path / "acl"
     assert called("apply", whole, "--write", acl, *AT)[0] == 2
