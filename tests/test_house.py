@@ -151,6 +151,30 @@ def test_no_test_imports_a_mock():
     assert not [f"{path}:{number}" for path in TESTS for number, text in lines(path) if mocks.search(text)]
 
 
+# Pages
+
+
+def pages() -> list[Path]:
+    """Scripts and pages that a browser runs."""
+    return sorted(path for suffix in ("js", "html") for path in (CHECKOUT / "agent").rglob(f"*.{suffix}"))
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_a_page_makes_no_markup_of_what_it_is_told(path: Path):
+    """Names and reasons come from others: they become text, never elements, so nothing in them can run."""
+    markup = re.compile(r"\b(?:inner|outer)HTML\b|insertAdjacentHTML|document\.write|\beval\(|new Function\(|srcdoc")
+    assert not [number for number, text in lines(path) if markup.search(text)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if "<!doctype html>" in path.read_text()],
+    ids=lambda path: str(path.relative_to(CHECKOUT)),
+)
+def test_a_module_that_writes_a_page_escapes_what_it_is_told(path: Path):
+    assert re.search(r"from html import escape|\bhtml\.escape\(", path.read_text())
+
+
 # Locks
 
 
