@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agent.pixels import Box, Frame, Track, Tracks
 from agent.records import Observation
 from agent.vision.ground import Ground
-from agent.vision.left import Left
+from agent.vision.left import Left, beside, last_near
 from agent.vision.settings import View, Zone
 
 Picture = NDArray[np.uint8]
@@ -94,6 +94,28 @@ def test_a_bag_is_left_from_when_its_owner_has_gone():
 
 def test_a_bag_whose_owner_stands_beside_it_is_not_left():
     assert max(told(bag(lambda t: [person(0.64)] if t >= 5 else []))) == 0.0
+
+
+def test_who_hid_the_place_is_the_owner_and_not_who_stood_beside_it():
+    before = [Tracks("cam", at, (person(0.54, number=7), person(0.68, number=8))) for at in (0.0, 0.5, 1.0)]
+    assert beside(BAG, before, WIDTH / HEIGHT) == {7}
+
+
+def test_where_nobody_hid_the_place_who_stood_beside_it_is_the_owner():
+    before = [Tracks("cam", 0.0, (person(0.65, number=8), person(0.95, number=9)))]
+    assert beside(BAG, before, WIDTH / HEIGHT) == {8}
+
+
+def test_who_only_passed_before_the_place_owns_nothing_of_it():
+    stands, passes = person(0.54, number=7), person(0.53, number=8)
+    before = [Tracks("cam", at, (stands, passes) if at == 1.0 else (stands,)) for at in (0.0, 0.5, 1.0, 1.5)]
+    assert beside(BAG, before, WIDTH / HEIGHT) == {7}
+
+
+def test_a_thing_is_alone_since_its_owner_was_last_near():
+    before = [Tracks("cam", at, (person(x, number=7),)) for at, x in ((0.0, 0.54), (1.0, 0.6), (2.0, 0.95))]
+    assert last_near({7}, BAG, before, WIDTH / HEIGHT) == 1.0
+    assert last_near(set(), BAG, before, WIDTH / HEIGHT) == 2.0
 
 
 def test_an_owner_whose_number_changes_is_still_the_owner():
