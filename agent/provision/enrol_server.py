@@ -1,18 +1,22 @@
 """The desk on the network: HTTPS with two paths, one question and one answer.
 
-A node that enrols has no certificate yet; a party that renews must show its own, and is who that says. It speaks TLS 1.3 with the broker's certificate and takes nothing longer than a petition. Who is slow has a thread of
-his own and holds nobody up; the desk is asked by one at a time, so its files need no lock.
+A node that enrols has no certificate yet; a party that renews must show its own, and is who that says. It speaks TLS 1.3
+with the broker's certificate, read anew when it was renewed, and takes nothing longer than a petition. Who is slow has a
+thread of his own and holds nobody up; the desk is asked by one at a time, so its files need no lock.
 """
 
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -49,16 +53,38 @@ class EnrolServer(ThreadingHTTPServer):
     ) -> None:
         """`ca` judges the certificates of parties. KeyFileError where our own cannot be used."""
         self._take, self._renew, self._turn = take, renew, threading.Lock()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._files, self._read_at = files, 0
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
         try:
-            context.load_cert_chain(files.certificate, files.key)
-            context.load_verify_locations(ca)
+            self._read()
+            self._context.load_verify_locations(ca)
         except OSError as error:
             raise KeyFileError(f"{files.certificate}: {error}", hint="make it with: piazza keys init") from error
-        context.verify_mode = ssl.CERT_OPTIONAL
+        self._context.verify_mode = ssl.CERT_OPTIONAL
         super().__init__(address, _Asked)
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.socket = self._context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next connection, under the certificate as it is now; one that cannot be read leaves the one before."""
+        try:
+            self._read()
+        except OSError as error:
+            log.warning("our own certificate cannot be read anew", extra={"why": str(error)})
+        return super().get_request()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """One line for a connection that ended early, such as one with a certificate that we do not believe."""
+        if isinstance(error := sys.exc_info()[1], OSError):
+            log.info("connection ended", extra={"from": str(client_address), "why": str(error)})
+        else:
+            super().handle_error(request, client_address)
+
+    def _read(self) -> None:
+        changed = self._files.certificate.stat().st_mtime_ns
+        if changed != self._read_at:
+            self._context.load_cert_chain(self._files.certificate, self._files.key)
+            self._read_at = changed
 
     def take(self, petition: Petition) -> Answer:
         """What the desk says; it is asked by one at a time."""

@@ -40,5 +40,5 @@ def test_each_unit_calls_a_command_with_options_that_it_has(words):
 
 def test_every_service_that_ends_has_its_timer():
     names = {unit.name for unit in UNITS}
-    timed = ("piazza-erase", "piazza-parties", "piazza-patto", "piazza-public")
+    timed = ("piazza-certificates", "piazza-erase", "piazza-parties", "piazza-patto", "piazza-public")
     assert names == {"piazza-authority.service"} | {f"{one}.{kind}" for one in timed for kind in ("service", "timer")}

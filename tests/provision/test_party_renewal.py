@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from agent import cli
 from agent.clock import SystemClock
 from agent.errors import BrokerAbsent, BrokerRefused, Refused
+from agent.files import write_atomic
 from agent.provision.bench import Bench
 from agent.provision.ca import Authority, TlsFiles, belongs, ends_at, new_request, serial_of
 from agent.provision.enrol import Answer, Word
@@ -213,6 +216,30 @@ def test_an_authority_that_knows_no_union_renews_for_nodes_alone(town):
     from agent.provision.enrol_server import renew_nobody
 
     assert "nodes alone" in renew_nobody(town.text(), Wish("")).why
+
+
+def shown_by(server, town):
+    """The number of the certificate that the authority's server shows."""
+    host, _, port = server.partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as plain:
+        tls = context(town.bench.ca).wrap_socket(plain, server_hostname=host)
+        shown = tls.getpeercert(binary_form=True)
+        tls.close()
+    return serial_of(ssl.DER_cert_to_PEM_cert(shown or b""))
+
+
+def test_the_server_shows_its_own_renewed_certificate_without_a_restart(server, town):
+    """It would otherwise end with the one that it was started with, and nobody could renew any more."""
+    broker, before = town.bench.broker, shown_by(server, town)
+    again = Authority(town.bench.folder / "ca").again(broker, at=SystemClock().now(), days=90)
+    write_atomic(broker.certificate, again.encode())
+    assert (before != serial_of(again), shown_by(server, town)) == (True, serial_of(again))
+
+
+def test_a_certificate_that_cannot_be_read_leaves_the_server_the_one_before(server, town):
+    before = shown_by(server, town)
+    write_atomic(town.bench.broker.certificate, b"no certificate")
+    assert shown_by(server, town) == before
 
 
 def called(town, server, broker):
