@@ -125,7 +125,8 @@ def work(machine, authority, updates, phase):
     machine.inside("systemd-run", "--quiet", "--no-block", "sh", "-c", BUSY)
     if phase == "update":
         updates.order()
-        within(PATIENCE_S, lambda: is_active(machine, "piazza-ota"))
+        said = machine.inside("systemctl", "start", "--no-block", "piazza-ota")  # as its timer does
+        assert said.returncode == 0, said.stderr
     elif phase == "visit":
         done = machine.inside("sh", "-c", VISIT)
         assert done.returncode == 0, done.stderr
