@@ -10,7 +10,7 @@ import pytest
 
 from agent.cli import main
 from agent.clock import SimulatedClock
-from agent.commands.collect import bundle, written
+from agent.commands.collect import FILES, bundle, written
 from agent.commands.doctor import examined, last_step
 from agent.commands.facts import Machine, ask
 from agent.commands.status import screen
@@ -138,6 +138,39 @@ def test_a_bundle_has_what_support_needs_and_no_secret(node, tmp_path):
     for secret in ("hunter2", "BEGIN", (node.root / "etc/piazza/tls/key.pem").read_text().splitlines()[1]):
         assert secret not in whole
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+CANARIES = {
+    "a picture": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + os.urandom(400),
+    "a key": b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEICANARY0Bu3\n-----END PRIVATE KEY-----\n",
+    "a token of a card": b'{"token": "canary-of-a-card"}\n',
+    "a Wi-Fi": b"psk=canary-of-a-wifi\n",
+    "a label": b"opened https://n-0017.local:8443/#canary-of-a-label\n",
+}
+
+
+def test_whatever_a_program_or_a_file_of_the_node_says_no_canary_comes_out(node):
+    """Every program that is asked and every file that is read answers with all of them at once."""
+    flood = b"\n".join(content for what, content in CANARIES.items() if what != "a picture")
+
+    def asked_all(*command):
+        return asked(*command) + "before\n" + flood.decode() + "after\n"
+
+    for path in FILES:
+        if path != "etc/piazza/node.yaml":
+            (node.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (node.root / path).write_bytes(CANARIES["a picture"] if path.startswith("proc") else flood)
+    members = dict(bundle(Machine(node.root, asked_all), AT))
+    assert "before" in members["journal.txt"]
+    assert "after" in members["journal.txt"]
+    assert not [name for name, text in members.items() if "canary" in text.lower() or "JFIF" in text]
+
+
+def test_status_and_doctor_run_to_their_end_on_a_node(node, capsys):
+    assert main(["status", "--root", str(node.root)]) == 0
+    assert NAME in capsys.readouterr().out
+    assert main(["doctor", "--root", str(node.root)]) == 1  # no service manager is asked here
+    assert "NO  sense" in capsys.readouterr().out
 
 
 def test_a_bundle_never_replaces_another(node, tmp_path, capsys):

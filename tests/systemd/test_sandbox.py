@@ -34,6 +34,7 @@ BOTH = {
     "real-time priority": REFUSED,
     "writable and executable memory": REFUSED,
     "write the inbox": ALLOWED,
+    "have the inbox in memory": ALLOWED,
     "take a letter out of the inbox": ALLOWED,
     "read the outbox": ALLOWED,
     "run a file from /var/lib/piazza/inbox": NO_RIGHT,
