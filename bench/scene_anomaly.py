@@ -40,7 +40,7 @@ from agent.errors import UserError
 from agent.pixels import Detections, Frame
 from agent.vision.calibration import Tail
 from agent.vision.detector import TfliteDetector
-from agent.vision.learned import GRAINS, Stage
+from agent.vision.learned import GRAINS
 from agent.vision.normality import Normality
 from agent.vision.settings import NormalitySettings, VisionSettings
 from bench.machine import show
@@ -132,13 +132,19 @@ class Ours:
     def taught(cls, eyes: Eyes, clips: Sequence[Clip]) -> Ours:
         """What is known after some clips; where nobody passes in them that is nothing."""
         ours = cls.untaught(eyes, sum(clip.seconds() for clip in clips) - LEFT_S)
-        while ours.passes < PASSES and ours.normality.stage is Stage.LEARNING:
+        while ours.passes < PASSES and not ours.has_learned:
             for clip in clips:
                 ours.watch(clip, learns=True)
             ours.passes += 1
             if not ours.normality.scene.learned.tracks:
                 break
         return ours
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether enough has passed for scores to mean something."""
+        learned = self.normality.scene.learned
+        return learned.tracks >= LEARN_TRACKS and learned.joint.is_known
 
     def watch(self, clip: Clip, *, learns: bool) -> Scores:
         """Score every frame of a clip."""
@@ -212,7 +218,7 @@ def measured(video: Video, model: str, every: int, *, quick: bool, is_robust: bo
     figures = {
         "model": f"{model}, every {every}",
         "train_s": round(train_s, 1),
-        "learned": ours.normality.stage is not Stage.LEARNING,
+        "learned": ours.has_learned,
         "passes": ours.passes,
         "test_clips": len(video.test),
         "left_out_without_truth": list(video.untold),
