@@ -174,6 +174,7 @@ def _enroll(options: argparse.Namespace, folder: Path) -> int:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to((folder / "current" / CONFIG).absolute())
     fresh.replace(options.config)
+    os.sync()  # what a power cut now left of the owners could not be put right by doing it again
     print(f"{options.config} -> {folder}/current/{CONFIG}")
     return 0
 
