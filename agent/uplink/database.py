@@ -25,7 +25,6 @@ RESEND = "resend"
 """Where a range that is to be handed over once more stands among the statements: `FIRST LAST`."""
 
 SELECT_RANGE = "SELECT seq FROM envelope WHERE seq BETWEEN ? AND ? ORDER BY seq"
-CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
 SELECT_TAIL = "SELECT value FROM meta WHERE key = 'tail'"
 
 _TABLES = (
@@ -71,12 +70,7 @@ def connect_readonly(path: Path, how: str) -> sqlite3.Connection:
 
 
 def open_writer(path: Path, *, max_mb: int, connect: Connect) -> sqlite3.Connection:
-    """The outbox at `path`, made where it is missing; OutboxBroken or OutboxFull where that fails.
-
-    After a failed fsync the kernel calls its pages clean though the disk may not have them, and whoever was killed
-    then cannot tell us. So the log of the life before is written into the database, which is synced by itself, before
-    anything is added behind it.
-    """
+    """The outbox at `path`, made where it is missing; OutboxBroken or OutboxFull where that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=MODE)
@@ -86,7 +80,6 @@ def open_writer(path: Path, *, max_mb: int, connect: Connect) -> sqlite3.Connect
         raise failure(error, path) from error
     try:
         _prepare(db, max_mb=max_mb)
-        db.execute(CHECKPOINT).fetchall()
     except sqlite3.Error as error:
         with suppress(sqlite3.Error):
             db.close()
@@ -106,6 +99,18 @@ def _prepare(db: sqlite3.Connection, *, max_mb: int) -> None:
     db.execute(f"PRAGMA max_page_count = {max_mb * 1024 * 1024 // asked(db, 'page_size')}").fetchall()
     for table in _TABLES:
         db.execute(table)
+
+
+def write_back(db: sqlite3.Connection, path: Path) -> None:
+    """Write the log of an earlier life into the database, which is synced by itself; OutboxFull or OutboxBroken.
+
+    After a failed fsync the kernel calls its pages clean though the disk may not have them, and who was killed then
+    cannot tell us.
+    """
+    try:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.Error as error:
+        raise failure(error, path) from error
 
 
 def asked(db: sqlite3.Connection, name: str) -> int:

@@ -8,11 +8,12 @@ envelope, and a flush that failed can be called again.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.contract.topics import Class
-from agent.errors import OutboxBroken
+from agent.errors import OutboxBroken, OutboxFull
 from agent.uplink.database import (
     SELECT_RANGE,
     SELECT_TAIL,
@@ -27,6 +28,7 @@ from agent.uplink.database import (
     open_writer,
     read_tail,
     runs,
+    write_back,
 )
 from agent.uplink.settings import OutboxSettings
 from agent.uplink.steps import SAY, Change, Closing, Draft, SealTail, Step
@@ -74,6 +76,10 @@ class Outbox:
         self._trial: list[Step] = []
         self._giving_up: dict[tuple[Class, ...], int] = {}
         self._db = open_writer(path, max_mb=settings.max_mb, connect=connect)
+        self._sure = False
+        """Whether the disk has what the log of an earlier life holds."""
+        with suppress(OutboxFull):
+            self._make_sure()
         self.tail = read_tail(self._db)
 
     def put(self, klass: Class, topic: str, seal: Seal, at: float) -> None:
@@ -146,6 +152,7 @@ class Outbox:
         """Commit what was put since the last flush; the end of the chain after it."""
         self._settle()
         if self._batch:
+            self._make_sure()
             self._trial, self._batch = self._batch, []
             try:
                 self.tail = self._commit()
@@ -190,15 +197,14 @@ class Outbox:
         return Tail(seq, digest)
 
     def _settle(self) -> None:
-        """Find out whether a commit that raised was stored all the same; what was not is put again.
-
-        The file is opened anew, because what a failed fsync left in the log is worth nothing.
-        """
+        """Find out whether a commit that raised was stored all the same; what was not is put again."""
         if not self._trial:
             return
         try:
             self._db.close()
             self._db = open_writer(self._path, max_mb=self._max_mb, connect=self._connect)
+            self._sure = False
+            self._make_sure()
             stored = read_tail(self._db)
         except sqlite3.Error as error:
             raise failure(error, self._path) from error
@@ -207,6 +213,12 @@ class Outbox:
         else:
             self._batch[:0] = self._trial
         self._trial = []
+
+    def _make_sure(self) -> None:
+        """Add nothing behind a log that the disk may not have; on a full disk what was put waits until it has."""
+        if not self._sure:
+            write_back(self._db, self._path)
+            self._sure = True
 
     def _oldest(self, classes: tuple[Class, ...]) -> list[int]:
         """Numbers of the oldest records of these classes; records of what was dropped stay."""

@@ -299,3 +299,26 @@ def test_an_outbox_that_cannot_be_opened_anew_on_a_full_disk_says_that_it_is_ful
     assert not outbox.crowded()
     outbox.flush()
     assert outbox.kept("a") == "b"
+
+
+def test_a_node_that_starts_on_a_full_disk_waits_with_what_it_has_to_say(path: Path) -> None:
+    """The log of the life before cannot be written back yet, and nothing is promised behind it until it can."""
+    there_is_room = [False]
+
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if "wal_checkpoint" in sql and not there_is_room[0]:
+                full = sqlite3.OperationalError("database or disk is full")
+                full.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise full
+            return super().execute(sql, *values)
+
+    outbox = Outbox(
+        path, OutboxSettings(), connect=lambda where: sqlite3.connect(where, isolation_level=None, factory=Connection)
+    )
+    outbox.keep("a", "b")
+    with pytest.raises(OutboxFull):
+        outbox.flush()
+    there_is_room[0] = True
+    outbox.flush()
+    assert outbox.kept("a") == "b"
