@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 import msgspec
 import yaml
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, why
 
 T = TypeVar("T")
 _UNCHANGED = "correct the line; nothing was changed"
@@ -155,7 +155,7 @@ def read_plain(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}", hint="give the path of a readable YAML file") from error
+        raise ConfigError(f"{path}: {why(error)}", hint="give the path of a readable YAML file") from error
     return parse(text, name=str(path))
 
 

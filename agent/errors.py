@@ -117,5 +117,13 @@ def of_a_path(error: OSError) -> UserError | None:
     if error.errno not in _NEXT or (error.filename is None and error.errno not in _NO_ROOM):
         return None
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name is not None]
-    said = (error.strerror or "it cannot be used").lower()
-    return UserError(": ".join([" -> ".join(names), said] if names else [said]), hint=_NEXT[error.errno])
+    return UserError(": ".join([" -> ".join(names), why(error)] if names else [why(error)]), hint=_NEXT[error.errno])
+
+
+def why(error: Exception) -> str:
+    """What an error says beside the path that its reader is told anyway."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, UnicodeDecodeError):
+        return f"no text in {error.encoding.upper()}, by its byte {error.start + 1}"
+    return str(error)

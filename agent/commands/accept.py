@@ -17,7 +17,7 @@ from agent.commands.aim import RUN
 from agent.commissioning import Commissioning
 from agent.config import load
 from agent.contract.jws import KeyRing
-from agent.errors import Refused, UserError
+from agent.errors import Refused, UserError, why
 from agent.files import write_atomic
 from agent.provision.enrol_node import Place
 from agent.provision.keys import load_ring, load_signer
@@ -100,4 +100,4 @@ def _report(path: Path, ring: KeyRing) -> Report:
     try:
         return verified(path.read_text(encoding="ascii").strip(), ring)
     except (OSError, UnicodeDecodeError, Refused) as error:
-        raise UserError(f"{path}: {error}", hint="give two files DATE.jws of /etc/piazza/acceptance") from error
+        raise UserError(f"{path}: {why(error)}", hint="give two files DATE.jws of /etc/piazza/acceptance") from error

@@ -18,7 +18,7 @@ from agent.clock import SystemClock
 from agent.commands.facts import Machine
 from agent.commissioning import Commissioning
 from agent.config import Config, load
-from agent.errors import KeyFileError, UserError
+from agent.errors import KeyFileError, UserError, why
 from agent.notify import Notify
 from agent.provision.ca import TlsFiles
 from agent.provision.enrol_node import Place
@@ -65,7 +65,7 @@ def desk(root: Path, place: Place, clock: SystemClock) -> AimDesk:
     try:
         opened = msgspec.json.decode(lock.read_bytes(), type=Lock)
     except (OSError, msgspec.DecodeError) as error:
-        raise KeyFileError(f"{lock}: {error}", hint="make a card for this node: piazza image") from error
+        raise KeyFileError(f"{lock}: {why(error)}", hint="make a card for this node: piazza image") from error
     inbox = _inbox(root, config)
     return AimDesk(
         facts=Machine(root).facts,
@@ -109,4 +109,4 @@ def _open(folder: Path, root: Path) -> None:
         if inbox.is_dir():
             rights.ask(inbox)
     except OSError as error:
-        raise UserError(f"{folder}: {error}", hint="run as root, and see that piazza-sense runs") from error
+        raise UserError(f"{folder}: {why(error)}", hint="run as root, and see that piazza-sense runs") from error

@@ -21,7 +21,7 @@ from agent.commands import access
 from agent.contract.chain import Range
 from agent.contract.checkpoint import notes
 from agent.contract.jws import KeyRing
-from agent.errors import Refused, UserError
+from agent.errors import Refused, UserError, why
 from agent.subscriber.audit import FORGED, Evidence, Statement, read_all
 from agent.subscriber.audit_chain import Verdict, judge
 from agent.subscriber.audit_rows import Rows
@@ -124,7 +124,7 @@ def _notes(path: Path) -> list[str]:
     try:
         return list(notes(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, Refused) as error:
-        raise UserError(f"{path}: {error}", hint="give a file that `piazza witness` wrote") from error
+        raise UserError(f"{path}: {why(error)}", hint="give a file that `piazza witness` wrote") from error
 
 
 def _document(verdicts: list[Verdict], evidence: Evidence, broken: list[str], *, whole: bool) -> str:

@@ -18,7 +18,7 @@ import msgspec
 from agent import __version__
 from agent.clock import SystemClock
 from agent.commands.facts import UNITS, Machine
-from agent.errors import UserError
+from agent.errors import UserError, why
 from agent.provision.checks import findings
 from agent.provision.sieve import sieved
 
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         written(path, members, at)
     except OSError as error:
-        raise UserError(f"{path}: {error}", hint="give a FILE in a folder that you may write to") from error
+        raise UserError(f"{path}: {why(error)}", hint="give a FILE in a folder that you may write to") from error
     print(f"{path}: {len(members)} files, {path.stat().st_size} bytes; no pictures and no secrets are in it")
     return 0
 

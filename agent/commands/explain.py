@@ -19,7 +19,7 @@ from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing, unb64
 from agent.contract.sentences import TONGUES, sentence
 from agent.contract.types import EventData
-from agent.errors import PiazzaError, UserError
+from agent.errors import PiazzaError, UserError, why
 from agent.provision.keys import load_ring
 
 TOKEN_PARTS = 3
@@ -79,7 +79,7 @@ def _text(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}", hint="give a file that can be read") from error
+        raise UserError(f"{path}: {why(error)}", hint="give a file that can be read") from error
 
 
 def _word(line: str, ring: KeyRing | None) -> Word | None:

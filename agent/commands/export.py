@@ -16,7 +16,7 @@ from agent.clock import SystemClock
 from agent.commands import access
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
-from agent.errors import Refused, UserError
+from agent.errors import Refused, UserError, why
 from agent.subscriber.exports import cap, homeassistant, ngsi, onvif, tables
 
 SQLITE = b"SQLite format 3\x00"
@@ -63,7 +63,7 @@ def _is_store(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(len(SQLITE)) == SQLITE
     except OSError as error:
-        raise UserError(f"{path}: {error}", hint="give a store's database or a file of envelopes") from error
+        raise UserError(f"{path}: {why(error)}", hint="give a store's database or a file of envelopes") from error
 
 
 class Opened:
@@ -96,7 +96,7 @@ def tokens_of(path: Path, *, since: float) -> Iterator[bytes]:
         yield from (token.encode() for (token,) in db.execute("SELECT token FROM verdict ORDER BY at"))
         db.close()
     except (OSError, sqlite3.Error) as error:
-        raise UserError(f"{path}: {error}", hint="give a store's database or a file of envelopes") from error
+        raise UserError(f"{path}: {why(error)}", hint="give a store's database or a file of envelopes") from error
 
 
 def _csv(envelopes: Iterator[Envelope], _: argparse.Namespace) -> Iterator[str]:

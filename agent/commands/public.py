@@ -27,7 +27,7 @@ from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class
 from agent.contract.types import AuditData, StatData
-from agent.errors import Refused, UserError
+from agent.errors import Refused, UserError, why
 from agent.files import write_atomic
 from agent.governance import counts, feed, site
 from agent.governance.agreement import Agreement
@@ -139,7 +139,9 @@ def _secret(path: Path) -> bytes:
     try:
         return bytes.fromhex(path.read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: {error}", hint="give the file that an earlier call made, or a new name") from error
+        raise UserError(
+            f"{path}: {why(error)}", hint="give the file that an earlier call made, or a new name"
+        ) from error
 
 
 def _envelopes(where: Where, ring: KeyRing, *, since: float) -> Iterator[Envelope]:

@@ -24,7 +24,7 @@ from agent.contract.checkpoint import notes
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing, Signer
 from agent.contract.topics import Class, NodeName, pattern
-from agent.errors import BrokerRefused, Refused, UserError
+from agent.errors import BrokerRefused, Refused, UserError, why
 from agent.notify import on_end
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
@@ -218,7 +218,7 @@ def _read(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}", hint="give a file that `piazza witness` printed") from error
+        raise UserError(f"{path}: {why(error)}", hint="give a file that `piazza witness` printed") from error
 
 
 _ACTS = {"seal": _seal, "add": _add, "sign": _sign, "watch": _watch, "show": _show}

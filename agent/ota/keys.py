@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from agent.errors import KeyFileError
+from agent.errors import KeyFileError, why
 from agent.ota.metadata import key_id
 from agent.provision.keys import load_public, new_signing_key
 
@@ -43,7 +43,7 @@ def pen(path: Path) -> Pen:
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, TypeError, ValueError) as error:
-        raise KeyFileError(f"{path}: {error}", hint=_MAKE) from error
+        raise KeyFileError(f"{path}: {why(error)}", hint=_MAKE) from error
     if not isinstance(private, Ed25519PrivateKey):
         raise KeyFileError(f"{path}: a private key, but not Ed25519", hint=_MAKE)
     return Pen(private)

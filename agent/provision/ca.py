@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from agent.errors import KeyFileError, UserError
+from agent.errors import KeyFileError, UserError, why
 from agent.provision.issued import Issued
 from agent.provision.keys import write_secret
 
@@ -254,7 +254,7 @@ def _own_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError) as error:
-        raise KeyFileError(f"{path}: {error}", hint="make an authority with: piazza keys init") from error
+        raise KeyFileError(f"{path}: {why(error)}", hint="make an authority with: piazza keys init") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise KeyFileError(f"{path}: not a key of this authority", hint="make one with: piazza keys init")
     return key

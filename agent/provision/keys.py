@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 
 from agent.contract.jws import Key, KeyRing, Signer
-from agent.errors import KeyFileError
+from agent.errors import KeyFileError, why
 
 _PRIVATE_DER = bytes.fromhex("302e020100300506032b657004220420")
 """All of an Ed25519 private key in DER before its 32 bytes (RFC 8410 section 7)."""
@@ -41,7 +41,7 @@ def load_ring(path: Path) -> KeyRing:
     try:
         return KeyRing.from_jwks(json.loads(_read(path)))
     except json.JSONDecodeError as error:
-        raise KeyFileError(f"{path}: {error}", hint=_MAKE_KEYS) from error
+        raise KeyFileError(f"{path}: {why(error)}", hint=_MAKE_KEYS) from error
 
 
 def save_ring(path: Path, ring: KeyRing) -> None:
@@ -100,7 +100,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyFileError(f"{path}: {error}", hint=_MAKE_KEYS) from error
+        raise KeyFileError(f"{path}: {why(error)}", hint=_MAKE_KEYS) from error
 
 
 def _pem(der: bytes, kind: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from agent.errors import BrokerAbsent, KeyFileError
+from agent.errors import BrokerAbsent, KeyFileError, why
 from agent.provision.ca import TlsFiles
 from agent.provision.enrol import MAX_BYTES, Answer
 
@@ -24,7 +24,7 @@ def context(ca: Path, files: TlsFiles | None = None) -> ssl.SSLContext:
         try:
             tls.load_cert_chain(files.certificate, files.key)
         except OSError as error:
-            raise KeyFileError(f"{files.certificate}: {error}", hint="ask who runs the authority") from error
+            raise KeyFileError(f"{files.certificate}: {why(error)}", hint="ask who runs the authority") from error
     return tls
 
 

@@ -109,7 +109,9 @@ def test_a_wrong_path_is_one_message_with_a_hint(
     [
         ("check deep", "line 2: node.union: Expected `str`, got `array`"),
         ("check deep", "line 3: cameras[0].view.masks: Expected `array`, got `object`"),
-        ("check binary", "binary"),
+        ("check binary", "binary: no text in UTF-8, by its byte 129\n"),
+        ("check missing", "missing: no such file or directory\n"),
+        ("export csv folder --keys keys", "folder: is a directory\n"),
         ("store --keys keys --db other", "other: a database of something else"),
         ("store --keys keys --db newer", "newer: made by a newer release"),
         ("witness show --db missing", "missing: there is no such file"),
