@@ -76,10 +76,14 @@ class Outbox:
         self._trial: list[Step] = []
         self._giving_up: dict[tuple[Class, ...], int] = {}
         self._db = open_writer(path, max_mb=settings.max_mb, connect=connect)
-        self._sure = False
-        """Whether the disk has what the log of an earlier life holds."""
-        with suppress(OutboxFull):
-            self._make_sure()
+        self._sure = False  # whether the disk has what the log of an earlier life holds
+        try:
+            with suppress(OutboxFull):
+                self._make_sure()
+        except OutboxBroken:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            raise
         self.tail = read_tail(self._db)
 
     def put(self, klass: Class, topic: str, seal: Seal, at: float) -> None:
@@ -282,10 +286,7 @@ class OutboxReader:
         return self._db.execute(sql, values).fetchall()
 
     def _read_still(self, sql: str, values: tuple[object, ...]) -> list[Any]:
-        """After a writer that ended well: without a log SQLite opens the file only as unchanging.
-
-        A writer that starts meanwhile is noticed, and then the result does not count.
-        """
+        """After a writer that ended well SQLite opens the file only as unchanging; of one that starts meanwhile nothing counts."""
         self.close()
         before = self._path.stat().st_mtime_ns
         db = connect_readonly(self._path, "immutable=1")
