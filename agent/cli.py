@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = of_a_path(error)
         if known is None:
             raise
+        _give_up_unsaid()
         return _said(known)
     except KeyboardInterrupt:
         return 130
@@ -114,8 +115,20 @@ def _others_left() -> bool:
 
 def _unread() -> int:
     """Whoever read our output has gone, as `| head` does: the rest goes nowhere, in silence."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _say_no_more()
     return 0
+
+
+def _give_up_unsaid() -> None:
+    """Without this Python would fail anew as it shuts down, with a code of its own (120, from 3.13 on also here)."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _say_no_more()
+
+
+def _say_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(argv: Sequence[str]) -> int:
