@@ -87,9 +87,9 @@ def lost(way: Way, fault: Fault, *, seed: int) -> dict[str, int]:
         one.start_store()
         way.start(one, proxies[0])
         one.put(20)
-        one.settle(at_most_s=SETTLE_S)
+        one.settle(still_s=SETTLE_S)
         fault(one, way, proxies[0])
-        return {"events": one.put_so_far, "lost": one.settle(at_most_s=SETTLE_S)}
+        return {"events": one.put_so_far, "lost": one.settle(still_s=SETTLE_S)}
 
 
 def sender_killed(one: Plant, way: Way, proxy: Proxy) -> None:

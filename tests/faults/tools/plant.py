@@ -12,6 +12,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from agent.clock import SystemClock
@@ -101,11 +102,18 @@ class Plant:
                 raise RuntimeError(f"not within {at_most_s} s: {len(self.town.stored())} of {self.put_so_far} stored")
         return self.clock.monotonic() - began
 
-    def settle(self, *, at_most_s: float = 120.0) -> int:
-        """Wait until the store has everything; how many numbers it lacks in the end."""
-        with suppress(RuntimeError):
-            self.wait(lambda: len(self.town.stored()) >= self.put_so_far, at_most_s=at_most_s)
+    def settle(self, *, still_s: float = 120.0) -> int:
+        """Wait until the store has everything, or got nothing for so long; how many numbers it lacks in the end."""
+        had, has = -1, len(self.town.stored())
+        while had < has < self.put_so_far:
+            had = has
+            with suppress(RuntimeError):
+                self.wait(partial(self._has_more_than, had), at_most_s=still_s)
+            has = len(self.town.stored())
         return len(set(range(1, self.put_so_far + 1)) - set(self.town.stored()))
+
+    def _has_more_than(self, count: int) -> bool:
+        return len(self.town.stored()) > count
 
     def close(self) -> None:
         self._processes.close()
