@@ -15,6 +15,8 @@ from agent.clock import SystemClock
 from tests.conftest import CHECKOUT
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-s", "-rs", "-p", "no:randomly", "-p", "no:cacheprovider")
+ALONE = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+"""In a network of its own, so that a cable of the same name may lie elsewhere."""
 SKIPPED, FOUND_NOTHING = 77, 5
 """Exit codes: of our own scripts, and of pytest where no test was left."""
 
@@ -41,6 +43,13 @@ class Result:
 
 LADDER = (
     Rung("nspawn", "card, packages, units, firewall, enrolment", (*PYTEST, "tests/vm/first_boot.py"), {"VM": "nspawn"}),
+    Rung(
+        "trixie",
+        "the same on Debian 13 and Python 3.13",
+        (*PYTEST, "tests/vm/first_boot.py"),
+        {"VM": "nspawn", "RELEASE": "trixie"},
+    ),
+    Rung("package", "installed without systemd, upgraded, removed, purged", (*PYTEST, "tests/vm/package.py")),
     Rung("pins", "pins, I2C and IIO of a kernel", ("tests/sensors/kernel/boot",)),
     Rung(
         "uml",
@@ -48,7 +57,7 @@ LADDER = (
         (*PYTEST, *(f"tests/vm/{name}.py" for name in ("first_boot", "pulls", "strain", "cuts", "replay"))),
         {"VM": "uml"},
     ),
-    Rung("arm64", "the boards' processors: models bit for bit, a whole boot", (*PYTEST, "tests/vm/arm64.py")),
+    Rung("arm64", "the boards' processors: models bit for bit, a whole boot", (*ALONE, *PYTEST, "tests/vm/arm64.py")),
 )
 
 
