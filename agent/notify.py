@@ -20,6 +20,11 @@ def on_end(do: Callable[[], object]) -> None:
         signal.signal(number, lambda *_: do())
 
 
+def end_as_by_hand() -> None:
+    """Let SIGTERM end this command as Ctrl-C does, so that what it has started ends with it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 @dataclass(frozen=True, slots=True)
 class Notify:
     """Words to the service manager; without one (a bench, a test) they go nowhere."""

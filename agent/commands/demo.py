@@ -20,6 +20,7 @@ from agent.demo.screen import Plain, Screen, Terminal, picture
 from agent.demo.stage import CAMERA, NODE, Stage, set_up
 from agent.demo.viewer import Viewer
 from agent.errors import BrokerAbsent, UserError
+from agent.notify import end_as_by_hand
 from agent.provision.keys import load_ring
 from agent.subscriber import Reader
 from agent.subscriber.board import Board
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     viewer = _viewer(stage, clock)
     screen: Screen = Plain() if options.plain or not sys.stdout.isatty() else Terminal()
     print(f"demo: {options.camera} for {options.seconds:g} s; files in {stage.folder}", flush=True)
+    end_as_by_hand()
     try:
         _start(stage, crew, clock)
         viewer.open()
@@ -59,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
             options.picture.write_text(picture(viewer, crew.members), encoding="utf-8")
         _drain(stage, viewer, crew, clock)
     except KeyboardInterrupt:
-        print("demo: ended by Ctrl-C")
+        print("demo: ended before its time")
         _drain(stage, viewer, crew, clock)
     finally:
         viewer.transport.close()

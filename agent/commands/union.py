@@ -23,6 +23,7 @@ from agent.crew import Crew
 from agent.errors import BrokerAbsent, UserError
 from agent.governance import lists
 from agent.governance.rights import rights
+from agent.notify import end_as_by_hand
 from agent.provision.bench import Bench
 from agent.provision.keys import load_signer
 from agent.simulation import stage
@@ -87,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
     )
     bench = _keys(town, clock)
     crew, port = Crew(clock), free_port()
+    end_as_by_hand()
     try:
         played = _start(crew, town, bench, port, clock, since=live_at - options.days * DAY_S)
         print(f"union: telling {options.days:g} days of {len(played)} nodes ...", flush=True)

@@ -64,13 +64,14 @@ def test_whatever_is_killed_shows_and_heals_without_a_gap(tmp_path: Path, verb: 
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_it_cleanly_with_its_summary(tmp_path: Path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_or_a_kill_ends_it_cleanly_with_its_summary(tmp_path: Path, number: signal.Signals):
     done = start(tmp_path, seconds=600)
     wait((tmp_path / "demo" / "runtime" / "numbers.json").exists, at_most_s=30.0)
     members = children(done.pid)
-    done.send_signal(signal.SIGINT)
+    done.send_signal(number)
     printed, complaints = done.communicate(timeout=60)
-    assert "demo: ended by Ctrl-C" in printed
+    assert "demo: ended before its time" in printed
     assert counted(printed)[2] == 0
     assert complaints == ""
     assert not [pid for pid in members.values() if Path(f"/proc/{pid}").exists()]
