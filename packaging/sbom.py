@@ -61,7 +61,9 @@ def _licences(package: Distribution) -> list[Component]:
     if expressions := said.get_all("License-Expression"):
         return [{"expression": expressions[0]}]
     listed = [one for one in said.get_all("Classifier") or [] if one.startswith("License ::")]
-    names = [one.rpartition(" :: ")[2] for one in listed] or "".join(said.get_all("License") or []).strip().splitlines()[:1]
+    names = [one.rpartition(" :: ")[2] for one in listed] or "".join(
+        said.get_all("License") or []
+    ).strip().splitlines()[:1]
     return [{"license": {"name": name}} for name in names]
 
 
