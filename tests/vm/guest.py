@@ -130,10 +130,6 @@ class Guest:
         for begin in range(0, len(text), LINE):
             self.inside("sh", "-c", f"echo {text[begin : begin + LINE]} | base64 -d >> {path}")
 
-    def restarts(self) -> None:
-        """It is about to restart by itself: the next word of its hand is a greeting."""
-        self.listens = False
-
     def power_off(self) -> None:
         """Pull the plug: what has reached the card's file is what remains."""
         if self.process:
