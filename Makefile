@@ -83,7 +83,7 @@ vm-all: debian .venv/.dev .venv/.checkout ## every rung of the virtual node, wit
 	@$(BIN)/python -m tests.vm.ladder $(RUNGS)
 
 models: ## build the models again from their source packages, in an environment of its own
-	@echo "models: see models/build/README.md; needs about 4 GB of disk and half an hour"
+	@echo "models: see models/build/README.md; needs about 2 GB of disk and ten minutes"
 	@models/build/run
 
 fmt: .venv/.dev ## format the code and mend what ruff can mend
