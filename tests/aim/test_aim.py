@@ -7,7 +7,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import threading
 from dataclasses import replace
 from http.client import HTTPSConnection
 
@@ -35,6 +34,7 @@ from agent.provision.checks import DAY_S, Facts, Unit
 from agent.provision.identity import Code
 from agent.uplink.rights import Rights
 from agent.vision.settings import Line, View, Zone
+from tests.serving import served
 
 AT = 1_777_624_200.0
 CODE = Code()
@@ -473,12 +473,8 @@ def page(node, desk):
     desk.commissioning, desk.document = Commissioning(node / "run/piazza-sense"), node / "etc/piazza/node.yaml"
     files = TlsFiles(node / "etc/piazza/aim/node.pem", node / "etc/piazza/aim/key.pem")
     server = AimServer(("127.0.0.1", 0), files, desk)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(server):
+        yield server.server_port
 
 
 def asked(port, path, body=None, cookie=""):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +14,7 @@ from playwright.sync_api import Error
 from agent.clock import SystemClock
 from agent.provision.ca import Authority, TlsFiles
 from tests.aim.phone import phone
+from tests.serving import served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("browser")]
 
@@ -52,14 +52,11 @@ def answering(folder: Path, by: Authority, name: str) -> Iterator[str]:
     by.server(files, [name], at=SystemClock().now(), days=1)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.certificate, files.key)
-    with HTTPServer(("127.0.0.1", 0), Hello) as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a phone that hangs up is what we look for
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    server = HTTPServer(("127.0.0.1", 0), Hello)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a phone that hangs up is what we look for
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    with served(server):
         yield f"https://{NODE}:{server.server_port}/"
-        server.shutdown()
-        thread.join()
 
 
 def opened(tmp_path: Path, chromium: str, *, believes: Path | None, by: Authority, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -186,19 +187,10 @@ def test_a_certificate_that_cannot_be_tried_takes_nobodys_place(box, capsys, tmp
 def test_a_certificate_is_tried_at_the_broker_before_it_takes_the_old_ones_place(program, box, capsys, tmp_path):
     made, port = box
     before = soon_over(made, STORE)
-    settings = made / "mosquitto/mosquitto.conf"
-    settings.write_text(f"{settings.read_text()}user {made.owner()}\n")
-    log = tmp_path / "log"
-    with log.open("wb") as said:
-        broker = subprocess.Popen([program("mosquitto"), "-c", str(settings)], stdout=said, stderr=said)
-    try:
-        wait_until_open(port, SystemClock(), log=log)
+    with mosquitto(program, box, tmp_path / "log"):
         words = ["--union", str(tmp_path / "union"), "--broker", f"localhost:{port}"]
         assert cli.main(["broker", "renew", str(made), *words]) == 0
         assert isinstance(answer(made, port, STORE), Connected)
-    finally:
-        broker.terminate()
-        broker.wait()
     assert certificate(made, STORE) != before
     assert f"{STORE}: renewed for 90 days\n" in capsys.readouterr().out
 
@@ -208,18 +200,9 @@ def test_a_certificate_is_tried_at_the_broker_before_it_takes_the_old_ones_place
 def test_mosquitto_runs_on_it_and_keeps_out_who_was_revoked(program, box, tmp_path):
     made, port = box
     cli.main(["broker", "revoke", str(made), ROOM])
-    settings = made / "mosquitto/mosquitto.conf"
-    settings.write_text(f"{settings.read_text()}user {made.owner()}\n")
-    log = tmp_path / "log"
-    with log.open("wb") as said:
-        broker = subprocess.Popen([program("mosquitto"), "-c", str(settings)], stdout=said, stderr=said)
-    try:
-        wait_until_open(port, SystemClock(), log=log)
+    with mosquitto(program, box, tmp_path / "log"):
         assert isinstance(answer(made, port, STORE), Connected)
         refused = answer(made, port, ROOM)
-    finally:
-        broker.terminate()
-        broker.wait()
     assert isinstance(refused, Disconnected)
 
 
@@ -228,27 +211,36 @@ def test_mosquitto_runs_on_it_and_keeps_out_who_was_revoked(program, box, tmp_pa
 def test_a_revocation_reaches_a_session_that_is_open(program, box, tmp_path):
     """The control room reads on, hears nothing from the moment on, and others lose nothing."""
     made, port = box
-    settings = made / "mosquitto/mosquitto.conf"
-    settings.write_text(f"{settings.read_text()}user {made.owner()}\npid_file {tmp_path / 'pid'}\n")
-    log = tmp_path / "log"
-    with log.open("wb") as said:
-        broker = subprocess.Popen([program("mosquitto"), "-c", str(settings)], stdout=said, stderr=said)
-    store, room = client(made, port, STORE), client(made, port, ROOM)
-    try:
-        wait_until_open(port, SystemClock(), log=log)
+    log, pid = tmp_path / "log", tmp_path / "pid"
+    with (
+        mosquitto(program, box, log, f"pid_file {pid}\n"),
+        closing(client(made, port, STORE)) as store,
+        closing(client(made, port, ROOM)) as room,
+    ):
         for one in (store, room):
             opened(one, "piazza/v1/romagna/faenza/+/rcpt/+", "piazza/v1/romagna/faenza/+/res/+")
         said_by(store, RECEIPT, b"before")
         assert [news.payload for news in messages(room, 1)] == [b"before"]
-        assert cli.main(["broker", "revoke", str(made), ROOM, "--reload", str(tmp_path / "pid")]) == 0
+        assert cli.main(["broker", "revoke", str(made), ROOM, "--reload", str(pid)]) == 0
         until_reloaded(log)
         said_by(store, RECEIPT, b"after")
         said_by(store, RESULT, b"after")
         assert [news.payload for news in messages(store, 1)] == [b"after"]
         assert quiet(room) == []
+
+
+@contextmanager
+def mosquitto(program, box, log, more=""):
+    """Mosquitto on the settings that `broker init` wrote, and `more` of them, as the user who may read its keys."""
+    made, port = box
+    settings = made / "mosquitto/mosquitto.conf"
+    settings.write_text(f"{settings.read_text()}user {made.owner()}\n{more}")
+    with log.open("wb") as said:
+        broker = subprocess.Popen([program("mosquitto"), "-c", str(settings)], stdout=said, stderr=said)
+    try:
+        wait_until_open(port, SystemClock(), log=log)
+        yield
     finally:
-        store.close()
-        room.close()
         broker.terminate()
         broker.wait()
 

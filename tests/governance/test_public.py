@@ -8,6 +8,7 @@ import re
 import statistics
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -255,14 +256,7 @@ def test_hours_on_the_page_are_those_of_the_place(union, tmp_path):
 
 def test_a_notice_describes_the_configuration_that_its_node_names_as_its_own(union, tmp_path, capsys):
     """Another one is refused before anything is written."""
-    config = {
-        "version": 1,
-        "node": {"union": "romagna-faentina", "comune": "faenza", "id": "n-0001"},
-        "uplink": {"broker": {"host": "localhost"}},
-        "cameras": [{"id": "cam", "input": {"driver": "video", "source": "x.avi"}, "view": {"masks": []}}],
-    }
-    (tmp_path / "node.yaml").write_text(yaml.safe_dump(config))
-    digest = hashlib.sha256((tmp_path / "node.yaml").read_bytes()).hexdigest()[:12]
+    digest = configured(tmp_path)
     running(union, digest)
     assert public("--config", "node.yaml") == 0
     assert digest in (tmp_path / "public/avviso-faenza.html").read_text()
@@ -271,6 +265,18 @@ def test_a_notice_describes_the_configuration_that_its_node_names_as_its_own(uni
     assert public("--config", "node.yaml") == 2
     assert "faenza/n-0001 runs 000000000000" in capsys.readouterr().err
     assert (tmp_path / "public/index.html").read_bytes() == before
+
+
+def configured(folder: Path) -> str:
+    """The configuration of the first node in a file of `folder`; its digest, as the node names it."""
+    config = {
+        "version": 1,
+        "node": {"union": "romagna-faentina", "comune": "faenza", "id": "n-0001"},
+        "uplink": {"broker": {"host": "localhost"}},
+        "cameras": [{"id": "cam", "input": {"driver": "video", "source": "x.avi"}, "view": {"masks": []}}],
+    }
+    (folder / "node.yaml").write_text(yaml.safe_dump(config))
+    return hashlib.sha256((folder / "node.yaml").read_bytes()).hexdigest()[:12]
 
 
 def running(union, digest: str) -> None:
@@ -284,13 +290,7 @@ def running(union, digest: str) -> None:
 
 
 def test_notice_reads_what_a_node_runs(union, tmp_path, capsys):
-    config = {
-        "version": 1,
-        "node": {"union": "romagna-faentina", "comune": "faenza", "id": "n-0001"},
-        "uplink": {"broker": {"host": "localhost"}},
-        "cameras": [{"id": "cam", "input": {"driver": "video", "source": "x.avi"}, "view": {"masks": []}}],
-    }
-    (tmp_path / "node.yaml").write_text(yaml.safe_dump(config))
+    configured(tmp_path)
     assert (
         cli.main(["patto", "notice", "union", "faenza", "--config", "node.yaml", "--at", "2026-06-02T12:00:00Z"]) == 0
     )

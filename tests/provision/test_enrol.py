@@ -6,7 +6,6 @@ import hashlib
 import ssl
 import stat
 import subprocess
-import threading
 
 import msgspec
 import pytest
@@ -24,6 +23,7 @@ from agent.provision.enrol_node import Home, Place, enrol, home, install, over_h
 from agent.provision.enrol_server import EnrolServer
 from agent.provision.identity import LASTS_S, Ticket
 from agent.provision.keys import load_ring, load_signer
+from tests.serving import served
 
 NAME = NodeName("romagna-faentina", "brisighella", "n-0017")
 AT = 1_777_624_200.0
@@ -347,12 +347,8 @@ def test_a_node_that_never_enrolled_says_so(tmp_path):
 def server(bench, desk):
     """The desk on a free port of this machine; gives HOST:PORT."""
     listening = EnrolServer(("127.0.0.1", 0), bench.broker, lambda asked: desk.take(asked, at=AT), ca=bench.ca)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"localhost:{listening.server_port}"
-    listening.shutdown()
-    listening.server_close()
-    thread.join()
+    with served(listening):
+        yield f"localhost:{listening.server_port}"
 
 
 def test_a_node_enrols_over_https(server, bench, desk, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -28,6 +27,7 @@ from agent.transport import Connected, Disconnected
 from agent.transport.mqtt import MqttTransport
 from tests.brokers.mosquitto import Mosquitto
 from tests.brokers.waiting import first, messages, opened
+from tests.serving import served
 
 STORE, POLICE = "romagna/centre/store-1", "romagna/centre/police"
 AT = 1_777_624_200.0
@@ -167,12 +167,8 @@ def server(town):
         ("127.0.0.1", 0), fresh.broker, lambda _: Answer(Word.REFUSED), ca=fresh.ca,
         renew=lambda shown, wish: town.desk.take(shown, wish, at=clock.now()),
     )  # fmt: skip
-    thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"localhost:{listening.server_port}"
-    listening.shutdown()
-    listening.server_close()
-    thread.join()
+    with served(listening):
+        yield f"localhost:{listening.server_port}"
 
 
 def soon_over(town, name, *, days=20):
