@@ -36,6 +36,8 @@ class Shot:
     click: str = ""
     first: str = ""
     """What the picture waits for besides; a test does not, where it takes minutes."""
+    before: str = ""
+    """The tab that is looked at first, where the picture tells who looked."""
 
 
 SHOTS = (
@@ -49,7 +51,7 @@ SHOTS = (
         ("#rows tbody", "a person says"), ("#rows tbody .person", "NOT VERIFIED"),
     )),
     Shot("console-week", "console", "week", size=(1200, 560), shows=(("#heat tbody th", "Mon"), ("#heat thead", "23"))),
-    Shot("console-chains", "console", "chain", size=(1200, 1500), shows=(
+    Shot("console-chains", "console", "chain", size=(1200, 1500), before="history", shows=(
         ("#chains tbody", "whole"), ("#accesses", "room (control room)"), ("#accesses", "history: shown"),
     )),
     Shot("citizens", "citizens", size=(800, 900), shows=(
@@ -88,6 +90,9 @@ def opened(browser: Browser, where: dict[str, str], shot: Shot) -> tuple[Browser
     page.goto(where[shot.page])
     if shot.page == "console":
         page.wait_for_selector("body[data-ready]")
+        if shot.before:
+            page.click(f"#tab-{shot.before}")
+            page.wait_for_selector("#rows tbody tr")
         tab, _, kind = shot.tab.partition("-")
         page.click(f"#tab-{tab}")
         if kind:
@@ -96,6 +101,18 @@ def opened(browser: Browser, where: dict[str, str], shot: Shot) -> tuple[Browser
     if shot.click:
         page.locator(shot.click).first.click()
         page.evaluate("scrollTo(0, 0)")
+    if shot.before:
+        _clicked_until_told(page, shot)
     for place, text in shot.shows:
         page.locator(place).filter(has_text=text).first.wait_for(state="attached" if place == "option" else "visible")
     return context, page
+
+
+def _clicked_until_told(page: Page, shot: Shot) -> None:
+    """What was looked at before reaches the page over store and broker, and the page is drawn at each click."""
+    place, text = shot.shows[-1]
+    for _ in range(PATIENCE_MS // 1000):
+        if page.locator(place).filter(has_text=text).count():
+            return
+        page.wait_for_timeout(1000)
+        page.click(f"#tab-{shot.tab}")
