@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
+
+NO_ROOM = (ENOSPC, EDQUOT)
+"""What the system says when a disk, or our share of it, is full."""
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int = 0o644, keep_owner: bool = False) -> None:
@@ -52,6 +55,26 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def write_again(
+    path: Path,
+    *,
+    write: Callable[[int, bytes, int], int] = os.pwrite,
+    sync: Callable[[int], None] = os.fsync,
+) -> None:
+    """Put onto the disk what the kernel shows of a file, if there is one; OSError as it comes, and nothing was promised.
+
+    After a failed fsync the kernel calls its pages clean though the disk may not have them, so a further fsync writes
+    nothing, and a program that starts now cannot know. Bytes that are written anew are written.
+    """
+    if not path.exists():
+        return
+    with path.open("r+b", buffering=0) as file:
+        content, done = file.readall(), 0
+        while done < len(content):
+            done += write(file.fileno(), content[done:], done)
+        sync(file.fileno())
+
+
 def read_plain(path: Path | str, *, most: int) -> bytes | None:
     """At most `most` bytes of a plain file; None for anything else, since others may put links and pipes there."""
     try:
@@ -74,5 +97,5 @@ def if_there_is_room(fresh: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         Path(fresh).unlink(missing_ok=True)
-        if error.errno not in (ENOSPC, EDQUOT):
+        if error.errno not in NO_ROOM:
             raise

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from errno import EIO, ENOSPC
 from pathlib import Path
 
 import pytest
 
-from agent.files import if_there_is_room, write_atomic
+from agent.files import if_there_is_room, write_again, write_atomic
 
 
 def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path):
@@ -64,3 +65,20 @@ def run_out_of_room(fresh: Path) -> None:
 def test_another_failure_of_the_disk_is_not_hidden(tmp_path: Path):
     with pytest.raises(OSError, match="worn out"), if_there_is_room(tmp_path / "fresh"):
         raise OSError(EIO, "worn out")
+
+
+def test_a_file_is_written_again_byte_by_byte_however_little_is_taken_at_once(tmp_path: Path):
+    path, written = tmp_path / "log", bytearray()
+
+    def write(descriptor: int, data: bytes, offset: int) -> int:
+        written[offset:] = data[:2]
+        return os.pwrite(descriptor, data[:2], offset)
+
+    path.write_bytes(b"12345")
+    write_again(path, write=write)
+    assert (bytes(written), path.read_bytes()) == (b"12345", b"12345")
+
+
+def test_a_file_that_is_not_there_is_not_made_by_writing_it_again(tmp_path: Path):
+    write_again(tmp_path / "log")
+    assert not (tmp_path / "log").exists()

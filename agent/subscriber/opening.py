@@ -1,11 +1,14 @@
-"""Whether a file is the database that is meant: asked before anything in it is changed."""
+"""How a database file is opened: surely on the disk, and the one that is meant, asked before anything in it is changed."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from agent.errors import StoreAbsent, StoreError
+from agent.files import write_again
 
 _ANOTHER = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_ERROR})
 """No database, no such file, and no such table."""
@@ -15,6 +18,30 @@ def unopened(path: Path, error: sqlite3.Error, *, hint: str) -> StoreError:
     """What SQLite said, as the user's error where another path would mend it."""
     kind = StoreAbsent if getattr(error, "sqlite_errorcode", 0) & 0xFF in _ANOTHER else StoreError
     return kind(f"{path}: {error}", hint=hint)
+
+
+def connect_surely(
+    path: Path, connect: Callable[[], sqlite3.Connection], *, again: Callable[[Path], None] = write_again
+) -> sqlite3.Connection:
+    """What `connect` opens for writing, whose log the disk surely has; sqlite3.Error where that fails.
+
+    A sync that failed in an earlier life left pages in the log that only the kernel's memory has, and nobody adds to
+    such a log or writes it into the database. While a reader holds the file SQLite does not do so when we give up.
+    """
+    log = path.resolve().with_name(f"{path.resolve().name}-wal")
+    if not log.exists():
+        return connect()
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10.0)) as reader:
+        reader.execute("SELECT 1 FROM sqlite_master").fetchone()
+        db = connect()
+        try:
+            db.execute("BEGIN IMMEDIATE")  # so that no other process writes meanwhile
+            again(log)
+            db.execute("ROLLBACK")
+        except (sqlite3.Error, OSError) as error:
+            db.close()
+            raise error if isinstance(error, sqlite3.Error) else sqlite3.OperationalError(str(error)) from error
+        return db
 
 
 def claim(db: sqlite3.Connection, path: Path, *, table: str, version: int) -> None:

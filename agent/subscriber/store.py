@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from agent.contract.chain import Span
 from agent.contract.types import MAX_SEQ
 from agent.errors import StoreError
 from agent.subscriber.holding import Chains, Held, Item, Taken, verdict_row
-from agent.subscriber.opening import claim, unopened
+from agent.subscriber.opening import claim, connect_surely, unopened
 
 VERSION = 1
 """Of the tables below: raised when an older release could no longer write them."""
@@ -55,14 +56,14 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
+            self._db = connect_surely(
+                path, partial(sqlite3.connect, path, isolation_level=None, timeout=10.0, check_same_thread=False)
+            )
             claim(self._db, path, table="envelope", version=VERSION)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             for table in _TABLES:
                 self._db.execute(table)
-            # What a sync that failed in an earlier life left in the log would not outlive a power cut.
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
             raise unopened(path, error, hint="give the path of a database that can be written") from error
         self._chains = Chains(

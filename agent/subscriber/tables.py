@@ -9,12 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from agent.errors import StoreAbsent, UserError
 from agent.subscriber.holding import EventStore
-from agent.subscriber.opening import unopened
+from agent.subscriber.opening import connect_surely, unopened
 from agent.subscriber.store import COMUNE, Store
 
 Row = tuple[Any, ...]
@@ -103,14 +104,15 @@ class SqliteTables:
         if not path.is_file():
             raise StoreAbsent(f"{path}: there is no such file", hint=NO_STORE)
         with self._told(NO_STORE):
-            mode = "ro" if only_reads else "rw"
-            self._db = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode={mode}",
+            connect = partial(
+                sqlite3.connect,
+                f"{path.resolve().as_uri()}?mode={'ro' if only_reads else 'rw'}",
                 uri=True,
                 isolation_level=None,
                 timeout=10.0,
                 check_same_thread=not only_reads,
             )
+            self._db = connect() if only_reads else connect_surely(path, connect)
             self._db.execute(ASKED).fetchone()
             if not only_reads:
                 self._db.execute("PRAGMA secure_delete = ON").fetchall()

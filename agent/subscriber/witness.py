@@ -10,6 +10,7 @@ import sqlite3
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from agent.contract.checkpoint import HEAD, Checkpoint, cosign, opened, origin
@@ -18,7 +19,7 @@ from agent.contract.jws import KeyRing, Signer
 from agent.contract.tree import begins_with
 from agent.contract.types import HeadData
 from agent.errors import Refused, StoreError
-from agent.subscriber.opening import claim, unopened
+from agent.subscriber.opening import claim, connect_surely, unopened
 
 EVERY_S = 3600.0
 """A node's head is co-signed this often; each one is looked at."""
@@ -43,7 +44,7 @@ class Witness:
         self._signer = signer
         self._name = name
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+            self._db = connect_surely(path, partial(sqlite3.connect, path, isolation_level=None, timeout=10.0))
             claim(self._db, path, table="seen", version=VERSION)
             for command in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", *_TABLES):
                 self._db.execute(command)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from agent.contract.jws import GENESIS
 from agent.errors import OutboxBroken, OutboxFull
+from agent.files import NO_ROOM
 
 PAGE_BYTES = 512
 """Of a new file. A commit writes each page that it touches whole, and most touch a handful for the sake of a few hundred bytes."""
@@ -38,6 +39,8 @@ _TABLES = (
 )
 
 Connect = Callable[[Path], sqlite3.Connection]
+Again = Callable[[Path], None]
+"""Puts a file onto the disk that the kernel may only believe to be there."""
 Ranges = tuple[tuple[int, int], ...]
 Seal = Callable[[int, str], tuple[str, str]]
 """(seq, prev) -> (token, digest)."""
@@ -69,12 +72,17 @@ def connect_readonly(path: Path, how: str) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None, timeout=1.0)
 
 
-def open_writer(path: Path, *, max_mb: int, connect: Connect) -> sqlite3.Connection:
-    """The outbox at `path`, made where it is missing; OutboxBroken or OutboxFull where that fails."""
+def open_writer(path: Path, *, max_mb: int, connect: Connect, again: Again) -> sqlite3.Connection:
+    """The outbox at `path`, made where it is missing; OutboxBroken or OutboxFull where that fails.
+
+    SQLite finds a log only when the disk surely has it: it would write the log into the database and add to it, and a
+    power cut would then bring back an older log, whose pages fit the database no more.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=MODE)
         path.chmod(MODE)
+        again(path.with_name(f"{path.name}-wal"))
         db = connect(path)
     except (sqlite3.Error, OSError) as error:
         raise failure(error, path) from error
@@ -101,18 +109,6 @@ def _prepare(db: sqlite3.Connection, *, max_mb: int) -> None:
         db.execute(table)
 
 
-def write_back(db: sqlite3.Connection, path: Path) -> None:
-    """Write the log of an earlier life into the database, which is synced by itself; OutboxFull or OutboxBroken.
-
-    After a failed fsync the kernel calls its pages clean though the disk may not have them, and who was killed then
-    cannot tell us.
-    """
-    try:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    except sqlite3.Error as error:
-        raise failure(error, path) from error
-
-
 def asked(db: sqlite3.Connection, name: str) -> int:
     """A number that the file says of itself; its page size is that of the day on which it was made."""
     return int(db.execute(f"PRAGMA {name}").fetchone()[0])
@@ -126,7 +122,8 @@ def read_tail(db: sqlite3.Connection) -> Tail:
 
 def failure(error: Exception, path: Path) -> OutboxFull | OutboxBroken:
     """What an error of SQLite or of the disk means to the node."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+    full = isinstance(error, OSError) and error.errno in NO_ROOM
+    if full or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
         return OutboxFull(f"{path}: {error}", hint="free the partition or raise uplink.outbox.max_mb")
     return OutboxBroken(
         f"{path}: {error}", hint="look at the disk and the rights of the folder; nothing committed is lost"

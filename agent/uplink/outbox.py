@@ -8,15 +8,17 @@ envelope, and a flush that failed can be called again.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.contract.topics import Class
-from agent.errors import OutboxBroken, OutboxFull
+from agent.errors import OutboxBroken
+from agent.files import write_again
 from agent.uplink.database import (
     SELECT_RANGE,
     SELECT_TAIL,
+    Again,
     Connect,
     Ranges,
     Seal,
@@ -28,7 +30,6 @@ from agent.uplink.database import (
     open_writer,
     read_tail,
     runs,
-    write_back,
 )
 from agent.uplink.settings import OutboxSettings
 from agent.uplink.steps import SAY, Change, Closing, Draft, SealTail, Step
@@ -68,22 +69,16 @@ class Statement(NamedTuple):
 class Outbox:
     """The writer. OutboxFull and OutboxBroken leave what was put in memory: `flush` may be called again."""
 
-    def __init__(self, path: Path, settings: OutboxSettings, *, connect: Connect = connect) -> None:
+    def __init__(
+        self, path: Path, settings: OutboxSettings, *, connect: Connect = connect, again: Again = write_again
+    ) -> None:
         self._path = path
-        self._connect = connect
+        self._open = partial(open_writer, path, max_mb=settings.max_mb, connect=connect, again=again)
         self._max_mb = settings.max_mb
         self._batch: list[Step] = []
         self._trial: list[Step] = []
         self._giving_up: dict[tuple[Class, ...], int] = {}
-        self._db = open_writer(path, max_mb=settings.max_mb, connect=connect)
-        self._sure = False  # whether the disk has what the log of an earlier life holds
-        try:
-            with suppress(OutboxFull):
-                self._make_sure()
-        except OutboxBroken:
-            with suppress(sqlite3.Error):
-                self._db.close()
-            raise
+        self._db = self._open()
         self.tail = read_tail(self._db)
 
     def put(self, klass: Class, topic: str, seal: Seal, at: float) -> None:
@@ -156,7 +151,6 @@ class Outbox:
         """Commit what was put since the last flush; the end of the chain after it."""
         self._settle()
         if self._batch:
-            self._make_sure()
             self._trial, self._batch = self._batch, []
             try:
                 self.tail = self._commit()
@@ -206,9 +200,7 @@ class Outbox:
             return
         try:
             self._db.close()
-            self._db = open_writer(self._path, max_mb=self._max_mb, connect=self._connect)
-            self._sure = False
-            self._make_sure()
+            self._db = self._open()
             stored = read_tail(self._db)
         except sqlite3.Error as error:
             raise failure(error, self._path) from error
@@ -217,12 +209,6 @@ class Outbox:
         else:
             self._batch[:0] = self._trial
         self._trial = []
-
-    def _make_sure(self) -> None:
-        """Add nothing behind a log that the disk may not have; on a full disk what was put waits until it has."""
-        if not self._sure:
-            write_back(self._db, self._path)
-            self._sure = True
 
     def _oldest(self, classes: tuple[Class, ...]) -> list[int]:
         """Numbers of the oldest records of these classes; records of what was dropped stay."""

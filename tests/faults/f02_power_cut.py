@@ -15,11 +15,13 @@ import sqlite3
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from agent.contract.topics import Class
 from agent.errors import PiazzaError
+from agent.files import write_again
 from agent.uplink.outbox import Outbox
 from agent.uplink.settings import OutboxSettings
 from tests.faults import row
@@ -77,12 +79,12 @@ def lived(randomness: random.Random, synchronous: Literal["EXTRA", "NORMAL"]) ->
     with tempfile.TemporaryDirectory(dir=row.MEMORY) as folder:
         path = Path(folder) / "outbox.sqlite"
         disk = Disk(path.parent, synchronous=synchronous)
-        outbox = Outbox(path, SETTINGS, connect=disk.connect)
+        outbox = recorded(path, SETTINGS, disk)
         life = Life(disk.log, [0, len(disk.log)], [Held(), held(outbox)])
         for _ in range(STEPS):
             if randomness.random() < 0.03:
                 outbox.close()
-                outbox = Outbox(path, SETTINGS, connect=disk.connect)
+                outbox = recorded(path, SETTINGS, disk)
             _act(outbox, randomness)
             outbox.flush()
             life.at.append(len(disk.log))
@@ -90,6 +92,12 @@ def lived(randomness: random.Random, synchronous: Literal["EXTRA", "NORMAL"]) ->
         outbox.close()
         disk.close()
     return life
+
+
+def recorded(path: Path, settings: OutboxSettings, disk: Disk) -> Outbox:
+    """An outbox of which each write goes by the disk."""
+    again = partial(write_again, write=disk.pwrite, sync=disk.fsync)
+    return Outbox(path, settings, connect=disk.connect, again=again)
 
 
 def _act(outbox: Outbox, randomness: random.Random) -> None:

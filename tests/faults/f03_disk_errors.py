@@ -24,8 +24,8 @@ from agent.uplink.database import Seal
 from agent.uplink.outbox import Outbox
 from agent.uplink.settings import OutboxSettings
 from tests.faults import row
-from tests.faults.f02_power_cut import Held, held
-from tests.faults.tools.disk import Disk, image
+from tests.faults.f02_power_cut import Held, held, recorded
+from tests.faults.tools.disk import Disk, Log, image
 
 COMMITS_PER_LIFE = 100
 RATE = 0.01
@@ -99,7 +99,7 @@ class Writer:
         """A new process; starting is tried until it works."""
         while True:
             try:
-                return Outbox(self.disk.folder / "outbox.sqlite", SETTINGS, connect=self.disk.connect)
+                return recorded(self.disk.folder / "outbox.sqlite", SETTINGS, self.disk)
             except (OutboxBroken, OutboxFull):
                 self.counts["failures"] += 1
 
@@ -135,7 +135,7 @@ def _life(randomness: random.Random, counts: Counter[str], *, commits: int) -> N
         tokens = [token for _, token in found.rows]
         counts["missing"] += len(set(writer.stored) - set(tokens))
         counts["twice"] += len(tokens) - len(set(tokens)) + (tokens != writer.stored) + _jumps(found)
-        counts["lost_in_power_cut"] += _after_power_cut(writer.disk, randomness) != found
+        counts["lost_in_power_cut"] += after_power_cut(writer.disk.log, randomness) != found
         writer.close()
 
 
@@ -144,10 +144,10 @@ def _jumps(found: Held) -> int:
     return sum(seq != place for place, (seq, _) in enumerate(found.rows, start=1))
 
 
-def _after_power_cut(disk: Disk, randomness: random.Random) -> Held:
-    """What is there when the power goes now."""
+def after_power_cut(log: Log, randomness: random.Random) -> Held:
+    """What is there when the power goes at the end of `log`."""
     with tempfile.TemporaryDirectory(dir=row.MEMORY) as folder:
-        for name, content in image(disk.log, randomness, torn=True).items():
+        for name, content in image(log, randomness, torn=True).items():
             (Path(folder) / name).write_bytes(content)
         outbox = Outbox(Path(folder) / "outbox.sqlite", SETTINGS)
         found = held(outbox)

@@ -75,15 +75,44 @@ def test_what_is_committed_behind_a_sync_that_failed_before_a_kill_outlives_a_po
     writer = Failing(tmp_path, random.Random(1), Counter())
     for _ in range(3):
         writer.work()
+    killed_with_an_unsure_commit(writer)
+    for _ in range(3):
+        writer.work()
+    found = f02_power_cut.held(writer.outbox)
+    assert "unsure" in [token for _, token in found.rows]
+    assert f03_disk_errors.after_power_cut(writer.disk.log, Forgetful()) == found
+    writer.close()
+
+
+def test_a_log_with_a_hole_is_never_written_into_the_database(tmp_path: Path) -> None:
+    """Its pages would fit the older log no more that a power cut brings back, and rows would come twice or not at all."""
+    writer = Failing(tmp_path, random.Random(1), Counter())
+    for _ in range(100):
+        writer.work()
+    writer.outbox.close()
+    writer.outbox = writer._started()  # with an empty log, so that most pages are in the database alone
+    writer.work()
+    sure = tuple(enumerate(writer.stored, start=1))
+    writer.outbox.received(cum=0, ranges=((len(sure) - 20, len(sure)),))
+    for _ in range(20):  # into the pages that the others had
+        writer.outbox.put(Class.EVT, "t", lambda seq, _: (f"{seq}" * 200, "0" * 64), 0.0)
+    killed_at = killed_with_an_unsure_commit(writer)
+    kept = f02_power_cut.held(writer.outbox).rows
+    writer.outbox.close()
+    log = writer.disk.log
+    for seed in range(50):
+        cut = random.Random(seed).randrange(killed_at, len(log) + 1)
+        assert f03_disk_errors.after_power_cut(log[:cut], random.Random(seed)).rows in (sure, kept)
+    writer.close()
+
+
+def killed_with_an_unsure_commit(writer: Failing) -> int:
+    """A sync fails, that of the repair too, the process is killed, and a new one starts; how long the log was between."""
     writer.failing = 2
     writer.outbox.put(Class.EVT, "t", lambda *_: ("unsure", "0" * 64), 0.0)
     writer.waiting.append("unsure")
     with pytest.raises(OutboxBroken):
         writer.outbox.flush()
+    killed_at = len(writer.disk.log)
     writer._killed()
-    for _ in range(3):
-        writer.work()
-    found = f02_power_cut.held(writer.outbox)
-    assert "unsure" in [token for _, token in found.rows]
-    assert f03_disk_errors._after_power_cut(writer.disk, Forgetful()) == found
-    writer.close()
+    return killed_at

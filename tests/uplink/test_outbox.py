@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from errno import EIO, ENOSPC
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from agent.contract.jws import GENESIS
 from agent.contract.topics import Class
 from agent.errors import OutboxBroken, OutboxFull
+from agent.files import write_again
 from agent.uplink.outbox import Outbox, OutboxReader, Row, Statement
 from agent.uplink.settings import OutboxSettings
 
@@ -301,24 +304,18 @@ def test_an_outbox_that_cannot_be_opened_anew_on_a_full_disk_says_that_it_is_ful
     assert outbox.kept("a") == "b"
 
 
-def test_a_node_that_starts_on_a_full_disk_waits_with_what_it_has_to_say(path: Path) -> None:
-    """The log of the life before cannot be written back yet, and nothing is promised behind it until it can."""
-    there_is_room = [False]
+def test_a_log_that_the_disk_does_not_take_is_left_as_it_is(path: Path) -> None:
+    """Whoever was killed may have left a log that only the kernel has; nothing is built on it before the disk has it."""
+    _written_by_one_who(path, "killed")
+    left = {file: file.read_bytes() for file in (path, Path(f"{path}-wal"))}
+    for number, error in ((ENOSPC, OutboxFull), (EIO, OutboxBroken)):
 
-    class Connection(sqlite3.Connection):
-        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-            if "wal_checkpoint" in sql and not there_is_room[0]:
-                full = sqlite3.OperationalError("database or disk is full")
-                full.sqlite_errorcode = sqlite3.SQLITE_FULL
-                raise full
-            return super().execute(sql, *values)
+        def fails(_: int, number: int = number) -> None:
+            raise OSError(number, "the disk fails")
 
-    outbox = Outbox(
-        path, OutboxSettings(), connect=lambda where: sqlite3.connect(where, isolation_level=None, factory=Connection)
-    )
-    outbox.keep("a", "b")
-    with pytest.raises(OutboxFull):
-        outbox.flush()
-    there_is_room[0] = True
-    outbox.flush()
-    assert outbox.kept("a") == "b"
+        with pytest.raises(error):
+            Outbox(path, OutboxSettings(), again=partial(write_again, sync=fails))
+        assert {file: file.read_bytes() for file in left} == left
+    outbox = Outbox(path, OutboxSettings())
+    assert outbox.tail.seq == 2
+    outbox.close()

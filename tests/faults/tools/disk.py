@@ -13,10 +13,12 @@ The connection is in exclusive locking mode, because a Python VFS has no shared 
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from errno import EIO, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -65,6 +67,31 @@ class Disk:
 
     def close(self) -> None:
         self._vfs.unregister()
+
+    def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        """In place of `os.pwrite`, for a file beside SQLite's own; what fails is an OSError."""
+        self._fail("write")
+        done = os.pwrite(descriptor, data, offset)
+        self.log.append(Step("write", _name(descriptor), offset, data[:done]))
+        return done
+
+    def fsync(self, descriptor: int) -> None:
+        """In place of `os.fsync`."""
+        try:
+            self._fail("sync")
+        except OSError:
+            self.log.append(Step("sync-failed", _name(descriptor)))
+            raise
+        os.fsync(descriptor)
+        self.log.append(Step("sync", _name(descriptor)))
+
+    def _fail(self, what: str) -> None:
+        if code := self.fault(what):
+            raise OSError(ENOSPC if code == sqlite3.SQLITE_FULL else EIO, "the disk fails")
+
+
+def _name(descriptor: int) -> str:
+    return Path(f"/proc/self/fd/{descriptor}").readlink().name
 
 
 def image(log: Sequence[Step], randomness: random.Random, *, torn: bool) -> dict[str, bytes]:
