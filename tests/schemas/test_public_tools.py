@@ -66,12 +66,18 @@ def parser(node: list[str]) -> Path:
 
 @contextmanager
 def whole(place: Path) -> Iterator[Path]:
-    """A new folder that is at `place` only once it is filled: an installation that was cut off is none."""
+    """A new folder that is at `place` only once it is filled: an installation that was cut off is none.
+
+    Where somebody else was quicker, theirs stays.
+    """
     place.parent.mkdir(exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
         yield fresh
         fresh.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
