@@ -13,13 +13,17 @@ NO_ROOM = (ENOSPC, EDQUOT)
 """What the system says when a disk, or our share of it, is full."""
 
 
-def write_atomic(path: Path, content: bytes, *, mode: int = 0o644, keep_owner: bool = False) -> None:
+def write_atomic(path: Path, content: bytes, *, mode: int | None = None, keep_owner: bool = False) -> None:
     """Replace `path` by `content` so that a power cut leaves the old or the new; OSError as it comes.
 
+    `mode` holds as it is said, whatever the process's umask would take from it: who is named may read. Without it the
+    umask decides.
     `keep_owner`: root gives the new one to whom the old one belongs, who then never finds a file that it cannot read.
     """
     fresh = path.with_name(f".{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644 if mode is None else mode)
+    if mode is not None:
+        os.fchmod(descriptor, mode)
     if keep_owner and path.exists() and os.geteuid() == 0:
         os.fchown(descriptor, path.stat().st_uid, path.stat().st_gid)
     with open(descriptor, "wb") as file:  # noqa: PTH123 -- opened with its final mode

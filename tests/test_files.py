@@ -25,6 +25,17 @@ def test_a_file_has_its_mode_from_the_beginning(tmp_path: Path):
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
 
 
+def test_a_mode_that_is_said_is_not_narrowed_by_the_process(tmp_path: Path):
+    """Sense keeps all to itself unless it says otherwise, and the update process must be able to read that it is alive."""
+    before = os.umask(0o077)
+    try:
+        write_atomic(tmp_path / "alive.json", b"{}", mode=0o640)
+        write_atomic(tmp_path / "told.json", b"{}")
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("alive.json", "told.json")] == [0o640, 0o600]
+
+
 def test_whoever_reads_the_old_file_goes_on_reading_the_old_one(tmp_path: Path):
     """The name moves to the new content; what was there is not written over."""
     path = tmp_path / "learned.json"

@@ -122,7 +122,7 @@ class Offers:
         scratch = self.folder / ".metadata"
         shutil.rmtree(scratch, ignore_errors=True)
         if (self.folder / "metadata").is_dir():
-            shutil.copytree(self.folder / "metadata", scratch, symlinks=True)
+            _copy(self.folder / "metadata", scratch)
         else:
             scratch.mkdir(mode=0o750, parents=True)
         return scratch
@@ -131,6 +131,18 @@ class Offers:
         """What was believed becomes the cache; a power cut here may cost the cache, which costs nothing."""
         shutil.rmtree(self.folder / "metadata", ignore_errors=True)
         scratch.replace(self.folder / "metadata")
+
+
+def _copy(source: Path, to: Path) -> None:
+    """Content and links, without modes: a folder's mode says whose group its files get, and the service may not set that."""
+    to.mkdir(mode=0o750)
+    for path in source.iterdir():
+        if path.is_symlink():
+            (to / path.name).symlink_to(path.readlink())
+        elif path.is_dir():
+            _copy(path, to / path.name)
+        else:
+            shutil.copyfile(path, to / path.name)
 
 
 def _look(offered: bundle.Bundle) -> Callable[[str], bytes | None]:

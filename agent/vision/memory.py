@@ -54,7 +54,7 @@ class SceneFile:
     def keep(self, learned: Learned) -> None:
         """Put it there for the next run; a full disk costs the learning, not the node."""
         try:
-            write_atomic(self.path, msgspec.json.encode(learned.state()), mode=0o640)
+            write_atomic(self.path, msgspec.json.encode(learned.state()), mode=0o600)
         except OSError:
             log.exception("what was learned of a scene cannot be kept", extra=self._named())
 

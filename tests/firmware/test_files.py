@@ -174,3 +174,17 @@ def test_security_updates_pass_the_health_gate_before_and_after():
     drop_in = (ROOT / "usr/lib/systemd/system/apt-daily-upgrade.service.d/80-piazza.conf").read_text()
     assert "ExecCondition=/usr/bin/piazza doctor --gate" in drop_in
     assert "ExecStartPost=/usr/bin/piazza doctor --gate --wait" in drop_in
+
+
+def test_first_boot_enables_every_unit_that_something_must_begin():
+    """A unit that says what would want it and that nobody enables never runs, as updates once did not."""
+    waiting = {
+        path.name
+        for path in (CHECKOUT / "systemd").glob("piazza*.*")
+        if path.is_file() and "\n[Install]\n" in path.read_text()
+    }
+    enabled = re.search(
+        r"systemctl enable (.*?)&&", (FIRMWARE / "boot/firstboot").read_text().partition("start() {")[2], re.DOTALL
+    )
+    assert enabled
+    assert waiting <= set(enabled[1].replace("\\", " ").split())

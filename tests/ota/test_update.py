@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
+
 import pytest
 
 from agent.ota import drafts, keys
@@ -18,6 +22,30 @@ def test_a_signed_configuration_is_tried_and_kept_when_the_node_is_well(union, t
     assert one.runs() == config(mask=WIDER)
     one.gate = Health(GOOD)
     assert one.steps(1).state is State.COMMITTED
+
+
+def test_a_second_update_is_taken_in_where_the_service_may_set_no_group(union, tmp_path, monkeypatch):
+    """The node's folder hands its group on to what is made in it; systemd's sandbox lets nobody set that by a mode."""
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path, gate=Health(GOOD))
+    one.folder.chmod(0o2750)
+    one.steps()
+    monkeypatch.setattr(os, "chmod", unless_setgid(os.chmod))
+    union.release(config(mask=WIDER, rules=[]))
+    union.publish(tmp_path / "stick")
+    attempt = one.steps()
+    assert (attempt.state, attempt.seq) == (State.COMMITTED, 2)
+
+
+def unless_setgid(chmod):
+    """What RestrictSUIDSGID= of systemd leaves of it."""
+
+    def asked(path, mode, **options):
+        if mode & stat.S_ISGID:
+            raise PermissionError(errno.EPERM, "Operation not permitted", path)
+        chmod(path, mode, **options)
+
+    return asked
 
 
 def test_a_node_that_is_not_well_goes_back(union, tmp_path):
