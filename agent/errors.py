@@ -83,6 +83,10 @@ class OutboxBroken(PiazzaError, OSError):
     """The spool's file or disk failed; the process ends, is started again and goes on from what is committed."""
 
 
+class OutboxNewer(UserError, OutboxBroken):
+    """A newer release wrote the spool in a form that this one does not know; it is left as it is."""
+
+
 class StoreError(PiazzaError, OSError):
     """A store's database that cannot be opened or written; what it has promised stays true."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.contract.jws import GENESIS
-from agent.errors import OutboxBroken, OutboxFull
+from agent.errors import OutboxBroken, OutboxFull, OutboxNewer
 from agent.files import NO_ROOM
 
 PAGE_BYTES = 512
@@ -21,6 +21,10 @@ CHECKPOINT_PAGES = 2048
 
 MODE = 0o640
 """The group may read; SQLite gives its -wal and -shm files the mode of the database."""
+
+VERSION = 1
+"""Of the tables below. A release that an update may put back must find what the newer one wrote: tables and columns are added
+without another version, with defaults, and a new version is understood one release before it is written."""
 
 RESEND = "resend"
 """Where a range that is to be handed over once more stands among the statements: `FIRST LAST`."""
@@ -68,8 +72,24 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_readonly(path: Path, how: str) -> sqlite3.Connection:
-    """A connection that cannot write; `how` is `mode=ro` or `immutable=1`."""
-    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None, timeout=1.0)
+    """A connection that cannot write; `how` is `mode=ro` or `immutable=1`. OutboxNewer where we cannot know what it reads."""
+    db = sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None, timeout=1.0)
+    try:
+        _version(db, path)
+    except (sqlite3.Error, OutboxNewer):
+        db.close()
+        raise
+    return db
+
+
+def _version(db: sqlite3.Connection, path: Path) -> int:
+    """That of the file, 0 while it is new; OutboxNewer for one that we do not know."""
+    if (found := asked(db, "user_version")) > VERSION:
+        raise OutboxNewer(
+            f"{path}: written by a newer release, whose version {found} of the outbox is unknown here",
+            hint="install the newer release again; nothing was changed",
+        )
+    return found
 
 
 def open_writer(path: Path, *, max_mb: int, connect: Connect, again: Again) -> sqlite3.Connection:
@@ -87,7 +107,13 @@ def open_writer(path: Path, *, max_mb: int, connect: Connect, again: Again) -> s
     except (sqlite3.Error, OSError) as error:
         raise failure(error, path) from error
     try:
+        new = _version(db, path) < VERSION
         _prepare(db, max_mb=max_mb)
+        if new:
+            db.execute(f"PRAGMA user_version = {VERSION:d}")
+    except OutboxNewer:
+        db.close()
+        raise
     except sqlite3.Error as error:
         with suppress(sqlite3.Error):
             db.close()

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.contract.topics import Class
+from agent.contract.types import MAX_SEQ
 from agent.errors import OutboxBroken
 from agent.files import write_again
+from agent.uplink import sure
 from agent.uplink.database import (
+    MODE,
     SELECT_RANGE,
     SELECT_TAIL,
     Again,
@@ -43,6 +46,7 @@ CROWDED = 0.9
 ROW_BYTES = 4096
 """What one record may take of the file, generously."""
 
+_INSERT = "INSERT INTO envelope(seq, klass, topic, token, digest, at) VALUES(?, ?, ?, ?, ?, ?)"
 _GIVE_UP_ORDER = ((Class.HEALTH,), (Class.STAT,), (Class.EVT, Class.AUDIT))
 _GIVE_UP_ROWS = 256
 _GIVE_UP_RANGES = 32
@@ -80,6 +84,7 @@ class Outbox:
         self._giving_up: dict[tuple[Class, ...], int] = {}
         self._db = self._open()
         self.tail = read_tail(self._db)
+        sure.say(self._path, self.tail.seq, mode=MODE)
 
     def put(self, klass: Class, topic: str, seal: Seal, at: float) -> None:
         """Take an envelope into the next transaction, which gives it its number and seals it."""
@@ -95,7 +100,7 @@ class Outbox:
 
     def opened(self, event_id: str, event: str) -> None:
         """Remember an event that is open, so that a restart can close it."""
-        self._change("INSERT OR REPLACE INTO open_event VALUES(?, ?)", event_id, event)
+        self._change("INSERT OR REPLACE INTO open_event(id, event) VALUES(?, ?)", event_id, event)
 
     def closed(self, event_id: str) -> None:
         self._change("DELETE FROM open_event WHERE id = ?", event_id)
@@ -106,7 +111,7 @@ class Outbox:
 
     def keep(self, key: str, value: str) -> None:
         """Keep a note of our own with the next transaction."""
-        self._change("INSERT OR REPLACE INTO meta VALUES(?, ?)", key, value)
+        self._change("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)", key, value)
 
     def kept(self, key: str) -> str:
         """A committed note, empty where there is none."""
@@ -155,6 +160,7 @@ class Outbox:
             try:
                 self.tail = self._commit()
                 self._trial = []
+                sure.say(self._path, self.tail.seq, mode=MODE)
             except sqlite3.Error as error:
                 self._settle()
                 if self._batch:
@@ -175,7 +181,7 @@ class Outbox:
         self._db.execute("BEGIN IMMEDIATE")
         for item in self._trial:
             tail = self._store(item, tail)
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES('tail', ?)", (str(tail),))
+        self._db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('tail', ?)", (str(tail),))
         self._db.execute("COMMIT")
         self._giving_up.clear()
         return tail
@@ -189,9 +195,7 @@ class Outbox:
             return tail
         seq = tail.seq + 1
         token, digest = item.seal(seq, tail.digest)
-        self._db.execute(
-            "INSERT INTO envelope VALUES(?, ?, ?, ?, ?, ?)", (seq, item.klass, item.topic, token, digest, item.at)
-        )
+        self._db.execute(_INSERT, (seq, item.klass, item.topic, token, digest, item.at))
         return Tail(seq, digest)
 
     def _settle(self) -> None:
@@ -209,6 +213,7 @@ class Outbox:
         else:
             self._batch[:0] = self._trial
         self._trial = []
+        sure.say(self._path, self.tail.seq, mode=MODE)
 
     def _oldest(self, classes: tuple[Class, ...]) -> list[int]:
         """Numbers of the oldest records of these classes; records of what was dropped stay."""
@@ -224,22 +229,28 @@ class Outbox:
 class OutboxReader:
     """The link's sight of the outbox: never writes, works under another user id, waits for the file to come.
 
-    Each method sees what is committed at the moment of the call.
+    Each method sees what is committed at the moment of the call, and surely on the disk.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._wal = path.with_name(path.name + "-wal")
         self._db: sqlite3.Connection | None = None
+        self._statements: list[Statement] = []
 
     def after(self, seq: int, *, limit: int) -> list[Row]:
         """Up to `limit` envelopes with higher numbers than `seq`, in order."""
-        sql = "SELECT seq, klass, topic, token FROM envelope WHERE seq > ? ORDER BY seq LIMIT ?"
-        return [Row(*row) for row in self._read(sql, seq, limit)]
+        most = sure.said(self._path)
+        sql = "SELECT seq, klass, topic, token FROM envelope WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        return [Row(*row) for row in self._read(sql, seq, MAX_SEQ if most is None else most, limit)]
 
     def statements(self) -> list[Statement]:
-        """All statements, the will among them under the topic WILL."""
-        return [Statement(*row) for row in self._read("SELECT topic, token, version FROM statement ORDER BY topic")]
+        """All statements, the will among them under the topic WILL; those of before where one may name what is not sure."""
+        most = sure.said(self._path)
+        if most is None or self.last() <= most:
+            sql = "SELECT topic, token, version FROM statement ORDER BY topic"
+            self._statements = [Statement(*row) for row in self._read(sql)]
+        return self._statements
 
     def last(self) -> int:
         """The newest number that was given, 0 before the first; deleting does not lower it."""

@@ -9,7 +9,8 @@ from typing import Any
 from agent.contract.topics import Class
 from agent.uplink.database import Seal, Tail
 
-SAY = "INSERT INTO statement VALUES(?1, ?2, 1) ON CONFLICT(topic) DO UPDATE SET token = ?2, version = version + 1"
+SAY = """INSERT INTO statement(topic, token, version) VALUES(?1, ?2, 1)
+    ON CONFLICT(topic) DO UPDATE SET token = ?2, version = version + 1"""
 
 SealTail = Callable[[Tail], tuple[str, str]]
 """The end of the chain -> topic and token of what is said of it."""

@@ -15,6 +15,7 @@ import pytest
 
 from agent.contract.topics import Class
 from agent.errors import OutboxBroken
+from agent.uplink import sure
 from tests.faults import f01_kill_sense, f02_power_cut, f03_disk_errors, f15_tampering, f20_camera
 from tests.faults.row import line
 
@@ -111,8 +112,12 @@ def killed_with_an_unsure_commit(writer: Failing) -> int:
     writer.failing = 2
     writer.outbox.put(Class.EVT, "t", lambda *_: ("unsure", "0" * 64), 0.0)
     writer.waiting.append("unsure")
+    before = sure.said(writer.disk.folder / "outbox.sqlite")
     with pytest.raises(OutboxBroken):
         writer.outbox.flush()
+    assert (
+        before == sure.said(writer.disk.folder / "outbox.sqlite") == len(writer.stored)
+    )  # so link sends nothing of it
     killed_at = len(writer.disk.log)
     writer._killed()
     return killed_at

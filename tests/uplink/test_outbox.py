@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from errno import EIO, ENOSPC
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,10 @@ import pytest
 
 from agent.contract.jws import GENESIS
 from agent.contract.topics import Class
-from agent.errors import OutboxBroken, OutboxFull
+from agent.errors import OutboxBroken, OutboxFull, OutboxNewer
 from agent.files import write_again
+from agent.uplink import sure
+from agent.uplink.database import VERSION
 from agent.uplink.outbox import Outbox, OutboxReader, Row, Statement
 from agent.uplink.settings import OutboxSettings
 
@@ -229,7 +232,7 @@ def test_the_reader_cannot_write(outbox: Outbox, path: Path) -> None:
 def test_the_group_may_read_and_others_may_not(outbox: Outbox, path: Path) -> None:
     put(outbox, Class.EVT)
     outbox.flush()
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", "-sure"):
         assert stat.S_IMODE(Path(f"{path}{suffix}").stat().st_mode) == 0o640
 
 
@@ -319,3 +322,81 @@ def test_a_log_that_the_disk_does_not_take_is_left_as_it_is(path: Path) -> None:
     outbox = Outbox(path, OutboxSettings())
     assert outbox.tail.seq == 2
     outbox.close()
+
+
+def test_an_outbox_of_an_unknown_version_is_refused_and_left_as_it_is(path: Path) -> None:
+    """Somebody put an older release onto a node by hand: writer and reader say in one sentence what to do."""
+    with closing(Outbox(path, OutboxSettings())) as outbox:
+        put(outbox, Class.EVT)
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute("PRAGMA user_version = 999")
+    before = path.read_bytes()
+    for opening in (lambda: Outbox(path, OutboxSettings()), lambda: OutboxReader(path).last()):
+        with pytest.raises(OutboxNewer, match="version 999 of the outbox is unknown here") as told:
+            opening()
+        assert "install the newer release again" in told.value.hint
+    assert path.read_bytes() == before
+
+
+def test_a_release_that_is_put_back_finds_its_outbox_as_the_newer_one_left_it(path: Path) -> None:
+    """The newer one added a table and columns with defaults, which is what it may do without a new version."""
+    with closing(Outbox(path, OutboxSettings())) as outbox:
+        put(outbox, Class.EVT)
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute("CREATE TABLE later(x)")
+        for table in ("envelope", "statement", "open_event", "meta"):
+            newer.execute(f"ALTER TABLE {table} ADD COLUMN later TEXT NOT NULL DEFAULT 'x'")
+    with closing(Outbox(path, OutboxSettings())) as outbox:
+        put(outbox, Class.EVT)
+        outbox.state("t/head", "one")
+        outbox.opened("a", "an event")
+        outbox.keep("a", "b")
+        outbox.flush()
+        assert (outbox.kept("a"), outbox.open_events()) == ("b", ["an event"])
+        reader = OutboxReader(path)
+        assert (numbers(reader), reader.statements()) == ([1, 2], [Statement("t/head", "one", 1)])
+        reader.close()
+
+
+def test_an_outbox_from_before_there_were_versions_is_taken_over(path: Path) -> None:
+    with closing(Outbox(path, OutboxSettings())) as outbox:
+        put(outbox, Class.EVT)
+    with closing(sqlite3.connect(path)) as older:
+        older.execute("PRAGMA user_version = 0")
+    with closing(Outbox(path, OutboxSettings())) as outbox:
+        assert (outbox.tail.seq, outbox._db.execute("PRAGMA user_version").fetchone()) == (1, (VERSION,))
+
+
+def test_a_reader_is_told_nothing_that_a_power_cut_could_still_take(path: Path) -> None:
+    """What a commit left whose sync failed is there to be read until the power goes; then its number is given again."""
+    outbox = Outbox(path, OutboxSettings())
+    put(outbox, Class.EVT)
+    outbox.state("t/head", "one")
+    outbox.flush()
+    reader = OutboxReader(path)
+    assert reader.statements() == [Statement("t/head", "one", 1)]
+    put(outbox, Class.EVT)
+    outbox.state("t/head", "two")
+    outbox.flush()
+    sure.say(path, 1, mode=0o640)  # as if the process had been killed before its commit returned
+    assert (numbers(reader), reader.statements()) == ([1], [Statement("t/head", "one", 1)])
+    outbox.close()
+    Outbox(path, OutboxSettings()).close()
+    assert (numbers(reader), reader.statements()) == ([1, 2], [Statement("t/head", "two", 2)])
+    reader.close()
+
+
+def test_a_reader_takes_all_there_is_where_no_word_was_left(path: Path) -> None:
+    """The disk was too full for it, or the outbox is one of an older release."""
+    with closing(Outbox(path, OutboxSettings())) as outbox:
+        put(outbox, Class.EVT)
+    for word in (None, b"short"):
+        sure.mark(path).unlink() if word is None else sure.mark(path).write_bytes(word)
+        assert numbers(OutboxReader(path)) == [1]
+
+
+def test_a_word_for_which_there_is_no_room_leaves_no_older_one(path: Path) -> None:
+    path.parent.mkdir()
+    sure.mark(path).symlink_to("/dev/full")
+    sure.say(path, 7, mode=0o640)
+    assert (sure.said(path), sure.mark(path).is_symlink()) == (None, False)
