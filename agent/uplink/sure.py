@@ -1,7 +1,9 @@
-"""How far the outbox is surely on the disk, said beside it for whoever reads it while its writer is dead.
+"""How far the outbox is surely on the disk, said to whoever reads it while its writer is dead.
 
-What a commit wrote whose sync failed is in the kernel's memory, where a reader would find it, and may be gone after a
-power cut; its numbers are then given again. The word itself needs no sync: one that is lost or old says less.
+What a commit wrote whose sync failed, or had not come yet when its process was killed, is in the kernel's memory, where
+a reader would find it, and may be gone after a power cut; its numbers are then given again. The word lies in the
+inbox, in memory on a node: it wears no card, and after a restart of the machine nothing is to be read but the disk.
+Link may write there too, so no link is followed and no pipe waited for.
 """
 
 from __future__ import annotations
@@ -9,19 +11,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from agent.files import read_plain
+
 _BYTES = 8
 """As many as the machine copies at once, so that nobody reads a half of it."""
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def mark(outbox: Path) -> Path:
-    """The file beside `outbox` that holds the word."""
-    return outbox.with_name(f"{outbox.name}-sure")
+    """The file that holds the word."""
+    return outbox.parent / "inbox" / ".sure"
 
 
 def say(outbox: Path, seq: int, *, mode: int) -> None:
-    """Numbers up to `seq` are on the disk; where there is no room to say so nothing is said. OSError as it comes."""
+    """Numbers up to `seq` are on the disk; where this cannot be said nothing is. OSError where an older word stays."""
     try:
-        descriptor = os.open(mark(outbox), os.O_WRONLY | os.O_CREAT, mode)
+        descriptor = os.open(mark(outbox), _FLAGS, mode)
         try:
             os.pwrite(descriptor, seq.to_bytes(_BYTES, "little"), 0)
         finally:
@@ -32,8 +37,5 @@ def say(outbox: Path, seq: int, *, mode: int) -> None:
 
 def said(outbox: Path) -> int | None:
     """The last word of a writer, None where there is none: then what the outbox holds must do."""
-    try:
-        word = mark(outbox).read_bytes()
-    except OSError:
-        return None
+    word = read_plain(mark(outbox), most=_BYTES) or b""
     return int.from_bytes(word, "little") if len(word) == _BYTES else None

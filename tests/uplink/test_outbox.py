@@ -232,7 +232,7 @@ def test_the_reader_cannot_write(outbox: Outbox, path: Path) -> None:
 def test_the_group_may_read_and_others_may_not(outbox: Outbox, path: Path) -> None:
     put(outbox, Class.EVT)
     outbox.flush()
-    for suffix in ("", "-wal", "-shm", "-sure"):
+    for suffix in ("", "-wal", "-shm"):
         assert stat.S_IMODE(Path(f"{path}{suffix}").stat().st_mode) == 0o640
 
 
@@ -369,6 +369,7 @@ def test_an_outbox_from_before_there_were_versions_is_taken_over(path: Path) -> 
 
 def test_a_reader_is_told_nothing_that_a_power_cut_could_still_take(path: Path) -> None:
     """What a commit left whose sync failed is there to be read until the power goes; then its number is given again."""
+    sure.mark(path).parent.mkdir(parents=True)
     outbox = Outbox(path, OutboxSettings())
     put(outbox, Class.EVT)
     outbox.state("t/head", "one")
@@ -387,7 +388,8 @@ def test_a_reader_is_told_nothing_that_a_power_cut_could_still_take(path: Path) 
 
 
 def test_a_reader_takes_all_there_is_where_no_word_was_left(path: Path) -> None:
-    """The disk was too full for it, or the outbox is one of an older release."""
+    """The machine was started anew, there was no room for a word, or the outbox is one of an older release."""
+    sure.mark(path).parent.mkdir(parents=True)
     with closing(Outbox(path, OutboxSettings())) as outbox:
         put(outbox, Class.EVT)
     for word in (None, b"short"):
@@ -395,8 +397,14 @@ def test_a_reader_takes_all_there_is_where_no_word_was_left(path: Path) -> None:
         assert numbers(OutboxReader(path)) == [1]
 
 
-def test_a_word_for_which_there_is_no_room_leaves_no_older_one(path: Path) -> None:
-    path.parent.mkdir()
-    sure.mark(path).symlink_to("/dev/full")
+@pytest.mark.parametrize("what", ["link", "pipe"])
+def test_a_word_is_written_into_nothing_that_somebody_else_laid_there(path: Path, what: str) -> None:
+    """Link can write to the folder, and link is not trusted."""
+    mark, precious = sure.mark(path), path.parent / "precious"
+    mark.parent.mkdir(parents=True)
+    precious.write_bytes(b"as it was")
+    mark.symlink_to(precious) if what == "link" else os.mkfifo(mark)
     sure.say(path, 7, mode=0o640)
-    assert (sure.said(path), sure.mark(path).is_symlink()) == (None, False)
+    assert (precious.read_bytes(), sure.said(path)) == (b"as it was", None)
+    sure.say(path, 8, mode=0o640)
+    assert sure.said(path) == 8
