@@ -14,12 +14,13 @@ from agent.clock import SystemClock
 from agent.commands.broker_out import readmit, revoke
 from agent.commands.broker_place import Place, terms
 from agent.commands.broker_renewal import renew
-from agent.commands.in_force import Agreed
+from agent.commands.in_force import Agreed, beforehand
 from agent.commands.keys import SIGNERS
 from agent.commands.party import TLS_PORT
 from agent.errors import UserError
 from agent.files import write_atomic
 from agent.governance import lists
+from agent.governance.beforehand import Beforehand
 from agent.governance.box import settings
 from agent.governance.rights import rights
 from agent.provision.bench import Bench
@@ -84,9 +85,13 @@ def _init(place: Place, options: argparse.Namespace, at: float) -> int:
     write_atomic(
         place.box.access, lists.mosquitto(rights(agreed.union, agreed.agreements, at=at)).encode("ascii"), mode=0o600
     )
+    beforehand(place.box.access, agreed, lists.mosquitto, at)
     write_atomic(place.box.settings, _settings(place, options.port).encode())
     print(f"{place.box.settings}: start it with: mosquitto -c {place.box.settings}")
     print(f"{place.box.access}: keep it true with: piazza patto apply {options.union} --write {place.box.access}")
+    print(
+        f"agreements end without that too: sh {Beforehand(place.box.access).switch} {place.box.access} PIDFILE, every minute"
+    )
     print(f"{bench.folder / 'parties'}: give every party its own folder, and nobody another's")
     return 0
 

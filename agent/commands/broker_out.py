@@ -10,6 +10,7 @@ from agent.commands.keys import SIGNERS
 from agent.errors import UserError
 from agent.files import write_atomic
 from agent.governance import lists
+from agent.governance.beforehand import Beforehand
 from agent.governance.shut_out import ShutOut
 from agent.provision.ca import serial_of
 from agent.provision.keys import load_ring, save_ring, without
@@ -31,9 +32,10 @@ def revoke(place: Place, name: str, pid_file: Path | None, at: float) -> int:
 
 def _take_rights(access: Path, name: str) -> None:
     """A session that is open outlives its certificate, but mosquitto asks its list again for each message."""
-    if access.exists():
-        text = lists.mosquitto_without(access.read_text(encoding="ascii"), name)
-        write_atomic(access, text.encode("ascii"), mode=0o600, keep_owner=True)
+    for path in (access, *Beforehand(access).lists()):
+        if path.exists():
+            text = lists.mosquitto_without(path.read_text(encoding="ascii"), name)
+            write_atomic(path, text.encode("ascii"), mode=0o600, keep_owner=True)
 
 
 def readmit(place: Place, name: str, union: Path, at: float) -> int:

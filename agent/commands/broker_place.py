@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +48,12 @@ class Place:
             yield name, self.bench.tls(name)
 
 
-def terms(whole: Union, agreed: Sequence[Agreement], at: float) -> dict[str, tuple[str, int]]:
-    """Role of everybody but nodes, who enrol by themselves, and for how many days; a partner's end with its agreement."""
-    known = {whole.full_name(party.id): (str(party.role), DAYS) for party in whole.parties}
+def terms(whole: Union, agreed: Sequence[Agreement], at: float) -> dict[str, tuple[str, float]]:
+    """Role of everybody but nodes, who enrol by themselves, and for how many days; a partner's end with its agreement, to the second."""
+    known: dict[str, tuple[str, float]] = {whole.full_name(party.id): (str(party.role), DAYS) for party in whole.parties}
     ends: dict[str, tuple[str, float]] = {}
     for one in agreed:
         name = whole.full_name(one.partner.id)
         ends[name] = (one.partner.role, max(one.ends_at, ends.get(name, ("", 0.0))[1]))
-    partners = {
-        name: (role, min(DAYS, math.ceil((until - at) / DAY_S))) for name, (role, until) in ends.items() if until > at
-    }
+    partners = {name: (role, min(DAYS, (until - at) / DAY_S)) for name, (role, until) in ends.items() if until > at}
     return known | partners

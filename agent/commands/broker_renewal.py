@@ -41,7 +41,7 @@ class _Turn:
     broker: str | None
     at: float
 
-    def renew(self, name: str, files: TlsFiles, *, days: int) -> str:
+    def renew(self, name: str, files: TlsFiles, *, days: float) -> str:
         """`renewed`, `good`, or `stays` for a certificate whose successor the broker did not let in."""
         text = files.certificate.read_text(encoding="ascii")
         if serial_of(text) in self.place.revoked.numbers() or not is_due(text, days, self.at):
@@ -53,7 +53,7 @@ class _Turn:
         except PiazzaError as error:
             print(f"{name}: the old certificate stays: {error.message}\n  {error.hint}", file=sys.stderr)
             return "stays"
-        print(f"{name}: renewed for {days} days{'' if is_tried else ', untried'}")
+        print(f"{name}: renewed for {round(days)} days{'' if is_tried else ', untried'}")
         return "renewed"
 
     def _trial(self, files: TlsFiles) -> Trial:

@@ -96,7 +96,7 @@ def _serve(options: argparse.Namespace) -> None:
 def _renewals(bench: Bench, union: Path, clock: Clock) -> Renew:
     """For everybody whom the union or an agreement names at the moment they ask."""
 
-    def named() -> Mapping[str, int]:
+    def named() -> Mapping[str, float]:
         agreed, at = Agreed.load(union), clock.now()
         return {name: days for name, (_, days) in terms(agreed.union, agreed.agreements, at).items()}
 

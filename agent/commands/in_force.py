@@ -1,5 +1,6 @@
 """`piazza patto apply`: an access list brought to what the agreements say at one instant, and the broker made to go by it.
 
+It also lays the lists of all later instants beside the one in force (`ACCESS.d`), so that an agreement ends without it.
 Two things win over the documents as they lie there: a party that was revoked stays out until it is taken back, and
 documents that have become unreadable do not keep an agreement alive: those that were last good go on being applied.
 """
@@ -7,21 +8,26 @@ documents that have become unreadable do not keep an agreement alive: those that
 from __future__ import annotations
 
 import argparse
+import hashlib
+import math
 import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from agent import __version__
 from agent.commands.rabbit import Rabbit
 from agent.contract.times import instant
 from agent.errors import UserError
 from agent.files import write_atomic
 from agent.governance import agreement, lists, union
 from agent.governance.agreement import Agreement
-from agent.governance.rights import Right, rights
+from agent.governance.beforehand import Beforehand
+from agent.governance.rights import Right, changes, rights
 from agent.governance.shut_out import ShutOut
 from agent.governance.union import Union
 
@@ -80,14 +86,30 @@ def apply(options: argparse.Namespace, at: float) -> int:
     _put_in_force(options, ShutOut(options.write).without(rights(agreed.union, agreed.agreements, at=at)))
     for name in ShutOut(options.write).names():
         print(f"{name}: was revoked and is kept out; piazza broker readmit takes it back")
-    changes = agreement.next_change(agreed.agreements, at)
-    print(f"next change: {instant(changes)}" if changes is not None else "next change: never")
+    coming = changes(agreed.union, agreed.agreements, after=at)
+    print(f"next change: {instant(coming[0])}" if coming else "next change: never")
+    if not options.rabbitmqctl:
+        beforehand(options.write, agreed, WRITERS[options.broker], at)
     if wrong is not None:
         raise UserError(
             f"{wrong.message}\nthe documents that were last good are in force meanwhile, and end by themselves",
             hint=wrong.hint or "correct them: piazza patto check",
         )
     return 0
+
+
+def beforehand(access: Path, agreed: Agreed, write: Callable[[Sequence[Right]], str], at: float) -> None:
+    """Lay beside a list what it is to be after each change that is known today."""
+    out = ShutOut(access)
+
+    def made(second: int) -> str:
+        return write(out.without(rights(agreed.union, agreed.agreements, at=second)))
+
+    seconds = [math.ceil(edge) for edge in changes(agreed.union, agreed.agreements, after=at)]
+    source = msgspec.json.encode((__version__, write.__name__, agreed, out.names()))
+    Beforehand(access).keep(
+        hashlib.sha256(source).hexdigest(), {second: partial(made, second) for second in seconds}, at=at
+    )
 
 
 def _put_in_force(options: argparse.Namespace, granted: Sequence[Right]) -> None:

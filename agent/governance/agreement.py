@@ -81,12 +81,6 @@ def load_all(folder: Path, union: Union) -> tuple[Agreement, ...]:
     return loaded
 
 
-def next_change(agreements: Sequence[Agreement], at: float) -> float | None:
-    """When the set of agreements that hold changes next; None when it never will."""
-    edges = [edge for one in agreements for edge in (one.begins_at, one.ends_at) if edge > at]
-    return min(edges, default=None)
-
-
 def problems(agreement: Agreement) -> Iterator[str]:
     """What is wrong with one agreement, whatever union it is of."""
     if agreement.until < agreement.since:

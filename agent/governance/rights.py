@@ -114,6 +114,14 @@ def holds(one: Commissioning, at: float) -> bool:
     return since <= at < since + COMMISSIONING_S
 
 
+def changes(union: Union, agreements: Sequence[Agreement], *, after: float) -> list[float]:
+    """The instants at which somebody's rights begin or end, the next one first."""
+    begun = [seconds(one.since) for one in union.commissioning]
+    edges = [edge for since in begun for edge in (since, since + COMMISSIONING_S)]
+    edges += [edge for one in agreements for edge in (one.begins_at, one.ends_at)]
+    return sorted({edge for edge in edges if edge > after})
+
+
 def roles(union: Union, agreements: Sequence[Agreement]) -> dict[str, str]:
     """Full name -> role, of every party that is named anywhere; nodes are not."""
     inside = {union.full_name(party.id): str(party.role) for party in union.parties}

@@ -61,12 +61,12 @@ class Bench:
         save_ring(bench.ring, KeyRing())
         return bench
 
-    def add_signer(self, role: str, name: str, *, at: float, days: int = DAYS) -> Key:
+    def add_signer(self, role: str, name: str, *, at: float, days: float = DAYS) -> Key:
         """A party that connects and signs: `name` is union/comune/id; its key joins the ring."""
         (key,) = self.add_signers(role, [name], at=at, days=days)
         return key
 
-    def add_signers(self, role: str, names: Sequence[str], *, at: float, days: int = DAYS) -> list[Key]:
+    def add_signers(self, role: str, names: Sequence[str], *, at: float, days: float = DAYS) -> list[Key]:
         """Several parties of one role; the ring is written once."""
         ring, keys = load_ring(self.ring), []
         for name in names:
@@ -77,7 +77,7 @@ class Bench:
         save_ring(self.ring, ring)
         return keys
 
-    def add_reader(self, name: str, *, at: float, days: int = DAYS) -> None:
+    def add_reader(self, name: str, *, at: float, days: float = DAYS) -> None:
         """A party that only connects, such as a watcher."""
         Authority(self.folder / "ca").client(self.tls(name), name, at=at, days=days)
 

@@ -81,11 +81,11 @@ class Authority:
         names = x509.SubjectAlternativeName([_host(host) for host in hosts])
         self._issue(files, hosts[0], _BROKER, at=at, days=days, names=names)
 
-    def client(self, files: TlsFiles, name: str, *, at: float, days: int) -> None:
+    def client(self, files: TlsFiles, name: str, *, at: float, days: float) -> None:
         """A certificate that proves to a broker that the client is `name`."""
         self._issue(files, common_name(name), _CLIENT, at=at, days=days)
 
-    def client_for(self, request: str, name: str, *, at: float, days: int) -> str:
+    def client_for(self, request: str, name: str, *, at: float, days: float) -> str:
         """The certificate, in PEM, for the key of a request; what the request says of itself does not count."""
         return self._signed(_asked(request), common_name(name), _CLIENT, at=at, days=days)
 
@@ -94,7 +94,7 @@ class Authority:
         names = x509.SubjectAlternativeName([_host(host) for host in hosts])
         return self._signed(_asked(request), hosts[0], _BROKER, at=at, days=days, names=names)
 
-    def again(self, files: TlsFiles, *, at: float, days: int) -> str:
+    def again(self, files: TlsFiles, *, at: float, days: float) -> str:
         """A certificate, in PEM, for the same key, name and use as the one in `files`."""
         old = x509.load_pem_x509_certificate(files.certificate.read_bytes())
         (common,) = old.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
@@ -128,7 +128,7 @@ class Authority:
         usage: x509.ExtendedKeyUsage,
         *,
         at: float,
-        days: int,
+        days: float,
         names: x509.SubjectAlternativeName | None = None,
     ) -> None:
         self._key()  # where there is no authority, no new key is left behind
@@ -142,7 +142,7 @@ class Authority:
         usage: x509.ExtendedKeyUsage,
         *,
         at: float,
-        days: int,
+        days: float,
         names: x509.SubjectAlternativeName | None = None,
     ) -> str:
         signing = self._key()
@@ -218,7 +218,7 @@ def common_name(name: str) -> str:
     return dotted
 
 
-def _builder(name: str, public: ec.EllipticCurvePublicKey, *, at: float, days: int) -> x509.CertificateBuilder:
+def _builder(name: str, public: ec.EllipticCurvePublicKey, *, at: float, days: float) -> x509.CertificateBuilder:
     begins = datetime.fromtimestamp(at - BACKDATED_S, UTC)
     return (
         x509.CertificateBuilder()

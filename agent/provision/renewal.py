@@ -36,7 +36,7 @@ RENEW_S = 45 * 86_400.0
 DAY_S = 86_400.0
 
 Trial = Callable[[Path], None]
-Terms = Callable[[], Mapping[str, int]]
+Terms = Callable[[], Mapping[str, float]]
 """Full name of everybody who may have a certificate -> for how many days from now."""
 
 
@@ -77,7 +77,7 @@ class RenewalDesk:
         return authority.client_for(request, name, at=at, days=terms[name])
 
 
-def is_due(certificate: str, days: int, at: float) -> bool:
+def is_due(certificate: str, days: float, at: float) -> bool:
     """Whether one for `days` from now is needed and would last a day longer: a partner's ends with its agreement."""
     ends = ends_at(certificate)
     return ends - at < RENEW_S and at + days * DAY_S - ends >= DAY_S

@@ -6,7 +6,7 @@ import pytest
 
 from agent.contract.times import seconds
 from agent.errors import ConfigError, UserError
-from agent.governance.agreement import next_change
+from agent.governance.rights import changes as edges_of
 from tests.governance.unions import POLICE, folder, loaded, police
 
 
@@ -21,11 +21,13 @@ def test_an_agreement_holds_from_the_first_midnight_to_the_last(tmp_path):
     assert not one.holds(one.ends_at)
 
 
-def test_the_next_change_is_the_nearest_beginning_or_end(tmp_path):
+def test_rights_change_where_an_agreement_begins_or_ends(tmp_path):
     later = police(id="police-2027", since="2027-01-01", until="2027-12-31")
-    _, agreed = loaded(folder(tmp_path, POLICE, later))
-    assert next_change(agreed, agreed[0].begins_at) == agreed[0].ends_at == agreed[1].begins_at
-    assert next_change(agreed, agreed[1].ends_at) is None
+    whole, agreed = loaded(folder(tmp_path, POLICE, later))
+    edges = edges_of(whole, agreed, after=agreed[0].begins_at)
+    assert edges == [agreed[0].ends_at, agreed[1].ends_at]
+    assert agreed[0].ends_at == agreed[1].begins_at
+    assert edges_of(whole, agreed, after=agreed[1].ends_at) == []
 
 
 @pytest.mark.parametrize(

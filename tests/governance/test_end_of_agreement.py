@@ -1,11 +1,14 @@
 """An agreement ends on every broker: a police session that is open loses exactly its access, by `piazza patto apply` alone.
 
+On mosquitto and NATS it ends also where that is gone with the documents, by a shell and the lists that were laid down beforehand.
+
 The clock is the instant that the command is told. Nobody else reconnects, and nothing that is said meanwhile is lost.
 """
 
 from __future__ import annotations
 
 import shlex
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,7 +17,9 @@ import pytest
 
 from agent import cli
 from agent.clock import SystemClock
+from agent.commands.in_force import LastGood
 from agent.contract.topics import NodeName
+from agent.governance.beforehand import Beforehand
 from agent.governance.rights import rights
 from agent.provision.bench import Bench
 from agent.transport import Acknowledged, Address, Disconnected, Happening, Message, Transport
@@ -68,6 +73,12 @@ class Town:
 
     def apply(self, at: str) -> int:
         return cli.main(["patto", "apply", str(self.union), "--at", at, "--write", str(self.access), *self.words])
+
+    def switch(self, now: str) -> int:
+        """What runs each minute on the broker's machine, with a shell's own commands alone."""
+        pid_file = self.words[self.words.index("--reload") + 1]
+        command = ["sh", str(Beforehand(self.access).switch), str(self.access), pid_file, now]
+        return subprocess.run(["env", "-i", "PATH=/usr/bin:/bin", *command], check=False).returncode
 
     def client(self, name: str, *, session_s: int = 0) -> MqttTransport:
         files = self.bench.tls(name)
@@ -141,6 +152,31 @@ def test_the_police_lose_exactly_their_access_at_the_end(town):
         heard(officer, b"before")
         (town.bench.folder / "ca/ca.key").unlink()
         assert town.apply(NEXT_SECOND) == 0
+        until_taken(town, node, room, officer)
+        told(node, EVENT, b"after")
+        assert not cut(heard(room, b"after"))
+        assert b"after" not in payloads([news for _ in range(40) for news in officer.poll(0.05)])
+    finally:
+        for one in (node, room, officer):
+            one.close()
+
+
+@pytest.mark.parametrize("town", [WithNumber, Nats], ids=["mosquitto", "nats"], indirect=True)
+def test_the_end_needs_neither_piazza_nor_the_documents_nor_the_authority(town):
+    """All of them are gone before the day; a session that is open, and stays so, loses its access all the same."""
+    node, room, officer = town.client(NODE), town.client(ROOM), town.client(OFFICER, session_s=3600)
+    try:
+        assert town.apply(LAST_SECOND) == 0
+        for path in (town.bench.folder / "ca/ca.key", town.union / "union.yaml", LastGood(town.access).file):
+            path.unlink()
+        for one in (room, officer):
+            opened(one, "piazza/v1/romagna/faenza/+/evt/crossing")
+        opened(node)
+        assert town.switch("20261231225959") == 0
+        told(node, EVENT, b"before")
+        heard(room, b"before")
+        heard(officer, b"before")
+        assert town.switch("20261231230000") == 0
         until_taken(town, node, room, officer)
         told(node, EVENT, b"after")
         assert not cut(heard(room, b"after"))
