@@ -15,7 +15,9 @@ TYPE_CHECKING = False  # typing itself would cost more than all the rest of this
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from typing import NoReturn
+    from typing import Any, NoReturn
+
+    from _typeshed import SupportsWrite
 
 VERBS = {
     "sense": "watch cameras and sensors and put signed events into the outbox",
@@ -143,20 +145,31 @@ def _say(argv: Sequence[str]) -> int:
 
 
 def _call(verb: str, rest: list[str]) -> int:
-    import argparse
     import importlib
 
     module = importlib.import_module(f"agent.commands.{verb}")
-    parser = argparse.ArgumentParser(prog=f"piazza {verb}", description=VERBS[verb])
+    parser = _parser(prog=f"piazza {verb}", description=VERBS[verb])
     module.add_arguments(parser)
     return int(module.run(parser.parse_args(rest)))
+
+
+def _parser(**how: Any) -> argparse.ArgumentParser:
+    """One whose help is said as all else is: argparse hides it where there is no room for it."""
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+            print(self.format_help(), end="", file=file)
+            sys.stdout.flush()
+
+    return Parser(**how)
 
 
 def _overview() -> argparse.ArgumentParser:
     import argparse
 
     listed = "\n".join(f"  {verb:10} {text}" for verb, text in VERBS.items())
-    parser = argparse.ArgumentParser(
+    parser = _parser(
         prog="piazza",
         description="A node that watches a public space and tells what is unusual, never who.",
         epilog=f"verbs:\n{listed}\n\n'piazza VERB --help' says more.",

@@ -14,6 +14,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import (
+    ArgumentError,
     ExitError,
     FFmpegError,
     HTTPForbiddenError,
@@ -31,6 +32,10 @@ from agent.errors import CameraError
 
 BROKEN_PACKETS = 100
 """So many in a row that cannot be decoded end a stream."""
+
+
+FILMS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,mjpeg,flv,asf,ogg,ivf,obu,av1,gif,yuv4mpegpipe,nut,mxf,dv"
+"""Kinds of files that hold films. The library would draw a text as one, too, so nothing else is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ def _opened(source: Source, timeout_s: float) -> InputContainer:
     if source.kind is Kind.DEVICE:
         return av.open(source.text, format="v4l2")
     path = Path(source.text).absolute()
-    return av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file", "format_whitelist": FILMS})
 
 
 _Said = tuple[type[Exception], str, str]
@@ -141,6 +146,7 @@ _SAID: tuple[_Said, ...] = (
     (ExitError, "does not answer", ""),
     (TimeoutError, "does not answer", ""),
     (InvalidDataError, "gives no video that can be read", ""),
+    (ArgumentError, "gives no video that can be read", ""),
 )
 
 

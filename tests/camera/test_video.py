@@ -168,3 +168,12 @@ def test_real_clips_are_read_to_their_end(data_dir: Path, name: str, count: int,
     frames = played(data_dir / "clips" / name, most=5000, fps=None)
     assert len(frames) == count
     assert frames[0].pixels.shape == shape
+
+
+def test_a_text_is_no_film(tmp_path: Path):
+    """The library would draw it, letter by letter, for hours."""
+    text = tmp_path / "readme.nfo"
+    text.write_text("Not what a camera sees.\n" * 200, encoding="ascii")
+    with pytest.raises(CameraError, match="gives no video that can be read") as caught:
+        played(text)
+    assert caught.value.hint == "give the path of a video file"

@@ -147,7 +147,7 @@ def test_where_there_is_no_room_no_half_a_key_is_left(tmp_path: Path):
     assert main(["keys", "init", str(tmp_path / "keys")]) == 0
 
 
-@pytest.mark.parametrize("line", ["schema", "--version", "check node.yaml"])
+@pytest.mark.parametrize("line", ["schema", "--version", "check node.yaml", "--help", "ota init --help"])
 def test_where_what_is_said_finds_no_room_the_command_has_failed(ground: Path, line: str):
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "agent", *line.split()]
