@@ -20,7 +20,7 @@ ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and i
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PIAZZA, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([*PIAZZA, *arguments], capture_output=True, text=True, check=False, timeout=120)
 
 
 def a_verb_that(act, monkeypatch: pytest.MonkeyPatch) -> str:

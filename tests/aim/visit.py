@@ -333,7 +333,7 @@ def visited(folder: Path, chromium: str, shots: Path | None = None) -> Outcome:
             seconds = CLOCK.monotonic() - began
         report = msgspec.json.decode((one.runtime / "report.json").read_bytes(), type=Report)
         closed(one.root)
-        one.town.wait(lambda: ("accepted", "night-open") in audits(one.town), at_most_s=60.0)
+        one.town.wait(lambda: ("accepted", "night-open") in audits(one.town))
         return Outcome(report, thumb.taps, seconds, thumb.taken, audits(one.town))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -46,10 +48,24 @@ log_type information
 """
 
 
+PORTS = count(10_000 + 101 * os.getpid() % 20_000)
+
+
 def free_port() -> int:
+    """A port of loopback that nobody uses, given once; each process that tests begins elsewhere.
+
+    It lies below those that the kernel gives to outgoing connections, so none of them takes it before its server starts.
+    """
+    return next(filter(_unused, PORTS))
+
+
+def _unused(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @dataclass
@@ -106,11 +122,14 @@ class Mosquitto:
     def reread(self) -> None:
         """Have it read its access list anew, and come back when it has."""
         self.write_rights()
-        if self.process is not None:
-            self.process.send_signal(signal.SIGHUP)
-        clock = SystemClock()
-        while not any("Reloading config" in line for line in self.log):
-            clock.sleep(0.02)
+        clock, before = SystemClock(), self._reloads()
+        while self.process is not None and self._reloads() == before:
+            self.process.send_signal(signal.SIGHUP)  # again and again: while it starts, mosquitto forgets a signal
+            clock.sleep(0.1)
+
+    def _reloads(self) -> int:
+        """How often it has read its list anew, which it does before it takes anything more."""
+        return sum("Reloading config" in line for line in self.log)
 
     def write_rights(self) -> Path:
         """The access list as a file; a running broker reads it anew on SIGHUP."""

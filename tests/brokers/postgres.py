@@ -21,7 +21,7 @@ from agent.clock import SystemClock
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where a database of a test lies: syncing a disk would cost time and show nothing."""
 
-START_S = 30.0
+START_S = 120.0
 UNPRIVILEGED = "nobody"
 """PostgreSQL refuses to run as root."""
 

@@ -45,7 +45,7 @@ def answered(place: Town, spool: Spool, *words: str) -> tuple[int, list[str]]:
             orders.obey(asked, clock.now())
         return process.poll() is not None
 
-    place.wait(done, at_most_s=40.0)
+    place.wait(done)
     said, _ = process.communicate()
     return process.returncode, said.splitlines()
 

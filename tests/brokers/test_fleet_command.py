@@ -58,7 +58,7 @@ def test_a_fleet_lives_in_comuni_with_brokers_of_their_own_and_nothing_is_missin
     )
     store = subprocess.Popen(piazza("store", *both), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        done = subprocess.run(fleet, capture_output=True, text=True, check=False, timeout=100)
+        done = subprocess.run(fleet, capture_output=True, text=True, check=False, timeout=300)
     finally:
         store.terminate()
         store.wait()

@@ -85,7 +85,7 @@ def test_a_client_of_another_make_sees_the_traffic_of_the_contract(place: Town):
     heard = subprocess.run(
         ["mosquitto_sub", "-h", "localhost", "-p", str(address.port), *tls, "-t", "piazza/v1/#", "-v", "-C", "1"],
         capture_output=True,
-        timeout=30,
+        timeout=120,
         check=True,
         text=True,
     ).stdout
@@ -98,7 +98,7 @@ def test_a_client_of_another_make_sees_the_traffic_of_the_contract(place: Town):
 def test_a_refused_certificate_ends_watch_with_2_and_a_hint(place: Town):
     place.bench.add_reader("romagna/centre/nobody", at=SystemClock().now() - 500 * 86_400)
     watch = place.start("watch", "--name", "romagna/centre/nobody", stderr=subprocess.PIPE)
-    _, said = watch.communicate(timeout=60)
+    _, said = watch.communicate(timeout=120)
     assert watch.returncode == 2
     assert "->" in said.decode()
     assert b"Traceback" not in said
@@ -127,16 +127,16 @@ def test_a_store_believes_who_joins_the_ring_and_not_who_left_it_without_a_resta
             without.add(key)
     save_ring(place.bench.ring, without)
     place.start("store")
-    place.wait(lambda: "keeping events" in place.log("store"), at_most_s=60)
+    place.wait(lambda: "keeping events" in place.log("store"))
     save_ring(place.bench.ring, ring)
-    place.wait(lambda: place.log("store").count("the key ring was read again") == 1, at_most_s=60)
+    place.wait(lambda: place.log("store").count("the key ring was read again") == 1)
     spool.put(event(1, clock.now()))
     spool.flush()
     place.start("link")
-    place.wait(lambda: place.stored() == [1], at_most_s=60)
+    place.wait(lambda: place.stored() == [1])
     save_ring(place.bench.ring, without)
-    place.wait(lambda: place.log("store").count("the key ring was read again") == 2, at_most_s=60)
+    place.wait(lambda: place.log("store").count("the key ring was read again") == 2)
     spool.put(event(2, clock.now()))
     spool.flush()
-    place.wait(lambda: "unknown-key" in place.log("store"), at_most_s=60)
+    place.wait(lambda: "unknown-key" in place.log("store"))
     assert place.stored() == [1]

@@ -131,7 +131,7 @@ class Town:
     def log(self, verb: str) -> str:
         return (self.folder / f"{verb}.log").read_text()
 
-    def wait(self, enough: Callable[[], bool], *, at_most_s: float = 20.0) -> None:
+    def wait(self, enough: Callable[[], bool], *, at_most_s: float = 120.0) -> None:
         """Look again and again until it is enough."""
         clock = SystemClock()
         until = clock.monotonic() + at_most_s

@@ -8,12 +8,12 @@ from typing import TypeVar
 from agent.transport import Connected, Happening, Message, Subscribed, Transport
 
 T = TypeVar("T", bound=Happening)
-TURNS = 1200
+TURNS = 2400
 TURN_S = 0.05
 
 
 def until(transport: Transport, enough: Callable[[list[Happening]], bool]) -> list[Happening]:
-    """All that happens until it is `enough`; the test fails when that takes more than a minute."""
+    """All that happens until it is `enough`; the test fails when that takes more than two minutes."""
     seen: list[Happening] = []
     for _ in range(TURNS):
         seen += transport.poll(TURN_S)

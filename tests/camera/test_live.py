@@ -69,7 +69,7 @@ def shades(feed: Feed, line: Line, count: int) -> list[int]:
     """The next pictures, asking for each when the one before has been taken."""
     found: list[int] = []
     while len(found) < count:
-        arrival = feed.take(timeout_s=5.0)
+        arrival = feed.take(timeout_s=60.0)
         if arrival:
             found.append(int(arrival.shot.rgb()[0, 0, 0]))
             line.taken.release()
@@ -79,7 +79,7 @@ def shades(feed: Feed, line: Line, count: int) -> list[int]:
 def test_pictures_come_with_the_instant_at_which_they_came():
     line = Line([1, 2])
     feed = fed(line)
-    arrival = feed.take(timeout_s=5.0)
+    arrival = feed.take(timeout_s=60.0)
     assert arrival
     assert (arrival.at, arrival.monotonic) == (5.0, 0.0)
     feed.close()
@@ -107,14 +107,14 @@ def test_pauses_begin_anew_after_a_success():
     for _ in range(2):
         shades(feed, line, 1)
         line.taken.release()
-    assert feed.take(timeout_s=5.0)
+    assert feed.take(timeout_s=60.0)
     assert len(begun) == 2
     feed.close()
 
 
 def test_a_first_attempt_that_is_refused_ends_the_camera():
     with pytest.raises(CameraError, match="refused"):
-        fed(Line(None, [1]), pauses=at_once).take(timeout_s=5.0)
+        fed(Line(None, [1]), pauses=at_once).take(timeout_s=60.0)
 
 
 def test_a_patient_camera_waits_for_its_first_picture():
@@ -129,7 +129,7 @@ def test_a_device_that_is_pulled_out_ends_the_camera():
     feed = fed(line)
     shades(feed, line, 1)
     with pytest.raises(CameraStalled, match="the line broke"):
-        feed.take(timeout_s=5.0)
+        feed.take(timeout_s=60.0)
 
 
 def test_an_unexpected_error_of_the_reader_reaches_whoever_takes():
@@ -138,7 +138,7 @@ def test_an_unexpected_error_of_the_reader_reaches_whoever_takes():
 
     feed = Feed("gate", opening=broken, clock=SimulatedClock(), pauses=at_once)
     with pytest.raises(ZeroDivisionError):
-        feed.take(timeout_s=5.0)
+        feed.take(timeout_s=60.0)
 
 
 def test_only_the_newest_is_kept():

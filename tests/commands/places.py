@@ -103,7 +103,7 @@ def verb_of(pid: int) -> str:
     return words[3].decode() if words[1:3] == [b"-m", b"agent"] else ""
 
 
-def wait(enough: Any, *, at_most_s: float = 60.0) -> Any:
+def wait(enough: Any, *, at_most_s: float = 120.0) -> Any:
     """Look again and again until something true comes."""
     until = CLOCK.monotonic() + at_most_s
     while not (found := enough()):

@@ -37,7 +37,7 @@ def counted(printed: str) -> tuple[int, ...]:
 @pytest.mark.slow
 def test_it_counts_what_the_store_holds_and_leaves_a_report(tmp_path: Path):
     done = start(tmp_path, "--picture", str(tmp_path / "screen.svg"))
-    printed, complaints = done.communicate(timeout=90)
+    printed, complaints = done.communicate(timeout=300)
     assert (done.returncode, complaints) == (0, "")
     events, verified, gaps, sent = counted(printed)
     assert events == verified >= 3
@@ -55,9 +55,9 @@ def test_it_counts_what_the_store_holds_and_leaves_a_report(tmp_path: Path):
 def test_whatever_is_killed_shows_and_heals_without_a_gap(tmp_path: Path, verb: str):
     done = start(tmp_path, seconds=16)
     victim = wait(lambda: children(done.pid).get(verb))
-    wait((tmp_path / "demo" / "runtime" / "numbers.json").exists, at_most_s=30.0)
+    wait((tmp_path / "demo" / "runtime" / "numbers.json").exists)
     os.kill(victim, signal.SIGKILL)
-    printed, complaints = done.communicate(timeout=100)
+    printed, complaints = done.communicate(timeout=300)
     assert complaints == f"demo: {verb} has died and is started again\n"
     assert done.returncode == 0, printed
     assert counted(printed)[2] == 0
@@ -67,10 +67,10 @@ def test_whatever_is_killed_shows_and_heals_without_a_gap(tmp_path: Path, verb: 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_or_a_kill_ends_it_cleanly_with_its_summary(tmp_path: Path, number: signal.Signals):
     done = start(tmp_path, seconds=600)
-    wait((tmp_path / "demo" / "runtime" / "numbers.json").exists, at_most_s=30.0)
+    wait((tmp_path / "demo" / "runtime" / "numbers.json").exists)
     members = children(done.pid)
     done.send_signal(number)
-    printed, complaints = done.communicate(timeout=60)
+    printed, complaints = done.communicate(timeout=300)
     assert "demo: ended before its time" in printed
     assert counted(printed)[2] == 0
     assert complaints == ""
@@ -80,7 +80,7 @@ def test_ctrl_c_or_a_kill_ends_it_cleanly_with_its_summary(tmp_path: Path, numbe
 @pytest.mark.slow
 def test_a_camera_that_is_not_there_is_one_message(tmp_path: Path):
     done = start(tmp_path, camera="nowhere.avi")
-    _, complaints = done.communicate(timeout=60)
+    _, complaints = done.communicate(timeout=300)
     assert done.returncode == 2
     assert complaints == "piazza: nowhere.avi: this file does not exist\n  -> give the path of a video file\n"
 

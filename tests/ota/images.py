@@ -87,9 +87,9 @@ class Rauc:
             (self.folder / name).write_text(text)
         shutil.copy(next((self.folder.parent / "node" / "keys" / "ca").glob("ca.pem")), self.folder / "ca.pem")
         self._run("dbus-daemon", f"--config-file={self.folder}/bus.conf", "--nofork", "--nopidfile")
-        wait((self.folder / "bus").exists, at_most_s=60.0)
+        wait((self.folder / "bus").exists)
         self._run("rauc", "--conf", f"{self.folder}/system.conf", "--override-boot-slot=A", "service")
-        wait(lambda: self._call("rauc", "status").returncode == 0, at_most_s=60.0)
+        wait(lambda: self._call("rauc", "status").returncode == 0)
 
     @property
     def state(self) -> str:

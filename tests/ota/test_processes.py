@@ -65,7 +65,7 @@ def test_an_order_of_a_rollout_is_applied_and_the_signed_state_names_it(made):
     assert applied.stdout == "order 1: committed\n", applied.stderr + made.place.log("run")
     wait(lambda: state(made).get("cfg") == digest and state(made).get("update", {}).get("phase") == "committed")
     assert wait(lambda: told(made, "config-applied")) == [("", "")]
-    assert rollout.wait(timeout=60.0) == 0, made.place.log("rollout")
+    assert rollout.wait(timeout=300.0) == 0, made.place.log("rollout")
     assert "done: wave 1 of 1; 1 well" in made.piazza("rollout", "watch", "march.json").stdout
     assert digest in (made.union.authority.folder / "running.json").read_text()  # for the next release
     heard = made.piazza("ota", "status", union, "--broker", broker, "--keys", keys)
@@ -154,10 +154,7 @@ def test_a_new_model_is_compared_with_the_old_one_on_live_frames_before_it_is_ke
         one.order(one.config(vision=vision | {"model": "nanodet-g-320"}), files=files)
         assert one.publish().returncode == 0
         one.place.start("ota", "apply", "--config", str(one.folder / "node.yaml"), "--proof", "300")
-        wait(
-            lambda: state(one).get("update", {}).get("phase") == "trial" and state(one)["status"] == "up",
-            at_most_s=60.0,
-        )
+        wait(lambda: state(one).get("update", {}).get("phase") == "trial" and state(one)["status"] == "up")
         assert state(one)["model"] == before  # who is on trial tells nothing yet
         wait(lambda: "committed" in one.place.log("ota"), at_most_s=500.0)
         wait(lambda: state(one)["model"] != before and state(one)["status"] == "up")

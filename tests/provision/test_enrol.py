@@ -378,7 +378,7 @@ def test_anything_else_that_is_sent_gets_a_short_no(server, bench, path, length,
     import http.client
 
     context = ssl.create_default_context(cafile=str(bench.ca))
-    line = http.client.HTTPSConnection(server, timeout=5, context=context)
+    line = http.client.HTTPSConnection(server, timeout=60, context=context)
     line.request("POST", path, b"{}"[:length], {"Content-Length": str(length)})
     response = line.getresponse()
     assert (response.status, msgspec.json.decode(response.read(), type=Answer).word) == (status, Word.REFUSED)

@@ -13,7 +13,7 @@ from tests.sensors.gpio_sim import gpio_sim, missing
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "gpio-sim is here")
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 PI_4 = 0xC03112
 
 

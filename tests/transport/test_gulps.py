@@ -23,7 +23,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 @pytest.fixture
 def pair(bench: Bench) -> Iterator[Pair]:
-    """A connection that does not wait, and its other end, which waits a second at the most."""
+    """A connection that does not wait, and its other end, which waits a minute at the most."""
     ours, theirs = socket.socketpair()
     at_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     at_server.load_cert_chain(bench.broker.certificate, bench.broker.key)
@@ -36,7 +36,7 @@ def pair(bench: Bench) -> Iterator[Pair]:
     client = at_client.wrap_socket(ours)
     server.join()
     client.setblocking(False)
-    ended[0].settimeout(1.0)
+    ended[0].settimeout(60.0)
     assert isinstance(client, GulpingSocket)
     yield client, ended[0]
     client.close()
