@@ -46,6 +46,11 @@ class Budget:
         """When bytes left, to the minute before, and how many; for `add` in another run."""
         return [(slot * SLOT_S, size) for slot, size in self._slots.get(klass, ())]
 
+    def newest(self, klass: Class) -> tuple[float, int]:
+        """The last of these."""
+        slot, size = self._slots[klass][-1]
+        return slot * SLOT_S, size
+
     def spent(self, klass: Class, *, at: float) -> int:
         """Bytes of the hour before `at`, rounded up to whole slots."""
         slots = self._slots.get(klass)

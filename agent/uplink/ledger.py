@@ -1,38 +1,33 @@
 """What has left: the hour's bytes held to the budget, and a few counts that sense reports in health.
 
-The invariant: a link that is killed again and again sends no more in an hour than one that is not. So bytes
-are noted before they leave, a little ahead of what was spent, and their age is counted by the machine's
-monotonic clock, which nobody can set; only a restart of the machine begins a new hour.
+The invariant: a link that is killed again and again sends as much in an hour as one that is not, and no more. So
+the bytes of each message are noted before it leaves, in a place of the file that is written over, which the kernel
+keeps whatever becomes of the process; and their age is counted by the machine's monotonic clock, which nobody can set.
+Only a restart of the machine begins a new hour.
 """
 
 from __future__ import annotations
 
+import os
+import struct
+import weakref
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-
-import msgspec
 
 from agent.clock import Clock
 from agent.contract.topics import Class
 from agent.files import if_there_is_room
 from agent.uplink import numbers
-from agent.uplink.budget import Budget, size_of
+from agent.uplink.budget import SLOT_S, Budget, size_of
 from agent.uplink.settings import BudgetSettings
 
 TELL_S = 60.0
-NOTE_S = 900.0
-"""How long bytes that were noted and not spent stay noted: letting go of them costs a write to the card."""
-AHEAD = 256
-"""Share of a limit by which bytes are noted before they are spent."""
-
-SPENT = ".spent.json"
-
-
-class _Spent(msgspec.Struct, frozen=True):
-    """What was spent, as it is kept: bytes of each class by the time at which they left."""
-
-    mono: float
-    left: dict[Class, list[tuple[float, int]]]
+SPENT = ".spent"
+_PLACES = 64
+"""For each class, one for each minute of an hour and some more."""
+_SPENT = struct.Struct("<dq")
+"""When, to the minute before, and how many bytes."""
 
 
 @dataclass(slots=True)
@@ -54,19 +49,17 @@ class Ledger:
         self._clock = clock
         self._limits = {klass: getattr(settings, f"{klass}_kb") * 1024 for klass in numbers.BUDGETED}
         self._budget = Budget(self._limits)
-        self._noted: dict[Class, int] = {}
-        self._tell_at = self._note_at = 0.0
+        self._descriptor: int | None = None
+        self._tell_at = 0.0
         self._restore()
+        self._note_all()
 
     def take(self, klass: Class, topic: str, payload: bytes) -> bool:
         """Whether a message may leave now; if so, its bytes are spent."""
         at = self._clock.monotonic()
         if not self._budget.take(klass, size_of(topic, payload), at=at):
             return False
-        spent = self._budget.spent(klass, at=at)
-        if spent > self._noted.get(klass, 0):
-            self._noted[klass] = min(spent + self._limits[klass] // AHEAD, self._limits[klass])
-            self._note(at)
+        self._note(klass)
         return True
 
     def tell(self, *, connected: bool, now: bool = False) -> None:
@@ -83,26 +76,42 @@ class Ledger:
         }
         spent = {f"link_{klass}_kb_h": self._budget.spent(klass, at=at) / 1024 for klass in numbers.BUDGETED}
         numbers.write(self._folder, {**counted, **spent}, at=self._clock.now())
-        if at >= self._note_at:
-            self._note_at = at + NOTE_S
-            self._noted = {klass: self._budget.spent(klass, at=at) for klass in numbers.BUDGETED}
-            self._note(at)
 
-    def _note(self, at: float) -> None:
-        """Leave what was spent, or soon will be, for a run after this one."""
-        ahead = {klass: noted - self._budget.spent(klass, at=at) for klass, noted in self._noted.items()}
-        left = {klass: [*self._budget.slots(klass), (at, ahead.get(klass, 0))] for klass in numbers.BUDGETED}
+    def _note(self, klass: Class) -> None:
+        """Leave what this class spent in the last minute for a run after this one."""
+        at, size = self._budget.newest(klass)
+        if self._descriptor is None:  # there was no room for the file
+            self._note_all()
+        else:
+            os.pwrite(self._descriptor, _SPENT.pack(at, size), _place(klass, at))
+
+    def _note_all(self) -> None:
+        whole = bytearray(_SPENT.size * _PLACES * len(numbers.BUDGETED))
+        for klass in numbers.BUDGETED:
+            for at, size in self._budget.slots(klass):
+                _SPENT.pack_into(whole, _place(klass, at), at, size)
         with if_there_is_room(self._fresh):
-            self._fresh.write_bytes(msgspec.json.encode(_Spent(at, left)))
+            self._fresh.write_bytes(whole)
             self._fresh.replace(self._spent)
+            self._descriptor = os.open(self._spent, os.O_WRONLY | os.O_CLOEXEC)
+            weakref.finalize(self, os.close, self._descriptor)
 
     def _restore(self) -> None:
         """Spend again what the last run noted; that of another boot, as if it had ended when this one began."""
         try:
-            told = msgspec.json.decode(self._spent.read_bytes(), type=_Spent)
-        except (OSError, ValueError):  # msgspec's errors are such
+            whole = self._spent.read_bytes()
+        except OSError:
             return
-        shift = 0.0 if told.mono <= self._clock.monotonic() else -told.mono
-        for klass, slots in told.left.items():
-            for at, size in slots:
-                self._budget.add(klass, max(0, min(size, self._limits.get(klass, 0))), at=at + shift)
+        places = range(min(len(whole) // _SPENT.size, _PLACES * len(numbers.BUDGETED)))
+        noted = [(*_SPENT.unpack_from(whole, place * _SPENT.size), place // _PLACES) for place in places]
+        spent = sorted(one for one in noted if one[1] > 0 and isfinite(one[0]))
+        newest = max((at for at, *_ in spent), default=0.0)
+        shift = 0.0 if newest <= self._clock.monotonic() else -newest - SLOT_S
+        for at, size, number in spent:
+            klass = numbers.BUDGETED[number]
+            self._budget.add(klass, min(size, self._limits[klass]), at=at + shift)
+
+
+def _place(klass: Class, at: float) -> int:
+    """Where in the file a minute of a class stands."""
+    return _SPENT.size * (numbers.BUDGETED.index(klass) * _PLACES + int(at // SLOT_S) % _PLACES)

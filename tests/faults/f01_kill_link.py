@@ -5,9 +5,7 @@
 Sense commits events without a pause; link is killed after a random time and started anew. In the end
 the store has every number once, and no kill brought more duplicates than the window holds.
 
-Each kill costs a link up to 1/256 of what each class may send in an hour, since it notes bytes before
-they leave; a node whose link dies hundreds of times in one hour is silent for the rest of it. So many
-kills are shared among nodes that begin anew.
+All kills are of one node's link, hundreds within an hour: none of them costs anything of the hour's bytes.
 """
 
 from __future__ import annotations
@@ -20,24 +18,15 @@ from tests.faults.tools.plant import WINDOW, plant
 
 LONGEST_S = 0.3
 EVENTS = 30
-KILLS_A_NODE = 150
-"""Well below the 256 with which nothing would be left of an hour."""
 BAD = ("lost", "altered", "excess_duplicates")
 
 
 def run(*, count: int, seed: int) -> Counter[str]:
     """`count` kills; counts of what was seen."""
     randomness = random.Random(seed)
-    seen = Counter(dict.fromkeys(("kills", "events", *BAD, "duplicates"), 0))
-    for done in range(0, count, KILLS_A_NODE):
-        seen.update(_node(min(KILLS_A_NODE, count - done), randomness))
-    return seen
-
-
-def _node(kills: int, randomness: random.Random) -> Counter[str]:
     with plant() as one:
         one.start_store()
-        for _ in range(kills):
+        for _ in range(count):
             one.start_link()
             one.put(EVENTS)
             one.work(randomness.uniform(0.0, LONGEST_S))
@@ -45,12 +34,12 @@ def _node(kills: int, randomness: random.Random) -> Counter[str]:
         one.start_link()
         lost = one.settle()
         return Counter(
-            kills=kills,
+            kills=count,
             events=one.put_so_far,
             lost=lost,
             altered=one.altered,
             duplicates=one.repeated,
-            excess_duplicates=max(0, one.repeated - WINDOW * (kills + 1)),
+            excess_duplicates=max(0, one.repeated - WINDOW * (count + 1)),
         )
 
 

@@ -418,8 +418,8 @@ def test_a_restarted_link_has_no_new_budget(bench: MakeBench):
     assert one.seqs() == [1]
 
 
-def test_a_link_that_is_killed_again_and_again_has_no_new_budget(bench: MakeBench):
-    """kill -9 leaves no time to write down what was sent; it was written down before."""
+def test_a_link_that_is_killed_again_and_again_has_the_budget_of_one_that_is_not(bench: MakeBench):
+    """kill -9 leaves no time to write down what was sent; it was written down before, and no more than that."""
     one = bench(budget=BudgetSettings(evt_kb=16), window=1000)
     one.put(60)
     for _ in range(40):
@@ -428,7 +428,7 @@ def test_a_link_that_is_killed_again_and_again_has_no_new_budget(bench: MakeBenc
         one.link = one.new_link()
         one.link.open()
     sent = sum(size_of(message.topic, message.payload) for message in one.got if "/evt/" in message.topic)
-    assert 8 * 1024 < sent <= 16 * 1024
+    assert 15 * 1024 < sent <= 16 * 1024
 
 
 def test_a_clock_that_is_set_brings_no_new_budget(bench: MakeBench):
