@@ -50,7 +50,9 @@ class Place:
 
 def terms(whole: Union, agreed: Sequence[Agreement], at: float) -> dict[str, tuple[str, float]]:
     """Role of everybody but nodes, who enrol by themselves, and for how many days; a partner's end with its agreement, to the second."""
-    known: dict[str, tuple[str, float]] = {whole.full_name(party.id): (str(party.role), DAYS) for party in whole.parties}
+    known: dict[str, tuple[str, float]] = {
+        whole.full_name(party.id): (str(party.role), DAYS) for party in whole.parties
+    }
     ends: dict[str, tuple[str, float]] = {}
     for one in agreed:
         name = whole.full_name(one.partner.id)
