@@ -5,7 +5,7 @@
 Sense commits events without a pause; link is killed after a random time and started anew. In the end
 the store has every number once, and no kill brought more duplicates than the window holds.
 
-All kills are of one node's link, hundreds within an hour: none of them costs anything of the hour's bytes.
+All kills are of one node's link, hundreds within an hour: each costs of the hour's bytes at most the message on its way.
 """
 
 from __future__ import annotations
