@@ -1,13 +1,14 @@
 """How fast a store keeps events, in SQLite and in PostgreSQL, with a signed receipt for every batch and node.
 
 `commit` begins with opened envelopes; `keeper` with messages as they come from a broker, so every
-signature is verified. Databases lie on the disk of this machine and sync every batch; the CPU is that of
+signature is verified: with one thread, and with one for each core, in turn. Databases lie on the disk of this machine and sync every batch; the CPU is that of
 the store's own process.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -65,11 +66,14 @@ def main() -> None:
     messages, ring = made(options.count)
     items = [Item(open_envelope(one.payload, ring, topic=one.topic), one.payload.decode()) for one in messages]
     found: dict[str, list[dict[str, float]]] = {}
+    cores = len(os.sched_getaffinity(0))
     with databases() as opens:
         for _ in range(options.rounds):
             for name, fresh in opens.items():
                 found.setdefault(f"{name}, commit", []).append(commit(fresh, items))
-                found.setdefault(f"{name}, keeper", []).append(keep(fresh, messages, ring))
+                for threads in sorted({1, cores}):
+                    taken = keep(fresh, messages, ring, threads=threads)
+                    found.setdefault(f"{name}, keeper, threads that verify: {threads}", []).append(taken)
     figures: dict[str, Any] = {"events": options.count, "nodes": NODES, "batch": BATCH, "rounds": options.rounds}
     show(figures | {name: median(rounds) for name, rounds in found.items()}, as_json=options.json)
 
@@ -117,13 +121,13 @@ def commit(fresh: Open, items: Sequence[Item]) -> dict[str, float]:
         return pace(len(items), perf_counter() - began, process_time() - spent)
 
 
-def keep(fresh: Open, messages: Sequence[Message], ring: KeyRing) -> dict[str, float]:
+def keep(fresh: Open, messages: Sequence[Message], ring: KeyRing, *, threads: int) -> dict[str, float]:
     """Messages as they come into rows, and receipts handed over."""
     clock = SystemClock()
     tape = Tape(messages, clock)
     with closing(fresh()) as store:
         receipts = Receipts(STORE, signer("store"), clock=clock)
-        keeper = Keeper(tape, ring, store, receipts, union="romagna", clock=clock)
+        keeper = Keeper(tape, ring, store, receipts, union="romagna", clock=clock, threads=threads)
         began, spent = perf_counter(), process_time()
         while not tape.ended:
             keeper.run_once(0.0)

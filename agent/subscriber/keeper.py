@@ -1,6 +1,6 @@
 """The running store: messages in, rows committed, receipts out.
 
-    poll -> open (verify) -> one thread writes the batch -> receipts -> acknowledged with the next poll but one
+    poll -> open (verify, on every core) -> one thread writes the batch -> receipts -> acknowledged with the next poll but one
 
 While a batch is being written the next one is opened. The invariant: a receipt leaves after the commit
 that it speaks of, and a message is acknowledged to the broker after that, so a store that dies at any
@@ -15,12 +15,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from agent.clock import Clock
-from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import CHAINED, EXPIRES_S, Class, pattern
 from agent.errors import BrokerRefused, Refused
 from agent.subscriber.gaps import Answers, is_command
 from agent.subscriber.holding import EventStore, Item, Taken
+from agent.subscriber.openers import Openers
 from agent.subscriber.receipts import Receipts
 from agent.transport import Connected, Disconnected, Happening, Message, Transport
 
@@ -58,7 +58,7 @@ class _Writing:
 
 
 class Keeper:
-    """Owned by one thread; only `commit` runs in another, and nobody looks into the store meanwhile."""
+    """Owned by one thread; only `commit` and a share of the opening run in others, and nobody looks into the store meanwhile."""
 
     def __init__(
         self,
@@ -72,10 +72,12 @@ class Keeper:
         comuni: Sequence[str] = ("+",),
         group: str = "",
         answers: Answers | None = None,
+        threads: int | None = None,
     ) -> None:
         """`comuni`: for brokers that refuse a subscription which is wider than a right.
 
         `group`: stores that name the same one get each message once among them (MQTT 5 section 4.8.2).
+        `threads`: that verify, as many as there are cores to use unless told.
         """
         self._transport = transport
         self._ring = ring
@@ -87,6 +89,7 @@ class Keeper:
         self._clock = clock
         self._answers = answers
         self._stood = False
+        self._openers = Openers(ring, threads=threads)
         self._writer = ThreadPoolExecutor(1, "commit")
         self._writing: _Writing | None = None
         self.tally = Tally()
@@ -128,14 +131,14 @@ class Keeper:
 
     def _heard(self, happenings: Iterable[Happening]) -> list[Item]:
         """Act on what happened; the envelopes that came."""
-        batch: list[Item] = []
+        came: list[Message] = []
         for happening in happenings:
             match happening:
                 case Message() if self._answers and is_command(happening.topic):
                     self._settle()
                     self._say(self._answers.answer(happening))
                 case Message():
-                    batch += self._opened(happening)
+                    came.append(happening)
                 case Connected():
                     self._settle()
                     self._stood = True
@@ -144,20 +147,23 @@ class Keeper:
                     raise BrokerRefused(happening.why, hint=happening.hint)
                 case Disconnected():
                     log.warning("no broker", extra={"why": happening.why})
-        return batch
+        return self._opened(came)
 
     def _say(self, answers: Iterable[tuple[str, bytes]]) -> None:
         with self._transport.together():
             for topic, payload in answers:
                 self._transport.publish(topic, payload, expires_s=EXPIRES_S[Class.RES])
 
-    def _opened(self, message: Message) -> list[Item]:
-        try:
-            return [Item(open_envelope(message.payload, self._ring, topic=message.topic), message.payload.decode())]
-        except Refused as refused:
-            self.tally.refused += 1
-            log.warning("refused", extra={"topic": message.topic, "why": refused.why})
-            return []
+    def _opened(self, came: Sequence[Message]) -> list[Item]:
+        """What is genuine of it, in its order."""
+        batch: list[Item] = []
+        for message, opened in zip(came, self._openers.open(came), strict=True):
+            if isinstance(opened, Refused):
+                self.tally.refused += 1
+                log.warning("refused", extra={"topic": message.topic, "why": opened.why})
+            else:
+                batch.append(opened)
+        return batch
 
     def _settle(self) -> None:
         """Wait until what is being written is on the disk, and answer it; StoreError where it could not be kept."""
