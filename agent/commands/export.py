@@ -14,11 +14,15 @@ from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.commands import access
+from agent.console.sight import Sight
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
+from agent.contract.topics import Topic
 from agent.errors import Refused, UserError, why
+from agent.governance import agreement, union
 from agent.subscriber.exports import cap, homeassistant, ngsi, onvif, tables
 
+Sees = Callable[[Topic], bool]
 SQLITE = b"SQLite format 3\x00"
 DAY_S = 86_400.0
 _SINCE = "SELECT token FROM envelope WHERE at >= ? AND token <> '' ORDER BY at, node, seq"
@@ -35,16 +39,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="where to (default: standard output; parquet needs it)")
     access.add_arguments(parser)
     parser.add_argument("--name", default="", help="who we are in that folder (default: the only operator)")
+    parser.add_argument(
+        "--union", type=Path, metavar="DIR",
+        help="of a store, only what our role may read by the union.yaml and agreements/ in DIR (default: all)",
+    )  # fmt: skip
     parser.add_argument("--days", type=float, default=0.0, help="of a store, only the last so many (default: all)")
     parser.add_argument("--comune", default="", help="cap: what people call the place (default: the comune's id)")
     parser.add_argument("--language", choices=("en", "it"), default="en", help="cap: of the text (en)")
 
 
 def run(options: argparse.Namespace) -> int:
+    sees: Sees = _everything
     if _is_store(options.file):
         what = f"export-{options.format}"
-        access.sign(access.opened(options, options.file, role="operator"), what, f"{what} {options.file.name}")
-    opened = Opened(access.trusted(options.keys))
+        log = access.opened(options, options.file, role="operator")
+        sees = _of_role(options.union, str(log.name)) if options.union else _everything
+        access.sign(log, what, f"{what} {options.file.name}")
+    elif options.union:
+        raise UserError("--union is for a store", hint="a file of envelopes is exported as it is")
+    opened = Opened(access.trusted(options.keys), sees)
     since = SystemClock().now() - options.days * DAY_S if options.days else 0.0
     envelopes = opened.envelopes(tokens_of(options.file, since=since))
     if options.format == "parquet":
@@ -58,6 +71,19 @@ def run(options: argparse.Namespace) -> int:
     return 1 if opened.refused else 0
 
 
+def _everything(_: Topic) -> bool:
+    return True
+
+
+def _of_role(folder: Path, name: str) -> Sees:
+    """Whether one party may read now what belongs under a topic."""
+    whole = union.load(folder / "union.yaml")
+    sight, at = Sight(whole, agreement.load_all(folder / "agreements", whole), name), SystemClock().now()
+    if not sight.role:
+        raise UserError(f"{folder}: nobody there is called '{name}'", hint="give --name, or --union of another folder")
+    return lambda topic: sight.sees(topic, at)
+
+
 def _is_store(path: Path) -> bool:
     try:
         with path.open("rb") as file:
@@ -67,10 +93,10 @@ def _is_store(path: Path) -> bool:
 
 
 class Opened:
-    """Opens tokens and counts what came of them."""
+    """Opens tokens and counts what came of them; what may not be seen is as if it were not there."""
 
-    def __init__(self, ring: KeyRing) -> None:
-        self._ring = ring
+    def __init__(self, ring: KeyRing, sees: Sees) -> None:
+        self._ring, self._sees = ring, sees
         self.genuine = self.refused = 0
 
     def envelopes(self, tokens: Iterable[bytes]) -> Iterator[Envelope]:
@@ -80,8 +106,9 @@ class Opened:
             except Refused:
                 self.refused += 1
                 continue
-            self.genuine += 1
-            yield envelope
+            if self._sees(envelope.topic):
+                self.genuine += 1
+                yield envelope
 
 
 def tokens_of(path: Path, *, since: float) -> Iterator[bytes]:

@@ -32,6 +32,7 @@ from starlette.routing import Route
 from agent.clock import Clock
 from agent.console.archive import Archive
 from agent.console.items import Item
+from agent.console.looks import Looks
 from agent.console.places import shown
 from agent.console.room import BEHIND, Room
 from agent.console.search import Question
@@ -55,7 +56,12 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-PAGES = ("console.css", "console.js", "map.js", "node.js", "parts.js", "words.js")
+AGAIN = "piazza-again"
+"""What a page says with a question that it asks by itself: nobody has looked anew."""
+
+PAGES = (
+    "console.css", "console.js", "map.js", "node.js", "parts.js", "ring.js", "sheet.js", "verdict.js", "words.js",
+)  # fmt: skip
 FILES = {"": "index.html", **{name: name for name in PAGES}}
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -81,19 +87,20 @@ def new_secret() -> str:
 
 def application(desktop: Desktop) -> Starlette:
     """The whole of the console as an ASGI application."""
-    answers = Answers(desktop)
+    answers, looks = Answers(desktop), Looks()
     guarded: dict[str, Answer] = {
         "/api/me": answers.me,
         "/api/now": answers.now,
         "/api/live": answers.live,
         "/api/map": answers.map,
         "/api/node": answers.node,
+        "/api/event": answers.event,
         "/api/events": answers.events,
         "/api/week": answers.week,
         "/api/chains": answers.chains,
     }
-    routes = [Route(path, _guarded(desktop, answer)) for path, answer in guarded.items()]
-    routes.append(Route("/api/verdict", _guarded(desktop, answers.verdict), methods=["POST"]))
+    routes = [Route(path, _guarded(desktop, looks, answer)) for path, answer in guarded.items()]
+    routes.append(Route("/api/verdict", _guarded(desktop, looks, answers.verdict), methods=["POST"]))
     routes += [Route(f"/{name}", _file(desktop, file)) for name, file in FILES.items()]
     return Starlette(routes=routes)
 
@@ -134,6 +141,19 @@ class Answers:
             return self._desktop.room.chart(name) | {"held": self._desktop.archive.of_node(name, at=at)}
 
         return _json(await run_in_threadpool(look))
+
+    async def event(self, request: Request) -> Response:
+        """One happening with what proves it; 404 where the store has none of that name that the role sees."""
+        given, at = request.query_params, self._desktop.clock.now()
+        node, event, near = (
+            str(NodeName.parse(given.get("node", ""))),
+            given.get("event", ""),
+            _number(given.get("at", "")),
+        )
+        found = await run_in_threadpool(self._desktop.archive.happening, node, event, near, at=at)
+        return (
+            _json(found) if found else PlainTextResponse("the store has no such event for your role", status_code=404)
+        )
 
     async def events(self, request: Request) -> Response:
         question = _question(request)
@@ -212,8 +232,8 @@ async def _next(waiting: asyncio.Queue[list[Item]]) -> list[Item]:
     return batch if len(batch) <= BEHIND else [{"kind": "again"}]
 
 
-def _guarded(desktop: Desktop, answer: Answer) -> Answer:
-    """Only with the cookie, only from our own page, and never without a line in the log."""
+def _guarded(desktop: Desktop, looks: Looks, answer: Answer) -> Answer:
+    """Only with the cookie, only from our own page, and no look without a line in the log."""
 
     async def guarded(request: Request) -> Response:
         allowed = secrets.compare_digest(request.cookies.get(COOKIE, ""), desktop.secret)
@@ -222,7 +242,9 @@ def _guarded(desktop: Desktop, answer: Answer) -> Answer:
         if not allowed or posted:
             desktop.log.write(what, question, "refused")
             return PlainTextResponse("open the address that `piazza console` printed", status_code=401)
-        desktop.log.write(what, question, "shown")
+        again = request.method == "GET" and AGAIN in request.headers
+        if looks.is_new(question, at=desktop.clock.now(), again=again):
+            desktop.log.write(what, question, "shown")
         try:
             return await answer(request)
         except (UserError, Refused, json.JSONDecodeError) as error:
@@ -254,6 +276,12 @@ def _question(request: Request) -> Question:
             times[name] = seconds(text)
     return Question(**times, comune=given.get("comune", ""), kind=given.get("kind", ""),
                     severity=given.get("severity", ""))  # fmt: skip
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"\d{1,11}(\.\d+)?", text):
+        raise UserError(f"'{text}' is no instant", hint="seconds since 1970")
+    return float(text)
 
 
 def _json(value: Any) -> Response:

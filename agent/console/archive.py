@@ -12,7 +12,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from agent.console import search
-from agent.console.items import Item, audit_item, event_item, happening, health_item, is_over, verdict_item
+from agent.console.items import Item, audit_item, event_item, happening, health_item, is_over, proof_item, verdict_item
 from agent.console.search import Question
 from agent.console.sight import Sight
 from agent.contract.envelope import Envelope, open_envelope
@@ -37,11 +37,17 @@ _STATS_OF = "SELECT token FROM envelope WHERE node = ? AND klass || '' = 'stat' 
 """The rows of one node lie together under the primary key: the other index, which begins with the class, would not help."""
 
 _OF_NODE = "node = ? AND klass || '' = ?"
+_HAPPENING = "SELECT token FROM envelope WHERE klass = 'evt' AND at >= ? AND at <= ? AND node || '' = ? AND correlation = ? ORDER BY seq"
+"""By time, as the index has it; a node's own rows may be a hundred times as many."""
+
 _VERDICTS = "SELECT token FROM verdict WHERE node = ? AND event = ? ORDER BY at"
 _CHAINS = "SELECT name, chain, last FROM node ORDER BY name"
 _HELD = "SELECT count(*) FROM envelope WHERE node = ? AND chain = ?"
 _GIVEN_UP = "SELECT coalesce(sum(last - first + 1), 0) FROM given_up WHERE node = ? AND chain = ?"
 _SECOND = "SELECT count(*) FROM equivocation WHERE node = ?"
+
+AROUND_S = 86_400.0
+"""All words of a happening lie within so long of any of them."""
 
 FEW = 5
 """Events of a node that stand beside it."""
@@ -66,6 +72,15 @@ class Archive:
         """Events, the newest first."""
         found = self._events(question, at)
         return [self._told(envelope, at) for envelope, _ in zip(found, range(limit), strict=False)]
+
+    def happening(self, node: str, event: str, near: float, *, at: float) -> Item:
+        """One happening, of which something was told `near` an instant: its last word, and what proves each; else empty."""
+        told = list(self._opened(_HAPPENING, (near - AROUND_S, near + AROUND_S, node, event), at))
+        return (
+            {"event": self._told(told[-1], at), "messages": [proof_item(one, "verified") for one in told]}
+            if told
+            else {}
+        )
 
     def since(self, since: float, *, at: float) -> list[Item]:
         """All events from an instant on, the oldest first."""

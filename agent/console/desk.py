@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from agent.console.items import Item, event_item, head_of, state_item, verdict_item
 from agent.console.sight import Sight
 from agent.contract.envelope import Envelope
-from agent.contract.topics import Class, NodeName
+from agent.contract.topics import Class, NodeName, Topic
 from agent.contract.types import AckData, EventData, HeadData, HealthData, StateData
 from agent.records import Phase
 from agent.subscriber.board import SILENT_S
@@ -60,6 +60,11 @@ class Desk:
     def advance(self, at: float) -> list[Item]:
         """Nodes whose silence has begun or ended."""
         return [self.node(name, at) for name in self._changed(at)]
+
+    def narrow(self, at: float) -> None:
+        """Let go of events that the role may see no longer."""
+        topics = {key: Topic(NodeName.parse(item["node"]), Class.EVT, item["type"]) for key, item in self._open.items()}
+        self._open = {key: item for key, item in self._open.items() if self.sight.sees(topics[key], at)}
 
     def open(self) -> list[Item]:
         """Open events, the newest first."""

@@ -49,6 +49,13 @@ def event_item(envelope: Envelope, mark: str) -> Item:
     }
 
 
+def proof_item(envelope: Envelope, mark: str) -> Item:
+    """What proves one word of an event: its place in the chain, its digest, and the key that signed it."""
+    assert isinstance(envelope.data, EventData)
+    signed = {"phase": str(envelope.data.phase), "digest": envelope.digest, "kid": envelope.key.kid}
+    return _of_message(envelope, mark) | signed
+
+
 def verdict_item(envelope: Envelope) -> Item:
     """What somebody said of an event: the party and its role, never a person."""
     assert isinstance(envelope.data, AckData)

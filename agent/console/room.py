@@ -42,7 +42,7 @@ Past = Callable[[float], list[Item]]
 class Room:
     """Everything that pages of one operator share.
 
-    `look` hears the monotonic time in every turn, for a key ring that may have changed. `past` tells the events of
+    `look` hears the monotonic time in every turn, for a key ring and agreements that may have changed. `past` tells the events of
     the store since an instant, the oldest first: nobody sends again what was told while the broker was gone.
     """
 
@@ -55,6 +55,8 @@ class Room:
     past: Past = lambda _since: []
     connected: bool = False
     refused: str = ""
+    _asked: tuple[str, ...] | None = None
+    """What the broker was asked for."""
     _lost_at: float | None = None
     _due: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -63,8 +65,6 @@ class Room:
 
     def run(self, stopped: Callable[[], bool]) -> None:
         """The network's thread."""
-        for pattern in self.desk.sight.filters(self.clock.now()):
-            self.transport.subscribe(pattern)
         self.transport.open()
         try:
             while not stopped():
@@ -74,8 +74,8 @@ class Room:
 
     def run_once(self) -> None:
         """Take what came, tell the pages, say what they want said."""
-        items: list[Item] = []
         self.look(self.clock.monotonic())
+        items = self._at_our_rights()
         for happening in self.transport.poll(POLL_S):
             match happening:
                 case Message():
@@ -118,6 +118,24 @@ class Room:
         data = AckData(node=str(node), event=event, verdict=verdict)  # type: ignore[arg-type]
         word = self.speaker.say(Class.ACK, "verdict", data)
         self._to_say.put((str(word.topic), word.token))
+
+    def _at_our_rights(self) -> list[Item]:
+        """Ask the broker for all that the rights of this instant allow and no more; where they have changed, pages begin anew."""
+        at = self.clock.now()
+        wanted, before = self.desk.sight.filters(at), self._asked
+        if wanted == before:
+            return []
+        for pattern in set(before or ()).difference(wanted):
+            self.transport.unsubscribe(pattern)
+        for pattern in set(wanted).difference(before or ()):
+            self.transport.subscribe(pattern)
+        self._asked = wanted
+        if before is None:
+            return []
+        log.info("rights have changed", extra={"filters": len(wanted)})
+        with self._lock:
+            self.desk.narrow(at)
+        return [{"kind": "again"}]
 
     def _is_there(self) -> Item:
         self.connected, self.refused = True, ""

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 
 from agent.contract.topics import ITSELF, Class, NodeName, Topic
 from agent.governance.agreement import Agreement
-from agent.governance.rights import Right, Verb, allowed, rights, roles
+from agent.governance.rights import Right, Verb, allowed, changes, rights, roles
 from agent.governance.union import Union
-
-FRESH_S = 5.0
-"""So long at most an agreement that has ended is still believed to hold."""
 
 
 @dataclass(slots=True)
@@ -30,6 +27,10 @@ class Sight:
     def role(self) -> str:
         """What the union or an agreement calls this party; empty for a stranger."""
         return roles(self.union, self.agreements).get(self.party, "")
+
+    def follow(self, union: Union, agreements: Sequence[Agreement]) -> None:
+        """Go by other documents from now on."""
+        self.union, self.agreements, self._since = union, agreements, float("inf")
 
     def sees(self, topic: Topic, at: float) -> bool:
         return allowed(self._own(at), self.party, Verb.READ, topic)
@@ -55,7 +56,8 @@ class Sight:
         if not self._since <= at < self._until:
             everybody = rights(self.union, self.agreements, at=at)
             self._rights = tuple(right for right in everybody if right.party == self.party)
-            self._since, self._until = at, at + FRESH_S
+            coming = changes(self.union, self.agreements, after=at)
+            self._since, self._until = at, coming[0] if coming else float("inf")
             self._nodes = tuple(name for name in self._all() if allowed(
                 self._rights, self.party, Verb.READ, Topic(name, Class.STATE, ITSELF)))  # fmt: skip
         return self._rights

@@ -101,18 +101,6 @@ def opened(browser: Browser, where: dict[str, str], shot: Shot) -> tuple[Browser
     if shot.click:
         page.locator(shot.click).first.click()
         page.evaluate("scrollTo(0, 0)")
-    if shot.before:
-        _clicked_until_told(page, shot)
     for place, text in shot.shows:
         page.locator(place).filter(has_text=text).first.wait_for(state="attached" if place == "option" else "visible")
     return context, page
-
-
-def _clicked_until_told(page: Page, shot: Shot) -> None:
-    """What was looked at before reaches the page over store and broker, and the page is drawn at each click."""
-    place, text = shot.shows[-1]
-    for _ in range(PATIENCE_MS // 1000):
-        if page.locator(place).filter(has_text=text).count():
-            return
-        page.wait_for_timeout(1000)
-        page.click(f"#tab-{shot.tab}")

@@ -25,7 +25,17 @@ from agent.simulation.stage import POLICE, ROOM
 from agent.transport.memory import MemoryBroker
 from tests.console.rooms import NOON, Place, place
 
-PATHS = ["/api/me", "/api/now", "/api/live", "/api/map", "/api/node", "/api/events", "/api/week", "/api/chains"]
+PATHS = [
+    "/api/me",
+    "/api/now",
+    "/api/live",
+    "/api/map",
+    "/api/node",
+    "/api/events",
+    "/api/week",
+    "/api/chains",
+    "/api/event",
+]
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +181,46 @@ def test_every_access_is_signed_for_and_none_can_be_taken_out(desktop, page, bui
     assert told.data == AuditData(action="access", subject="events", outcome="shown", digest=asked)
     assert (told.key.role, judge(lines, built.ring).whole) == ("operator", True)
     assert not judge([*lines[:-2], lines[-1]], built.ring).whole
+
+
+def test_a_view_that_draws_itself_anew_is_one_look(page, desktop, built):
+    """Until an hour has passed, or something else is asked for."""
+
+    def looks(*asked: str) -> int:
+        before = len(desktop.log.path.read_bytes().splitlines())
+        for path in asked:
+            assert page.get(path, headers={"piazza-again": "1"}).status_code == 200
+        return len(desktop.log.path.read_bytes().splitlines()) - before
+
+    page.get("/api/chains")
+    assert looks(*["/api/chains"] * 5) == 0
+    assert looks("/api/events", "/api/events") == 1
+    desktop.clock.sleep(3600.0)
+    assert looks("/api/chains", "/api/chains") == 1
+
+
+def test_a_sheet_holds_every_word_of_a_happening_with_what_proves_it(page, built):
+    closed = next(item for item in page.get("/api/events").json() if item["phase"] == "closed")
+    asked = {"node": closed["node"], "event": closed["id"], "at": closed["at"]}
+    sheet = page.get("/api/event", params=asked).json()
+    assert [one["phase"] for one in sheet["messages"]] == ["opened", "closed"]
+    digests = {open_envelope(one.token, built.ring).digest for one in built.told if b"." in one.token}
+    assert {one["digest"] for one in sheet["messages"]} <= digests
+    assert (sheet["event"]["id"], sheet["messages"][-1]["seq"]) == (closed["id"], closed["seq"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"event": "0" * 16, "at": NOON}, 404),
+        ({"event": "' OR 1=1 --", "at": NOON}, 404),
+        ({"event": "0" * 16, "at": "now"}, 400),
+        ({"event": "0" * 16, "at": "9" * 400}, 400),
+        ({"node": "nobody", "event": "0" * 16, "at": NOON}, 400),
+    ],
+)
+def test_a_sheet_of_nothing_is_none(page, asked, code):
+    assert page.get("/api/event", params={"node": "romagna-faentina/faenza/n-0001", **asked}).status_code == code
 
 
 def test_for_a_page_that_reads_no_more_nothing_piles_up():

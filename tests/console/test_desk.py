@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from agent.console.sight import FRESH_S
 from agent.contract.topics import Class, NodeName
 from agent.contract.types import AckData
 from agent.records import Event, Phase, Reason, Severity
@@ -73,8 +72,8 @@ def test_what_the_role_may_not_see_is_not_told(built, node):
 def test_an_agreement_that_ends_ends_on_the_page(built, node):
     desk, ends_at = built.desk(POLICE), built.town.agreements[0].ends_at
     assert desk.nodes(ends_at - 1)
-    assert desk.nodes(ends_at + FRESH_S) == []
-    assert feed(desk, built, node, happening(kind="crossing"), at=ends_at + FRESH_S) == []
+    assert desk.nodes(ends_at) == []
+    assert feed(desk, built, node, happening(kind="crossing"), at=ends_at) == []
 
 
 def test_a_verdict_of_anybody_stands_beside_its_event(built, node):

@@ -12,6 +12,9 @@ from starlette.testclient import TestClient
 
 from agent.clock import SimulatedClock
 from agent.console.app import Desktop, application
+from agent.console.items import happening
+from agent.contract.envelope import open_envelope
+from agent.contract.types import EventData
 from agent.governance import places
 from agent.governance.union import Party
 from agent.simulation.stage import SEAT
@@ -68,6 +71,18 @@ def test_the_weeks_and_the_chart_of_another_comunes_node_are_not_shown(page, bui
     assert {comune for comune, told in week.items() if told["quantities"]} == {OURS}
     chart = {comune: page.get("/api/node", params={"node": name}).status_code for comune, name in names.items()}
     assert chart == {OURS: 200} | dict.fromkeys(OTHERS, 403)
+
+
+def test_the_sheet_of_another_comunes_event_is_not_shown(page, built):
+    """Even for whoever knows its name and its time."""
+    told: dict[str, int] = {}
+    for outgoing in built.told:
+        envelope = open_envelope(outgoing.token, built.ring)
+        if isinstance(envelope.data, EventData):
+            asked = {"node": str(envelope.topic.name), "event": happening(envelope), "at": envelope.at}
+            told[envelope.topic.name.comune] = page.get("/api/event", params=asked).status_code
+    assert told == {OURS: 200} | dict.fromkeys(told.keys() - {OURS}, 404)
+    assert len(told) > 1
 
 
 def test_what_a_broker_lets_through_by_mistake_is_not_told(desktop, built, broker):

@@ -1,26 +1,33 @@
 // The control room's page. What it knows of the world comes from /api; nothing is loaded from elsewhere.
 import * as map from "/map.js";
 import { condition, drawNode, said as conditionSaid, short, silence } from "/node.js";
-import { $, ask, clockText, dateText, element, figure, now, place, sentence, setClock, severity, time, told } from "/parts.js";
+import { $, AGAIN, ask, clockText, dateText, element, figure, now, place, sentence, setClock, severity, time, told } from "/parts.js";
+import * as ring from "/ring.js";
+import * as sheet from "/sheet.js";
+import { VERDICTS, drawWaiting, onVerdict, say, takeBack } from "/verdict.js";
 import { language, otherLanguage, word } from "/words.js";
 
 const DRAW_MS = 150; // what comes meanwhile is drawn together
-const AGES_MS = 15000; // how often what is said of silence is said anew
+const AGAIN_MS = 15000; // how often an open view is drawn anew,
+const REST = 20; // and so many times as long as the answer took, where that is longer
 const RAISED = 3; // silent nodes that are named at the top
 const LATELY = 200; // lines that stay on the page, however long it is open
-const VERDICTS = ["received", "useful", "false", "unclear"];
 const fresh = []; // latest messages that are not drawn yet
 let drawing = false;
-const state = { open: new Map(), nodes: new Map(), me: null, lately: [], chosen: null, connected: false, answers: true, why: "", began: 0, node: null, places: {}, raised: "", fitted: false };
+const state = { open: new Map(), nodes: new Map(), me: null, lately: [], chosen: null, connected: false, answers: true, why: "", began: 0, node: null, places: {}, raised: "", fitted: false, searched: "" };
 const said = item => item.verdicts.map(one => `${one.by} (${word(one.role)}): ${word(one.verdict)}`).join(", ") || "–";
 
 // Now
 
+const newest = () => [...state.open.values()].sort((a, b) => b.at - a.at);
+const lacks = item => !item.verdicts.length;
+
 function drawOpen() {
-  const items = [...state.open.values()].sort((a, b) => b.at - a.at);
+  const items = newest();
   if (!state.open.has(state.chosen)) state.chosen = items[0]?.id ?? null;
   arrange($("open"), items.map(lineOf));
-  $("open-title").textContent = `${word("open")} (${items.length})`;
+  const left = items.filter(lacks).length;
+  $("open-title").textContent = `${word("open")} (${items.length}${left && left < items.length ? word("left", left) : ""})`;
   $("calm").hidden = items.length > 0;
   drawDetail();
 }
@@ -47,7 +54,7 @@ function line(item) {
   const made = element("li", { id: `event-${item.id}`, className: item.severity },
     element("b", { textContent: severity(item.severity) }), " ", time(item.at),
     element("span", { textContent: `${place(item)} · ${sentence(item)}` }), told(item),
-    element("span", { className: "dim", textContent: ` · ${word(item.mark)}` }));
+    element("span", { className: "dim", textContent: ` · ${word(item.mark)}${lacks(item) ? "" : ` · ✓ ${word(item.verdicts.at(-1).verdict)}`}` }));
   made.setAttribute("role", "option");
   made.addEventListener("click", () => { state.chosen = item.id; drawOpen(); });
   return made;
@@ -70,19 +77,14 @@ function drawDetail() {
   $("detail").replaceChildren(
     element("h3", { textContent: sentence(item) }),
     element("dl", {}, ...terms.flatMap(([name, value]) => [element("dt", { textContent: word(name) }), element("dd", { textContent: value })])),
+    element("p", {}, sheet.link(item)),
     state.me?.may_judge ? element("div", { className: "buttons" }, ...VERDICTS.map((verdict, number) =>
       element("button", { type: "button", textContent: `${number + 1} ${word(verdict)}`, onclick: () => judge(verdict) }))) : null);
 }
 
-async function judge(verdict) {
+function judge(verdict) {
   const item = state.open.get(state.chosen);
-  if (!item || !state.me?.may_judge) return;
-  try {
-    await ask("/api/verdict", { method: "POST", body: JSON.stringify({ node: item.node, event: item.id, verdict }) });
-    lately({ at: now(), node: item.node, sentence: `${word("said")}: ${word(verdict)}` });
-  } catch (error) {
-    alarm(`${word("refused")} – ${error.message}`);
-  }
+  if (item && state.me?.may_judge) say(item, verdict);
 }
 
 function latest(item) {
@@ -108,11 +110,21 @@ function alarm(text) {
 }
 
 function step(by) {
-  const ids = [...state.open.values()].sort((a, b) => b.at - a.at).map(item => item.id);
-  if (!ids.length) return;
-  state.chosen = ids[Math.min(ids.length - 1, Math.max(0, ids.indexOf(state.chosen) + by))];
+  const ids = newest().map(item => item.id);
+  if (ids.length) choose(ids[Math.min(ids.length - 1, Math.max(0, ids.indexOf(state.chosen) + by))]);
+}
+
+// The next one downwards that nobody has judged, and from the end again from the top.
+function next() {
+  const items = newest(), at = items.findIndex(item => item.id === state.chosen);
+  const found = [...items.slice(at + 1), ...items.slice(0, at)].find(lacks);
+  if (found) choose(found.id);
+}
+
+function choose(id) {
+  state.chosen = id;
   drawOpen();
-  $(`event-${state.chosen}`).scrollIntoView({ block: "nearest" });
+  $(`event-${id}`).scrollIntoView({ block: "nearest" });
 }
 
 // Nodes
@@ -174,7 +186,7 @@ function raise() {
   const names = alone.map(node => node.node).join(" ") + language();
   if (names === state.raised) return;
   state.raised = names;
-  document.title = alone.length ? "⚠ Piazza" : "Piazza";
+  ring.setRaised(alone.length > 0);
   $("raised").hidden = !alone.length;
   $("raised").replaceChildren(`${word("raised")} `, ...alone.slice(0, RAISED).map(node => element("button", { type: "button",
     textContent: `${short(node)} (${comuneOf(node)}) ${word("since_then", clockText(node.heard_at ?? state.began))}`,
@@ -183,33 +195,46 @@ function raise() {
 
 // History
 
+const drawn = new WeakMap();
+
+// What is the same is not drawn anew: whoever reads or has chosen a line stays there.
 function table(target, names, rows) {
+  const text = JSON.stringify([names, rows.map(cells => cells.map(cell => cell.textContent ?? cell))]);
+  if (drawn.get(target) === text) return;
+  drawn.set(target, text);
   const head = element("tr", {}, ...names.map(name => element("th", { scope: "col", textContent: name })));
   target.replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows.map(cells =>
     element("tr", {}, ...cells.map(cell => cell instanceof Node ? element("td", {}, cell) : element("td", { textContent: cell }))))));
 }
 
-async function search() {
+function question() {
   const asked = new URLSearchParams();
   for (const [name, value] of new FormData($("search"))) {
     if (!value) continue;
     const end = name === "until" ? 86400 : 0;
     asked.set(name, ["since", "until"].includes(name) ? new Date(new Date(`${value}T00:00:00`).getTime() + end * 1000).toISOString() : value);
   }
-  const items = await ask(`/api/events?${asked}`);
-  $("found").textContent = word("found", items.length);
-  table($("rows"), [word("when"), word("node"), word("severity"), word("event"), word("mark"), word("verdicts")],
-    items.map(item => [dateText(item.at), place(item), severity(item.severity), element("span", {}, `${word(item.phase)} · ${sentence(item)}`, ...[told(item)].filter(Boolean)), word(item.mark), said(item)]));
+  return String(asked);
+}
+
+// Drawn anew it shows what was searched for, whatever stands in the form meanwhile.
+async function search(options) {
+  if (!options) state.searched = question();
+  const items = await ask(`/api/events?${state.searched}`, options);
+  const found = word("found", items.length);
+  if ($("found").textContent !== found) $("found").textContent = found;
+  table($("rows"), [word("when"), word("node"), word("severity"), word("event"), word("mark"), word("verdicts"), word("sheet")],
+    items.map(item => [dateText(item.at), place(item), severity(item.severity), element("span", {}, `${word(item.phase)} · ${sentence(item)}`, ...[told(item)].filter(Boolean)), word(item.mark), said(item), sheet.link(item)]));
 }
 
 // Week
 
-async function drawWeek() {
+async function drawWeek(options) {
   const node = $("pick").elements.node.value;
   if (!node) return;
   const asked = $("pick").elements.quantity.value;
-  const week = await ask(`/api/week?${new URLSearchParams({ node, quantity: asked })}`);
-  options($("pick").elements.quantity, week.quantities.map(name => [name, name]), asked || week.quantities[0]);
+  const week = await ask(`/api/week?${new URLSearchParams({ node, quantity: asked })}`, options);
+  choices($("pick").elements.quantity, week.quantities.map(name => [name, name]), asked || week.quantities[0]);
   if (!asked && week.quantities.length) return drawWeek();
   const most = Math.max(1e-9, ...week.cells.map(cell => cell.mean));
   const known = new Map(week.cells.map(cell => [`${cell.day} ${cell.hour}`, cell]));
@@ -227,8 +252,8 @@ function heat(cell, most) {
 
 // Chains
 
-async function drawChains() {
-  const { chains, audits, accesses } = await ask("/api/chains");
+async function drawChains(options) {
+  const { chains, audits, accesses } = await ask("/api/chains", options);
   table($("chains"), [word("node"), word("held"), word("last"), word("missing"), word("given_up"), word("equivocations"), word("mark")],
     chains.map(chain => [chain.node, figure(chain.held), figure(chain.last), figure(chain.missing), figure(chain.given_up), figure(chain.equivocations),
       element("span", { className: chain.missing || chain.equivocations ? "bad" : "ok", textContent: chain.equivocations ? word("alarm") : chain.missing ? word("gap") : word("whole") })]));
@@ -259,7 +284,14 @@ function show(tab, focus = false) {
   Promise.resolve(DRAW[tab]()).catch(error => alarm(error.message));
 }
 
-function options(select, pairs, chosen = select.value) {
+// What is open is drawn anew by itself; a view that nobody can see is not.
+async function again() {
+  const tab = TABS.find(name => !$(name).hidden), began = performance.now();
+  try { if (tab !== "now" && !document.hidden && state.answers) await DRAW[tab](AGAIN); } catch { /* whoever asks for it is told why */ }
+  setTimeout(again, Math.max(AGAIN_MS, REST * (performance.now() - began)));
+}
+
+function choices(select, pairs, chosen = select.value) {
   select.replaceChildren(...pairs.map(([value, text]) => element("option", { value, textContent: text, selected: value === chosen })));
 }
 
@@ -273,15 +305,17 @@ function drawWords() {
   $("union").textContent = me.union;
   $("who").textContent = `${me.party.split("/").pop()} (${word(me.role)})`;
   const all = ["", word("all")];
-  options($("search").elements.comune, [all, ...me.comuni.map(comune => [comune.id, comune.name])]);
-  options($("search").elements.kind, [all, ...me.kinds.map(kind => [kind, word(kind)])]);
-  options($("search").elements.severity, [all, ...["info", "notice", "warning", "alarm"].map(name => [name, severity(name)])]);
-  options($("where"), [all, ...me.comuni.map(comune => [comune.id, comune.name])]);
+  choices($("search").elements.comune, [all, ...me.comuni.map(comune => [comune.id, comune.name])]);
+  choices($("search").elements.kind, [all, ...me.kinds.map(kind => [kind, word(kind)])]);
+  choices($("search").elements.severity, [all, ...["info", "notice", "warning", "alarm"].map(name => [name, severity(name)])]);
+  choices($("where"), [all, ...me.comuni.map(comune => [comune.id, comune.name])]);
   layTiles();
   raise();
-  options($("pick").elements.node, [...state.nodes.keys()].map(name => [name, name.split("/").slice(1).join("/")]));
+  choices($("pick").elements.node, [...state.nodes.keys()].map(name => [name, name.split("/").slice(1).join("/")]));
   fresh.length = 0;
   $("lately").replaceChildren(...state.lately.map(latest));
+  ring.drawRing();
+  drawWaiting();
   drawBroker();
 }
 
@@ -295,6 +329,7 @@ async function begin() {
   state.me ??= await ask("/api/me");
   const whole = await ask("/api/now");
   setClock(whole.at);
+  sheet.prepare(state.me.party, error => alarm(error.message));
   state.connected = whole.connected;
   state.why = whole.why;
   state.began = whole.began;
@@ -311,10 +346,11 @@ const HEAR = {
     if (item.phase !== "closed") state.open.set(item.id, item);
     else { state.open.delete(item.id); lines.delete(item.id); }
     lately(item);
+    if (ring.isUrgent(item)) ring.callFor(item);
   },
   node(item) { state.nodes.set(item.node, item); },
-  verdict(item) { state.open.get(item.id)?.verdicts.push(item); },
-  broker(item) { state.connected = item.connected; state.why = item.why ?? ""; drawBroker(); },
+  verdict(item) { state.open.get(item.id)?.verdicts.push(item); lines.delete(item.id); },
+  broker(item) { if (state.connected && !item.connected) ring.call(word("lost")); state.connected = item.connected; state.why = item.why ?? ""; drawBroker(); },
   alarm(item) { alarm(`${clockText(item.at)} ${word("unverified")}: ${item.topic} (${item.why})`); },
   again() { begin(); },
 };
@@ -353,19 +389,25 @@ $("open").addEventListener("keydown", event => {
   if (by) { event.preventDefault(); step(by); }
 });
 document.addEventListener("keydown", event => {
-  if (/^[1-4]$/.test(event.key) && !$("now").hidden && !/INPUT|SELECT/.test(event.target.tagName)) judge(VERDICTS[event.key - 1]);
+  if ($("sheet").open || $("now").hidden || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (/^[1-4]$/.test(event.key)) judge(VERDICTS[event.key - 1]);
+  if (event.key === "n") next();
+  if (event.key === "Escape") takeBack();
 });
+onVerdict((item, verdict) => lately({ at: now(), node: item.node, sentence: `${word("said")}: ${word(verdict)}` }),
+  error => alarm(`${word("refused")} – ${error.message}`));
 $("dismiss").addEventListener("click", () => { $("alarm").hidden = true; });
 $("language").addEventListener("click", () => { otherLanguage(); drawWords(); $("node").replaceChildren(); show(TABS.find(name => !$(name).hidden)); });
 $("where").addEventListener("change", () => map.fit(neighbours({ comune: $("where").value })));
-$("search").addEventListener("submit", event => { event.preventDefault(); search(); });
+$("search").addEventListener("submit", event => { event.preventDefault(); search().catch(error => alarm(error.message)); });
 $("pick").elements.node.addEventListener("change", () => { $("pick").elements.quantity.value = ""; drawWeek(); });
-$("pick").elements.quantity.addEventListener("change", drawWeek);
+$("pick").elements.quantity.addEventListener("change", () => drawWeek());
 
 try {
   await begin();
   await layMap();
-  setInterval(() => { if (!$("map").hidden) drawMap(); }, AGES_MS);
+  setTimeout(again, AGAIN_MS);
+  sheet.follow();
   show(TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "now");
   listen();
   document.body.dataset.ready = "yes";

@@ -15,6 +15,9 @@ export async function ask(path, options) {
   return answer.json();
 }
 
+// What a page asks by itself, because its view is open: nobody has looked anew.
+export const AGAIN = { headers: { "piazza-again": "1" } };
+
 // The server's time: this machine's clock may be another.
 let ahead = 0;
 export const now = () => Date.now() / 1000 + ahead;
