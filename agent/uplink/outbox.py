@@ -16,9 +16,7 @@ from agent.contract.topics import Class
 from agent.contract.types import MAX_SEQ
 from agent.errors import OutboxBroken
 from agent.files import write_again
-from agent.uplink import sure
 from agent.uplink.database import (
-    MODE,
     SELECT_RANGE,
     SELECT_TAIL,
     Again,
@@ -36,6 +34,7 @@ from agent.uplink.database import (
 )
 from agent.uplink.settings import OutboxSettings
 from agent.uplink.steps import SAY, Change, Closing, Draft, SealTail, Step
+from agent.uplink.sure import Word
 
 WILL = "will"
 """Where the broker's last words for us stand among the statements."""
@@ -78,13 +77,14 @@ class Outbox:
     ) -> None:
         self._path = path
         self._open = partial(open_writer, path, max_mb=settings.max_mb, connect=connect, again=again)
+        self._word = Word(path)
         self._max_mb = settings.max_mb
         self._batch: list[Step] = []
         self._trial: list[Step] = []
         self._giving_up: dict[tuple[Class, ...], int] = {}
         self._db = self._open()
         self.tail = read_tail(self._db)
-        sure.say(self._path, self.tail.seq, mode=MODE)
+        self._word.say(self.tail.seq)
 
     def put(self, klass: Class, topic: str, seal: Seal, at: float) -> None:
         """Take an envelope into the next transaction, which gives it its number and seals it."""
@@ -160,7 +160,7 @@ class Outbox:
             try:
                 self.tail = self._commit()
                 self._trial = []
-                sure.say(self._path, self.tail.seq, mode=MODE)
+                self._word.say(self.tail.seq)
             except sqlite3.Error as error:
                 self._settle()
                 if self._batch:
@@ -171,6 +171,7 @@ class Outbox:
         """Commit and let go of the file."""
         self.flush()
         self._db.close()
+        self._word.close()
 
     def _change(self, sql: str, *values: object) -> None:
         self._batch.append(Change(sql, values))
@@ -213,7 +214,7 @@ class Outbox:
         else:
             self._batch[:0] = self._trial
         self._trial = []
-        sure.say(self._path, self.tail.seq, mode=MODE)
+        self._word.say(self.tail.seq)
 
     def _oldest(self, classes: tuple[Class, ...]) -> list[int]:
         """Numbers of the oldest records of these classes; records of what was dropped stay."""
@@ -236,20 +237,21 @@ class OutboxReader:
         self._path = path
         self._wal = path.with_name(path.name + "-wal")
         self._db: sqlite3.Connection | None = None
+        self._word = Word(path)
         self._statements: list[Statement] = []
 
     def after(self, seq: int, *, limit: int) -> list[Row]:
         """Up to `limit` envelopes with higher numbers than `seq`, in order."""
-        most = sure.said(self._path)
+        most = self._word.heard()
         sql = "SELECT seq, klass, topic, token FROM envelope WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         return [Row(*row) for row in self._read(sql, seq, MAX_SEQ if most is None else most, limit)]
 
     def statements(self) -> list[Statement]:
         """All statements, the will among them under the topic WILL; those of before where one may name what is not sure."""
-        most = sure.said(self._path)
-        if most is None or self.last() <= most:
-            sql = "SELECT topic, token, version FROM statement ORDER BY topic"
-            self._statements = [Statement(*row) for row in self._read(sql)]
+        most = self._word.heard()
+        found = self._read(f"SELECT topic, token, version, ({SELECT_TAIL}) FROM statement ORDER BY topic")  # noqa: S608
+        if most is None or all(Tail.parse(tail).seq <= most for *_, tail in found):
+            self._statements = [Statement(*row) for *row, _ in found]
         return self._statements
 
     def last(self) -> int:

@@ -9,33 +9,48 @@ Link may write there too, so no link is followed and no pipe waited for.
 from __future__ import annotations
 
 import os
+import weakref
+from collections.abc import Callable
 from pathlib import Path
-
-from agent.files import read_plain
 
 _BYTES = 8
 """As many as the machine copies at once, so that nobody reads a half of it."""
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MODE = 0o640
+_PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def mark(outbox: Path) -> Path:
-    """The file that holds the word."""
-    return outbox.parent / "inbox" / ".sure"
+class Word:
+    """The word about one outbox, as its writer says it and its reader hears it."""
 
+    def __init__(self, outbox: Path) -> None:
+        self.file = str(outbox.parent / "inbox" / ".sure")
+        self._descriptor: int | None = None
+        self._closing: Callable[[], object] = lambda: None
 
-def say(outbox: Path, seq: int, *, mode: int) -> None:
-    """Numbers up to `seq` are on the disk; where this cannot be said nothing is. OSError where an older word stays."""
-    try:
-        descriptor = os.open(mark(outbox), _FLAGS, mode)
+    def say(self, seq: int) -> None:
+        """Numbers up to `seq` are on the disk; where this cannot be said nothing is. OSError where an older word stays."""
         try:
-            os.pwrite(descriptor, seq.to_bytes(_BYTES, "little"), 0)
+            if self._descriptor is None:
+                self._descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | _PLAIN, _MODE)
+                self._closing = weakref.finalize(self, os.close, self._descriptor)
+            os.pwrite(self._descriptor, seq.to_bytes(_BYTES, "little"), 0)
+        except OSError:
+            Path(self.file).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Say no more; the word stays."""
+        self._closing()
+
+    def heard(self) -> int | None:
+        """The last word of a writer, None where there is none: then what the outbox holds must do."""
+        try:
+            descriptor = os.open(self.file, os.O_RDONLY | _PLAIN)
+        except OSError:
+            return None
+        try:
+            word = os.read(descriptor, _BYTES)
+        except OSError:
+            return None
         finally:
             os.close(descriptor)
-    except OSError:
-        mark(outbox).unlink(missing_ok=True)
-
-
-def said(outbox: Path) -> int | None:
-    """The last word of a writer, None where there is none: then what the outbox holds must do."""
-    word = read_plain(mark(outbox), most=_BYTES) or b""
-    return int.from_bytes(word, "little") if len(word) == _BYTES else None
+        return int.from_bytes(word, "little") if len(word) == _BYTES else None

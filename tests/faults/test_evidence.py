@@ -15,7 +15,7 @@ import pytest
 
 from agent.contract.topics import Class
 from agent.errors import OutboxBroken
-from agent.uplink import sure
+from agent.uplink.sure import Word
 from tests.faults import f01_kill_sense, f02_power_cut, f03_disk_errors, f15_tampering, f20_camera
 from tests.faults.row import line
 
@@ -118,7 +118,7 @@ def killed_with_an_unsure_commit(writer: Failing) -> int:
     writer.waiting.append("unsure")
     with pytest.raises(OutboxBroken):
         writer.outbox.flush()
-    assert sure.said(writer.folder / "outbox.sqlite") == len(writer.stored), "link would send what is unsure"
+    assert Word(writer.folder / "outbox.sqlite").heard() == len(writer.stored), "link would send what is unsure"
     killed_at = len(writer.disk.log)
     writer._killed()
     return killed_at

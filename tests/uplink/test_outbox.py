@@ -21,10 +21,10 @@ from agent.contract.jws import GENESIS
 from agent.contract.topics import Class
 from agent.errors import OutboxBroken, OutboxFull, OutboxNewer
 from agent.files import write_again
-from agent.uplink import sure
 from agent.uplink.database import VERSION
 from agent.uplink.outbox import Outbox, OutboxReader, Row, Statement
 from agent.uplink.settings import OutboxSettings
+from agent.uplink.sure import Word
 
 NOBODY = 65534
 READ_AS_NOBODY = """
@@ -369,7 +369,7 @@ def test_an_outbox_from_before_there_were_versions_is_taken_over(path: Path) -> 
 
 def test_a_reader_is_told_nothing_that_a_power_cut_could_still_take(path: Path) -> None:
     """What a commit left whose sync failed is there to be read until the power goes; then its number is given again."""
-    sure.mark(path).parent.mkdir(parents=True)
+    (path.parent / "inbox").mkdir(parents=True)
     outbox = Outbox(path, OutboxSettings())
     put(outbox, Class.EVT)
     outbox.state("t/head", "one")
@@ -379,7 +379,7 @@ def test_a_reader_is_told_nothing_that_a_power_cut_could_still_take(path: Path) 
     put(outbox, Class.EVT)
     outbox.state("t/head", "two")
     outbox.flush()
-    sure.say(path, 1, mode=0o640)  # as if the process had been killed before its commit returned
+    Word(path).say(1)  # as if the process had been killed before its commit returned
     assert (numbers(reader), reader.statements()) == ([1], [Statement("t/head", "one", 1)])
     outbox.close()
     Outbox(path, OutboxSettings()).close()
@@ -389,22 +389,22 @@ def test_a_reader_is_told_nothing_that_a_power_cut_could_still_take(path: Path) 
 
 def test_a_reader_takes_all_there_is_where_no_word_was_left(path: Path) -> None:
     """The machine was started anew, there was no room for a word, or the outbox is one of an older release."""
-    sure.mark(path).parent.mkdir(parents=True)
+    (path.parent / "inbox").mkdir(parents=True)
     with closing(Outbox(path, OutboxSettings())) as outbox:
         put(outbox, Class.EVT)
     for word in (None, b"short"):
-        sure.mark(path).unlink() if word is None else sure.mark(path).write_bytes(word)
+        Path(Word(path).file).unlink() if word is None else Path(Word(path).file).write_bytes(word)
         assert numbers(OutboxReader(path)) == [1]
 
 
 @pytest.mark.parametrize("what", ["link", "pipe"])
 def test_a_word_is_written_into_nothing_that_somebody_else_laid_there(path: Path, what: str) -> None:
     """Link can write to the folder, and link is not trusted."""
-    mark, precious = sure.mark(path), path.parent / "precious"
+    mark, precious = Path(Word(path).file), path.parent / "precious"
     mark.parent.mkdir(parents=True)
     precious.write_bytes(b"as it was")
     mark.symlink_to(precious) if what == "link" else os.mkfifo(mark)
-    sure.say(path, 7, mode=0o640)
-    assert (precious.read_bytes(), sure.said(path)) == (b"as it was", None)
-    sure.say(path, 8, mode=0o640)
-    assert sure.said(path) == 8
+    Word(path).say(7)
+    assert (precious.read_bytes(), Word(path).heard()) == (b"as it was", None)
+    Word(path).say(8)
+    assert Word(path).heard() == 8
