@@ -9,15 +9,18 @@ from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.commands import party
+from agent.commands.followed import Followed
+from agent.commands.in_force import Agreed
 from agent.console.app import Desktop, application, new_secret
 from agent.console.archive import Archive
 from agent.console.desk import Desk
 from agent.console.room import Room
 from agent.console.sight import Sight
 from agent.errors import UserError
-from agent.governance import agreement, places, union
+from agent.governance import places
 from agent.provision.bench import Bench, named
 from agent.provision.keys import load_signer
+from agent.provision.ring_file import RingFile
 from agent.subscriber import Reader
 from agent.subscriber.accesses import AccessLog, folder_of
 from agent.subscriber.speaker import Speaker
@@ -67,8 +70,10 @@ def made(options: argparse.Namespace) -> Desktop:
         SystemClock(),
         named(options.name) if options.name else party.signer_name(options, "operator"),
     )
-    whole = union.load(options.folder / "union.yaml")
-    sight = Sight(whole, agreement.load_all(options.folder / "agreements", whole), str(name))
+    agreed = Agreed.load(options.folder)
+    whole = agreed.union
+    sight = Sight(whole, agreed.agreements, str(name))
+    documents = Followed(options.folder, lambda now: sight.follow(now.union, now.agreements))
     if not sight.role:
         raise UserError(f"{options.folder}: nobody there is called '{name}'", hint="add a party or an agreement for it")
     ring_file = party.ring_file(options)
@@ -87,11 +92,16 @@ def made(options: argparse.Namespace) -> Desktop:
     signer = load_signer(Bench(options.keys).signing_key(str(name)))
     reader = Reader(ring, partial=partial, remember=REMEMBER)
     room = Room(
-        transport, reader, desk, Speaker(name, signer, clock=clock), clock, look=ring_file.look,
+        transport, reader, desk, Speaker(name, signer, clock=clock), clock, look=lambda now: _look(now, ring_file, documents),
         past=lambda since: archive.since(since, at=clock.now()),
     )  # fmt: skip
     log = AccessLog(options.log or folder_of(options.db), name, signer, clock)
     return Desktop(room, archive, log, clock, new_secret(), places.load(options.folder, whole))
+
+
+def _look(monotonic: float, ring_file: RingFile, documents: Followed) -> None:
+    ring_file.look(monotonic)
+    documents.look(monotonic)
 
 
 def _guard(room: Room, stop: threading.Event) -> None:

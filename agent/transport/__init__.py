@@ -118,6 +118,9 @@ class Transport(Protocol):
     def subscribe(self, pattern: str) -> None:
         """Subscribe at QoS 1, now and after every reconnect."""
 
+    def unsubscribe(self, pattern: str) -> None:
+        """Take a subscription back, now and after every reconnect; what was on its way may still come."""
+
     def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
         """What happened since the last call; waits up to `timeout_s` for the first."""
 

@@ -48,6 +48,10 @@ class GroupedTransport:
         group, _, topics = pattern.removeprefix(SHARED).partition("/")
         self._group.join(group, topics)
 
+    def unsubscribe(self, pattern: str) -> None:
+        """Of MQTT's own subscriptions; a group is left as a whole, with `close`."""
+        self._mqtt.unsubscribe(pattern)
+
     def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
         self._acknowledge(owing)
         news: list[Happening] = []

@@ -131,6 +131,16 @@ class MemoryBroker:
             self._readers.clear()
         session.waiting.extend(kept for topic, kept in sorted(self.retained.items()) if matches(pattern, topic))
 
+    def unsubscribe(self, client_id: str, pattern: str) -> None:
+        session = self._sessions[client_id]
+        if pattern in session.patterns:
+            session.patterns.remove(pattern)
+            self._readers.clear()
+
+    def patterns(self, client_id: str) -> tuple[str, ...]:
+        """What a client is subscribed to."""
+        return tuple(self._sessions[client_id].patterns)
+
     def publish(self, message: Message, *, expires_s: float | None = None) -> int:
         """Take a message in; the reason code of its PUBACK."""
         self._settle()
@@ -237,6 +247,11 @@ class MemoryTransport:
     def subscribe(self, pattern: str) -> None:
         self._patterns.append(pattern)
         self.ask(pattern)
+
+    def unsubscribe(self, pattern: str) -> None:
+        self._patterns.remove(pattern)
+        if self._stands and self._broker.stands(self._client_id):
+            self._broker.unsubscribe(self._client_id, pattern)
 
     def ask(self, topic: str) -> None:
         if self._stands and self._broker.stands(self._client_id):

@@ -105,6 +105,12 @@ class MqttTransport:
             self._session.subscribe(pattern)
             self._session.flush()
 
+    def unsubscribe(self, pattern: str) -> None:
+        self._patterns.remove(pattern)
+        if self._session is not None:
+            self._session.unsubscribe(pattern)
+            self._session.flush()
+
     def ask(self, topic: str) -> None:
         if self._session is not None:
             self._session.subscribe(topic, qos=0)

@@ -101,6 +101,10 @@ class Session:
             if mid is not None:
                 self._asked[mid] = pattern
 
+    def unsubscribe(self, pattern: str) -> None:
+        if self._stood_since is not None and self.ended is None:
+            self._client.unsubscribe(pattern)
+
     def acknowledge(self, *, owing: int = 0) -> None:
         """Tell the broker that what was handed out has been dealt with, but for the last `owing`."""
         done = max(0, len(self._unacknowledged) - owing)

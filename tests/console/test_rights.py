@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from agent.commands.followed import Followed
+from agent.commands.in_force import Agreed
+from agent.console.items import Item
 from agent.contract.topics import Class
 from agent.governance import agreement, union
 from agent.simulation.stage import POLICE, ROOM
@@ -25,7 +27,8 @@ class Sitting:
 
     def __init__(self, built, party, broker):
         self.desktop = built.desktop(party, broker)
-        self.room, self.items = self.desktop.room, []
+        self.room = self.desktop.room
+        self.items: list[Item] = []
         self.client = party.replace("/", ".")
         self.room.listen(self.items.extend)
         self.room.transport.open()
@@ -110,7 +113,7 @@ def test_an_agreement_that_is_written_anew_counts_for_a_page_that_is_open(built,
 
 
 def test_the_documents_that_are_followed_are_those_of_the_folder(built):
-    heard = []
+    heard: list[Agreed] = []
     followed = Followed(built.town.folder, heard.append)
     for second in range(3):
         followed.look(float(second))

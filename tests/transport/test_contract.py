@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from agent.transport import Acknowledged, Connected, Disconnected, Message, Subscribed, Will
+from agent.transport import (
+    NOBODY_SUBSCRIBES,
+    Acknowledged,
+    Connected,
+    Disconnected,
+    Message,
+    Subscribed,
+    Transport,
+    Will,
+)
 from tests.brokers.waiting import first, messages, opened, quiet, until
 from tests.transport.conftest import AnyBench
 
@@ -154,3 +163,25 @@ def test_after_a_crash_of_the_broker_the_session_and_the_subscriptions_stand_aga
     until(anna, lambda news: any(isinstance(item, Connected) for item in news))
     anna.publish("news", b"after")
     assert messages(bruno, 1) == [Message("news", b"after")]
+
+
+def test_what_is_no_longer_subscribed_to_does_not_come_in_this_session_or_the_next(bench: AnyBench):
+    """The marker on a subscription that stays comes after whatever else could come."""
+    anna, bruno = bench.transport("anna"), bench.transport("bruno")
+    opened(bruno, "news", "secret")
+    opened(anna)
+    bruno.unsubscribe("secret")
+    until(bruno, lambda _: _is_alone(anna, "secret"))
+    bench.crash()
+    until(bruno, lambda news: any(isinstance(item, Subscribed) for item in news))
+    until(anna, lambda news: any(isinstance(item, Connected) for item in news))
+    anna.publish("secret", b"again")
+    anna.publish("news", b"after")
+    assert messages(bruno, 1) == [Message("news", b"after")]
+
+
+def _is_alone(speaker: Transport, topic: str) -> bool:
+    """Whether nobody is subscribed to a topic any more."""
+    mid = speaker.publish(topic, b"?")
+    happened = until(speaker, lambda news: any(isinstance(item, Acknowledged) for item in news))
+    return Acknowledged(mid, NOBODY_SUBSCRIBES) in happened
