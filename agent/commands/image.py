@@ -61,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timezone", default="Europe/Rome")
     parser.add_argument("--ssh-key", type=Path, metavar="FILE", help="let the user technician in by SSH with this key")
     parser.add_argument("--deb", type=Path, action="append", default=[], metavar="FILE", help="a package for the card")
+    parser.add_argument(
+        "--updates", type=Path, metavar="FILE", help="the union's first root of updates: DIR/metadata/1.root.json"
+    )
     parser.add_argument("--approve", action="store_true", help="approve now, so that the node enrols by itself")
     parser.add_argument("--label", type=Path, metavar="FILE", help="the QR label as SVG")
 
@@ -85,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
         apn=options.apn,
         ssh_keys=options.ssh_key.read_text(encoding="utf-8") if options.ssh_key else "",
         debs=options.deb,
+        updates=options.updates.read_bytes() if options.updates else b"",
     )
     written = prepare(open_target(options.target), order, boot=firmware_folder() / "boot")
     entry = Desk(bench).expect(ticket, approved=options.approve)

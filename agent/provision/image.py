@@ -65,6 +65,8 @@ class Order:
     apn: str = ""
     ssh_keys: str = ""
     debs: Sequence[Path] = ()
+    updates: bytes = b""
+    """The root by which updates are believed; without it the node takes none in until it is given one by hand."""
 
 
 def firmware_folder() -> Path:
@@ -117,6 +119,7 @@ def contents(order: Order, *, release: str, boot: Path) -> dict[str, bytes]:
         f"{OURS}/etc/tls/ca.pem": order.ca,
         f"{OURS}/etc/keys/ring.json": order.ring,
         **{f"{OURS}/network/{name}": content.encode() for name, content in _networks(order, boot)},
+        **({f"{OURS}/etc/updates.json": order.updates} if order.updates else {}),
         **{f"{OURS}/debs/{deb.name}": deb.read_bytes() for deb in order.debs},
         **{name: _filled(text, values).encode() for name, text in _templates(boot / release)},
     }

@@ -294,6 +294,24 @@ def test_a_document_of_another_node_is_refused(card, authority, capsys, tmp_path
     assert not (card / "piazza").exists()
 
 
+@pytest.mark.parametrize("updates", [b"", b'{"signed": "root 1"}'])
+def test_the_root_of_updates_is_on_the_card_where_it_was_given(card, updates):
+    prepare(Folder(card), an_order(updates=updates), boot=BOOT)
+    assert files(card).get("piazza/etc/updates.json", b"") == updates
+
+
+@pytest.mark.slow
+def test_a_first_boot_that_goes_on_leaves_the_document_that_came_by_update(card, tmp_path):
+    """Once updates are believed it is a link into the release that runs."""
+    root = tmp_path / "root"
+    (root / "etc/piazza").mkdir(parents=True)
+    (root / "etc/piazza/node.yaml").symlink_to("/var/lib/piazza/ota/current/node.yaml")
+    prepare(Folder(card), an_order(), boot=BOOT)
+    command = ["sh", str(card / "piazza/firstboot"), str(root)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert (root / "etc/piazza/node.yaml").is_symlink()
+
+
 @pytest.mark.slow
 def test_first_boot_takes_everything_from_the_card_and_wipes_the_token(card, tmp_path):
     """`firstboot` with a folder for its root: what it installs, with which rights, and what is gone afterwards."""

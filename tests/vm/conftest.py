@@ -19,6 +19,7 @@ from tests.vm import authority as other_side
 from tests.vm.authority import NAME, PIAZZA
 from tests.vm.guest import Guest, cut, flashed_image, kernel, made_root, tap
 from tests.vm.machine import HERE, Machine, flashed, made_base, plug_in, unplug
+from tests.vm.updates import Updates
 
 RELEASE = {"bookworm": ("bookworm", "deb12"), "trixie": ("trixie", "deb13")}[os.environ.get("RELEASE", "bookworm")]
 """Debian's name of it, and the end of our packages' version."""
@@ -82,13 +83,20 @@ def store(authority):
 
 
 @pytest.fixture(scope="session")
-def machine(rung, authority, program, tmp_path_factory, request):
+def updates(authority, tmp_path_factory):
+    """The union's authority of updates, which the machine believes from its first boot on."""
+    return Updates(authority, tmp_path_factory.mktemp("updates"))
+
+
+@pytest.fixture(scope="session")
+def machine(rung, authority, updates, *, program, tmp_path_factory, request):
     """A machine whose card was flashed and prepared; it has never been on."""
     folder = tmp_path_factory.mktemp("machine")
     name, made = rung
     card = flashed_image(folder / "boot.img") if made else flashed(folder / "card")
     release, suffix = RELEASE
-    prepare(card, folder / "node.yaml", authority, parts=name == "uml", debs=packages(release=suffix))
+    debs = packages(release=suffix)
+    code = prepare(card, folder / "node.yaml", authority, parts=name == "uml", debs=debs, updates=updates.root)
     if made:
         one: Guest | Machine = Guest(folder, card, made, made_root())
     else:
@@ -96,6 +104,7 @@ def machine(rung, authority, program, tmp_path_factory, request):
         container = Machine(folder / "root", card, program("systemd-nspawn"))
         container.flash(made_base(program("mmdebstrap"), release))
         one = container
+    one.code = code
     try:
         yield one
         if request.session.testsfailed and one.process:
@@ -110,9 +119,16 @@ def packages(*, release: str = "deb12", architecture: str = "amd64") -> list[str
     return [deb(f"piazza_*{release}_{architecture}.deb"), deb(f"piazza-node_*{release}_all.deb")]
 
 
-def prepare(card: Path, config: Path, authority, *, parts: bool, debs: Sequence[str]):
-    """`piazza image`, with the packages that first boot is to install; pins and a door where the machine has any."""
+def prepare(
+    card: Path, config: Path, authority, *, parts: bool, debs: Sequence[str], updates: Path | None = None
+) -> str:
+    """`piazza image`, with the packages that first boot is to install; pins and a door where the machine has any.
+
+    Gives back the code of the label.
+    """
     config.write_text(CONFIG.replace("\nrules:", PARTS.rstrip()) if parts else CONFIG)
     command = [*PIAZZA, "image", str(card), "--node", NAME, "--keys", str(authority.folder), "--broker", HERE]
     command += ["--config", str(config), *(word for package in debs for word in ("--deb", package))]
-    subprocess.run(command, check=True, cwd=CHECKOUT, stdout=subprocess.DEVNULL)
+    command += ["--updates", str(updates)] if updates else []
+    said = subprocess.run(command, check=True, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True).stdout
+    return said.rstrip().rpartition("#")[2]

@@ -1,8 +1,12 @@
 """The supply fails, again and again, at any instant: what the store has acknowledged is never lost, and no number is told twice.
 
-It goes on with the machine of `first_boot.py`: `make vm-all`, or `CUTS=200` for the long run. Needs the rung uml: killing
-its process is a power cut, because only what reached the card's file is there at the next boot. In turn the machine tells
-events, takes an update in, and is open for commissioning; every fourth cut comes while it boots.
+It goes on with the machine of `first_boot.py`: `make vm-all`, or `CUTS=200` for the long run; with `KEPT=FILE` each cut is
+written there, and the last line counts those of earlier runs too. Needs the rung uml: killing its process is a power cut,
+because only what reached the card's file is there at the next boot. In turn the machine tells events, takes an update in,
+and is visited for commissioning; every fourth cut comes while it boots.
+
+That a phase was in progress is not believed but looked for: of an update the disk itself tells after the cut how far it was,
+of a visit the page's last answer before it.
 """
 
 from __future__ import annotations
@@ -10,106 +14,106 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 from collections import Counter
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from tests.conftest import CHECKOUT
-from tests.ota.town import Union
-from tests.vm.authority import CLOCK, MAINTAINER, NAME, PIAZZA, ask_store, within
-from tests.vm.machine import HERE
+from tests.vm.authority import CLOCK, ask_store, within
+from tests.vm.visits import Visit
 
 COUNT = int(os.environ.get("CUTS", "12"))
 SEED = int(os.environ.get("SEED", "1"))
-WORKS_S, BOOTS_S = 20.0, 15.0
-"""The longest that the supply holds: from the moment when the work has begun, and from power on."""
+KEPT = os.environ.get("KEPT", "")
+LONGEST_S = {"boot": 15.0, "events": 10.0, "update": 40.0, "visit": 15.0}
+"""How long the supply holds at most, from power on, or from the moment when the work has begun."""
 AT_BOOT = 0.25
 """Share of the cuts that come while it boots."""
+LEAST_IN_PROGRESS = 0.5
+"""Share of the cuts of a phase which must have come while it was in progress."""
 PATIENCE_S = 300.0
 PHASES = ("events", "update", "visit")
+IDLE = {"not begun", "update idle", "update committed", "update rolled-back"}
+"""What is found where nothing was in progress, or no more."""
 DOOR = "/sys/devices/platform/gpio-sim.0/gpiochip0/sim_gpio27/pull"
 BUSY = f"while :; do echo pull-up > {DOOR}; sleep 0.3; echo pull-down > {DOOR}; sleep 0.3; done"
-VISIT = "piazza aim open && systemctl start --no-block piazza-aim"
-LOOK = """
-import json, pathlib, sqlite3, sys
-sys.path.insert(0, "/usr/lib/piazza/site")
-from agent.ota.releases import RealDisk, Releases
-outbox = sqlite3.connect("file:/var/lib/piazza/outbox.sqlite?mode=ro", uri=True)
-(tail,) = outbox.execute("SELECT value FROM meta WHERE key = 'tail'").fetchone()
-whole = outbox.execute("PRAGMA quick_check").fetchone() == ("ok",)
-ledger = pathlib.Path("/var/lib/piazza/ota/ota.sqlite")
-if ledger.exists():
-    releases = Releases(ledger.parent, RealDisk())
-    whole = whole and sqlite3.connect(f"file:{ledger}?mode=ro", uri=True).execute("PRAGMA quick_check").fetchone() == ("ok",)
-    whole = whole and releases.whole(releases.running())
-print(json.dumps([whole, int(tail.partition(" ")[0])]))
-"""
+LOOK = (CHECKOUT / "tests/vm/look.py").read_text()
 
 
-class Updates:
-    """The authority of updates: each order changes how often the machine tells how long it has been up."""
-
-    def __init__(self, bench, folder: Path) -> None:
-        self.bench, self.orders = bench, 0
-        self.union = Union(folder / "updates", at=CLOCK.now(), name=NAME.split("/")[0])
-
-    def believed_by(self, machine) -> None:
-        """The node is given the union's root; what it runs becomes release 0."""
-        machine.bring("/run/root.json", self.union.authority.signed("root", 1) or b"")
-        done = machine.inside("piazza", "ota", "enroll", "--root", "/run/root.json")
-        assert done.returncode == 0, done.stderr
-        self.before = machine.inside("cat", "/etc/piazza/node.yaml").stdout
-
-    def order(self) -> None:
-        """A further release, published at the broker."""
-        self.orders += 1
-        document = msgspec.yaml.decode(self.before)
-        document["sensors"][0]["period_s"] = 2.0 + self.orders / 1000
-        self.union.release(json.dumps(document).encode(), running=self.before.encode())
-        party = ["--broker", HERE, "--keys", str(self.bench.folder), "--name", MAINTAINER]
-        command = [*PIAZZA, "ota", "publish", str(self.union.folder / "authority"), *party]
-        subprocess.run(command, check=True, cwd=CHECKOUT, stdout=subprocess.DEVNULL)
-
-
-@pytest.fixture(scope="module")
-def updates(rung, machine, authority, tmp_path_factory):
+@pytest.fixture(scope="module", autouse=True)
+def supply(rung, machine, updates):
     if rung[0] != "uml":
         pytest.skip("rung nspawn: its card is a folder of this machine, whose memory survives")
-    one = Updates(authority, tmp_path_factory.mktemp("updates"))
-    one.believed_by(machine)
-    return one
+    updates.begin(machine)
 
 
-@pytest.mark.timeout(1200 + 300 * COUNT)
+@pytest.mark.timeout(1800 + 300 * COUNT)
 def test_no_power_cut_loses_what_was_acknowledged(machine, authority, updates):
-    chance, began, survived = random.Random(SEED), CLOCK.monotonic(), Counter[str]()
+    chance, kept = random.Random(SEED), list[dict[str, object]]()
     for number in range(COUNT):
+        began = CLOCK.monotonic()
+        phase = "boot" if chance.random() < AT_BOOT else PHASES[number % len(PHASES)]
+        at = worked(machine, authority, updates, phase=phase, holds_s=chance.uniform(0, LONGEST_S[phase]))
         acknowledged = power_cut(machine, authority)
-        if chance.random() < AT_BOOT:
-            survived["boot"] += 1
-            CLOCK.sleep(chance.uniform(0, BOOTS_S))
-            continue
-        assert told_by(machine) >= acknowledged
-        phase = PHASES[number % len(PHASES)]
-        work(machine, authority, updates, phase)
-        survived[phase] += 1
-        CLOCK.sleep(chance.uniform(0, WORKS_S))
-    acknowledged = power_cut(machine, authority)
-    newest = told_by(machine)
-    assert newest >= acknowledged
-    within(PATIENCE_S, lambda: stored(authority) >= newest)
-    ((least, many),) = ask_store(authority, f"SELECT min(seq), count(*) FROM envelope WHERE seq <= {newest}")
-    assert (least, many) == (1, newest)
-    assert ask_store(authority, "SELECT * FROM equivocation") == []
-    assert ask_store(authority, "SELECT * FROM given_up") == []
-    spent_s = (CLOCK.monotonic() - began) / COUNT
+        found = looked(machine) if phase != "boot" else None
+        if found:
+            judge(found, updates, acknowledged)
+        kept.append(
+            {
+                "phase": phase,
+                "at": at or in_words(found, orders=updates.orders),
+                "spent_s": round(CLOCK.monotonic() - began),
+            }
+        )
+        keep(kept[-1])
+    newest = at_the_end(machine, authority, updates)
+    told = earlier() or kept
+    for phase in PHASES[1:]:
+        shares = [cut["at"] not in IDLE for cut in told if cut["phase"] == phase]
+        assert sum(shares) >= LEAST_IN_PROGRESS * len(shares), phase
+    spent_s = sum(int(str(cut["spent_s"])) for cut in told) / max(1, len(told))
     print(
-        f"{COUNT} power cuts survived, {dict(survived)}, seed {SEED}, {spent_s:.0f} s each; {newest} numbers, none lost or "
-        f"told twice; {updates.orders} updates ordered, {outcomes(machine)}"
+        f"{len(told)} power cuts survived, {spent_s:.0f} s each: {dict(Counter(cut['phase'] for cut in told))}, seed {SEED}; "
+        f"found at the cut: {dict(Counter(cut['at'] for cut in told))}; the last run of them gave {newest} numbers, none lost or told "
+        f"twice, and {updates.orders} updates, {outcomes(machine)}"
     )
+
+
+def worked(machine, authority, updates, *, phase, holds_s):
+    """Let it do something for so long at most; where the disk cannot tell how far it was, in a word what was done last."""
+    if phase == "boot":
+        CLOCK.sleep(holds_s)
+        return "boot"
+    machine.inside("systemd-run", "--quiet", "--no-block", "sh", "-c", BUSY)
+    if phase == "visit":
+        return visited(Visit(machine, ca=authority.ca, code=machine.code), holds_s)
+    if phase == "update":
+        updates.order()
+        within(PATIENCE_S, lambda: is_active(machine, "piazza-ota"))
+    else:
+        known = stored(authority)
+        within(PATIENCE_S, lambda: stored(authority) > known)
+    CLOCK.sleep(holds_s)
+    return "told" if phase == "events" else ""
+
+
+def visited(visit, holds_s):
+    """The last thing that was done in a visit before the supply fails."""
+    done, until = "not begun", CLOCK.monotonic() + PATIENCE_S
+    for number, step in enumerate(visit.steps()):
+        if number == 0:
+            until = CLOCK.monotonic() + holds_s
+        done = step
+        if CLOCK.monotonic() >= until:
+            return done
+        CLOCK.sleep(min(until - CLOCK.monotonic(), LONGEST_S["visit"] / 8))
+    CLOCK.sleep(max(0.0, until - CLOCK.monotonic()))
+    return done
+
+
+def is_active(machine, unit):
+    return machine.inside("systemctl", "show", "-P", "ActiveState", unit).stdout.strip() in {"active", "activating"}
 
 
 def power_cut(machine, authority):
@@ -120,24 +124,56 @@ def power_cut(machine, authority):
     return acknowledged
 
 
-def work(machine, authority, updates, phase):
-    """Begin what the supply will fail in; comes back when it has begun."""
-    machine.inside("systemd-run", "--quiet", "--no-block", "sh", "-c", BUSY)
-    if phase == "update":
-        updates.order()
-        said = machine.inside("systemctl", "start", "--no-block", "piazza-ota")  # as its timer does
-        assert said.returncode == 0, said.stderr
-    elif phase == "visit":
-        done = machine.inside("sh", "-c", VISIT)
-        assert done.returncode == 0, done.stderr
-        within(PATIENCE_S, lambda: is_active(machine, "piazza-aim"))
-    else:
-        known = stored(authority)
-        within(PATIENCE_S, lambda: stored(authority) > known)
+def looked(machine):
+    """What the disk holds, as the node's own code reads it."""
+    done = machine.inside("python3", "-c", LOOK)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
-def is_active(machine, unit):
-    return machine.inside("systemctl", "show", "-P", "ActiveState", unit).stdout.strip() in {"active", "activating"}
+def judge(found, updates, acknowledged):
+    """All is whole, nothing acknowledged is lost, and the old release runs or the new one."""
+    assert found["broken"] == []
+    assert found["newest"] >= acknowledged
+    assert found["running"] in updates.releases
+
+
+def in_words(found, *, orders):
+    """How far the newest update was when the supply failed."""
+    there, wanted = found["chunks"]
+    if found["state"] == "fetching":
+        return "update fetched in part" if 0 < there < wanted else "update begun"
+    word = f"update {found['state']}"
+    return "not begun" if word in IDLE and found["order"] < orders else word
+
+
+def at_the_end(machine, authority, updates):
+    """With the supply back for good a further update runs to its end; the numbers without a gap, and how many there are."""
+    updates.order()
+    within(4 * PATIENCE_S, lambda: f"order {updates.orders}: committed" in outcomes(machine))
+    acknowledged = power_cut(machine, authority)
+    found = looked(machine)
+    judge(found, updates, acknowledged)
+    assert found["running"] == updates.releases[-1]
+    newest = found["newest"]
+    within(PATIENCE_S, lambda: stored(authority) >= newest)
+    ((least, many),) = ask_store(authority, f"SELECT min(seq), count(*) FROM envelope WHERE seq <= {newest}")
+    assert (least, many) == (1, newest)
+    assert ask_store(authority, "SELECT * FROM equivocation") == []
+    assert ask_store(authority, "SELECT * FROM given_up") == []
+    return newest
+
+
+def keep(cut):
+    """Write it down, where that was asked for, so that another run goes on counting."""
+    if KEPT:
+        with Path(KEPT).open("a") as file:
+            file.write(json.dumps(cut) + "\n")
+
+
+def earlier():
+    """All that was ever written down."""
+    return [json.loads(line) for line in Path(KEPT).read_text().splitlines()] if KEPT else []
 
 
 def stored(authority):
@@ -146,17 +182,9 @@ def stored(authority):
     return most
 
 
-def told_by(machine):
-    """The highest number that the machine has ever given, from an outbox that is whole beside a release that is whole."""
-    done = machine.inside("python3", "-c", LOOK)
-    assert done.returncode == 0, done.stderr
-    whole, newest = json.loads(done.stdout)
-    assert whole
-    return newest
-
-
 def outcomes(machine):
-    """What became of the updates, as the node itself has noted it."""
+    """What became of the newest update, and of those before it, as the node itself has noted it."""
     done = machine.inside("piazza", "ota", "status", "/var/lib/piazza/ota")
     assert done.returncode == 0, done.stderr
-    return " ".join(done.stdout.split())
+    moves = Counter(line.split()[2] for line in done.stdout.splitlines()[3:])
+    return f"{done.stdout.splitlines()[1]}, {dict(moves)}"

@@ -40,6 +40,14 @@ def test_the_token_is_gone_from_card_and_machine(machine):
     within(60, lambda: gone("/etc/piazza/enrol.json"))
 
 
+def test_updates_are_believed_and_looked_for(machine):
+    """By the root on the card; what the card brought is release 0, and a bundle that comes begins the service."""
+    said = machine.inside("piazza", "ota", "status", "/var/lib/piazza/ota").stdout
+    assert said.startswith("runs: 000000-"), said
+    for unit in ("piazza-ota.path", "piazza-ota.timer"):
+        assert machine.inside("systemctl", "is-active", unit).stdout.strip() == "active", unit
+
+
 def test_keys_belong_to_the_one_process_that_needs_each(machine):
     said = machine.inside("stat", "-c", "%U %a %n", "/etc/piazza/keys/sign.pem", "/etc/piazza/tls/key.pem").stdout
     assert said.splitlines() == [

@@ -83,6 +83,8 @@ class Guest:
     root: Path
     disks: tuple[Path, ...] = ()
     """More of them: data, and the log of what is written there."""
+    code: str = ""
+    """Of the label."""
     process: subprocess.Popen[bytes] | None = None
     hand: socket.socket | None = None
     answers: BinaryIO | None = None

@@ -92,6 +92,8 @@ class Machine:
     root: Path
     card: Path
     nspawn: str
+    code: str = ""
+    """Of the label."""
     process: subprocess.Popen[bytes] | None = None
 
     def flash(self, base: Path) -> None:

@@ -14,7 +14,9 @@ from tests.vm.pulls import DOOR, last, put
 PATIENCE_S = 300
 UNITS = ("piazza-sense", "piazza-link", "piazza-ota", "piazza-aim", "piazza-health")
 BAD = ("delay", "400ms", "200ms", "loss", "15%", "duplicate", "5%", "reorder", "10%")
-EATER = "echo $$ > /sys/fs/cgroup/system.slice/piazza-sense.service/cgroup.procs; exec python3 -c 'x = b\"x\" * (500 << 20)'"
+EATS = "eaten = []\nwhile True: eaten.append(b'x' * (1 << 20))"
+EATER = f'echo $$ > /sys/fs/cgroup/system.slice/piazza-sense.service/cgroup.procs; exec python3 -c "{EATS}"'
+"""In small bites: the kernel refuses at once what is more than the whole machine has, and nothing would be eaten."""
 
 
 @pytest.fixture(scope="module", autouse=True)
