@@ -30,7 +30,7 @@ from agent.uplink.spool import Every, Spool
 
 OUTBOX = "outbox"
 """What beats in the pulse besides the cameras."""
-SAVE_S = 280.0
+SAVE_S = 290.0
 """How much of what was learned a power cut may take: less than five minutes."""
 RESYNC_S = 10.0
 

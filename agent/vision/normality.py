@@ -21,7 +21,7 @@ from agent.vision.reasons import reasons
 from agent.vision.scene import ALONE, Hour, Rated, Scene, utc
 from agent.vision.settings import NormalitySettings
 
-KEEP_S = 240.0
+KEEP_S = 290.0
 """What was learned is kept this often: a restart loses less than five minutes of it."""
 FOLD_S = 3600.0
 """What was gathered becomes part of the prototypes this often."""
