@@ -12,7 +12,7 @@ threshold does that was fixed from the training video alone.
 Everything is fitted to train/ in one pass, as a node would learn it, with the settings that ship; only
 the time that learning takes is set to the length of the training video, which is shown again (up to eight times, see `passes`) where fewer than
 80 things pass in it; where nobody does, nothing can be `learned`. `left_one_out` chooses smoothing
-and weights for each test clip by the AUC of the other ones. `normal` is every training clip, judged by what
+and weights of the sum of speed and likeness for each test clip by the AUC of the other ones. `normal` is every training clip, judged by what
 was learned from the others. `--robust` adds what is found with half the training clips, pictures half as wide and high, and every other picture. Peers in the same run: dense flow per cell, and background subtraction.
 """
 
@@ -40,6 +40,7 @@ from agent.errors import UserError
 from agent.pixels import Detections, Frame
 from agent.vision.calibration import Tail
 from agent.vision.detector import TfliteDetector
+from agent.vision.eye import LATEST_S
 from agent.vision.learned import GRAINS
 from agent.vision.normality import Normality
 from agent.vision.settings import NormalitySettings, VisionSettings
@@ -53,8 +54,8 @@ RAISED = 3.0
 DWELL_S = 0.2
 """How long a score must hold before it is raised. The default of the rule."""
 CLEAR_S = 5.0
-LASTING = 5
-"""Sights from which a thing counts, as in what is learned."""
+LASTING_S = 0.35
+"""Time from which a thing counts, as in what is learned."""
 STATED = (1.0, 1.5, 2.0, 2.5, 3.0)
 RESAMPLED = 1000
 LEARN_TRACKS = 80
@@ -152,7 +153,7 @@ class Ours:
         self.normality.restart()
         told, at, step = list[float](), self.at, 1.0 / FPS
         sighted: list[tuple[float, ...]] = []
-        things: dict[int, list[float]] = defaultdict(list)
+        things: dict[int, list[tuple[float, float]]] = defaultdict(list)
         for number, (second, picture) in enumerate(clip.pictures()):
             step, at = (second / number if number else step), self.at + second
             frame = Frame("bench", at, picture)
@@ -162,13 +163,15 @@ class Ours:
             told.append(max((one.score for one in rated), default=0.0))
             self.run.spent_s += time.process_time() - began
             for one in rated:
-                things[one.sight.number].append(one.score)
+                things[one.sight.number].append((number * step, one.score))
             sighted += [(number, one.sight.number, *one.sight.values[:2].tolist()) for one in rated]
         self.at = at + step
         self.run.frames += len(told)
         self.run.scores[clip.name], self.run.step_s[clip.name] = np.array(told), step
         self.sighted[clip.name] = np.array(sighted, np.float32).reshape(-1, 4)
-        self.highest[clip.name] = [max(scores) for scores in things.values() if len(scores) >= LASTING]
+        self.highest[clip.name] = [
+            max(score for _, score in told) for told in things.values() if told[-1][0] - told[0][0] >= LASTING_S
+        ]
         return self.run.scores[clip.name]
 
 
@@ -180,6 +183,7 @@ class Eyes:
     every: int
     spent_s: float = 0.0
     frames: int = 0
+    steps: dict[Clip, int] = field(default_factory=dict)
     seen: dict[tuple[Clip, int], Detections] = field(default_factory=dict)
     """At most `SEEN` looks; what comes later is looked at again, so that a scene of any length fits into memory."""
 
@@ -188,10 +192,16 @@ class Eyes:
         settings = VisionSettings(model=model, threads=1, normality=NormalitySettings(enabled=True))
         return cls(TfliteDetector.from_settings(settings, timer=SystemClock().monotonic), every)
 
+    def step(self, clip: Clip) -> int:
+        """At every so many frames, as the node does: fewer than it may where the next look would come late."""
+        if clip not in self.steps:
+            self.steps[clip] = max(1, min(self.every, int(LATEST_S * clip.frames()[1])))
+        return self.steps[clip]
+
     def look(self, clip: Clip, number: int, frame: Frame) -> Detections | None:
         key = (clip, number)
-        self.frames += key not in self.seen and number % self.every != 0
-        if number % self.every:
+        self.frames += key not in self.seen and number % self.step(clip) != 0
+        if number % self.step(clip):
             return None
         if (found := self.seen.get(key)) is None:
             began = time.process_time()

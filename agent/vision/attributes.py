@@ -62,6 +62,7 @@ class Trail:
     values: Doubles
     largest: Doubles = field(default_factory=lambda: np.zeros(len(ATTRIBUTES)))
     joint: float = 0.0
+    highest: float = 0.0
     sights: int = 0
     sampled_at: float = -math.inf
     cells: set[Cell] = field(default_factory=set)

@@ -61,7 +61,8 @@ class Tail:
         start, excess = self._threshold(max(self.least, _HIGH * self.total))
         u = LEVELS[start]
         rare = -np.interp(value, LEVELS[: start + 1], np.log(self.reached[: start + 1] / self.total))
-        rare += max(value - u, 0.0) / excess
+        beyond = float(self.reached[start])
+        rare += beyond * math.log1p(max(value - u, 0.0) / (beyond * excess))
         return min(RAREST, max(0.0, float(rare) / math.log(10.0)))
 
     def reached_by(self, share: float) -> float:

@@ -6,6 +6,7 @@ floor rate looks all the same.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from agent.pixels import Detections, Frame
@@ -23,6 +24,9 @@ from agent.vision.zones import Zones
 
 GAP_S = 1.0
 """A camera that gives a frame at least this often sees all the time."""
+
+LATEST_S = 0.35
+"""While something moves the detector looks this often, however slow the camera is: between looks things run away."""
 
 
 @dataclass(slots=True)
@@ -95,7 +99,8 @@ class Eye:
         self._attention = Attention()
         self._backdrop = backdrop
         self._report_s = settings.report_s
-        self._every, self._skipped = settings.every, settings.every
+        self._every, self._skipped = settings.every, 0
+        self._at = self._looked_at = -math.inf
         self._normality: Normality | None = None
         if settings.normality.enabled:
             self._normality = Normality(camera, settings.normality, classes=detector.classes, memory=memory, hour=hour)
@@ -106,10 +111,12 @@ class Eye:
         self._zones.aspect = width / height
         wake = self._motion.update(frame) or self._tracker.is_curious
         self._attention.see(frame.at, motion=self._motion.share)
-        if wake and self._skipped < self._every - 1:
+        step_s, self._at = frame.at - self._at, frame.at
+        is_late = frame.at + step_s - self._looked_at > LATEST_S
+        if wake and self._skipped < self._every - 1 and not is_late:
             self._skipped += 1
             return [*self._own(frame.at), *self._health.update(frame), *self._unusual(frame, None)]
-        self._skipped = 0 if wake else self._every
+        self._skipped, self._looked_at = 0, frame.at if wake else -math.inf
         found = self._detect(frame) if wake else None
         tracks = self._tracker.update(found) if found else self._tracker.rest(frame.at)
         if self._backdrop:

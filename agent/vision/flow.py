@@ -1,20 +1,32 @@
 """How fast what is in a box moves, from the pixels themselves and not from the box, which trembles.
 
-Dense optical flow between consecutive frames at a bounded width; what is told of a box is the median
-over its pixels, so that what shines through beside a person does not count. Units are heights of the
+Dense optical flow over about a tenth of a second, whatever the rate of the camera, at a size at which people
+are about `PERSON_PX` high, whatever the size of its pictures: so speeds err alike everywhere. What is told of a box is the
+median over its pixels, so that what shines through beside a person does not count. Units are heights of the
 frame per second, both axes.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
+
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.pixels import Frame
-from agent.vision.raster import DenseFlow, Picture, grey_at_most
+from agent.vision.raster import DenseFlow, Picture, grey_of
 
-WIDTH = 384
-"""Pictures wider than this are made smaller first: a person of a tenth of the height keeps 20 pixels."""
+WIDTHS = (192, 256, 384, 512)
+"""Widths that a picture may be brought to."""
+USUAL = 384
+"""The one that is taken while nobody knows how tall people are."""
+PERSON_PX = 30.0
+"""People this high can be told apart from what is beside them, and have moved by more than the flow errs."""
+ENLARGED = 1.6
+"""A picture is enlarged by no more than this: it does not become sharper."""
+BASE_S = 0.08
+"""Over less time a walker moves by less than the flow errs; frames that follow faster are skipped or looked back from."""
 GAP_S = 1.0
 """Frames farther apart have too little in common."""
 
@@ -22,34 +34,56 @@ Floats = NDArray[np.float32]
 
 
 class Flow:
-    """The flow of one camera; `seconds` is the time between the last two frames, 0 where there is no flow."""
+    """The flow of one camera; `seconds` is the time that the last flow carries boxes on, 0 where there is none."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._dense = DenseFlow()
-        self._grey: Picture = np.zeros((0, 0), np.uint8)
+        self._width = 0
+        self._greys: list[tuple[float, Picture]] = []
         self._field: Floats = np.zeros((0, 0, 2), np.float32)
-        self._at = 0.0
+        self._at = -math.inf
+        self._base_s = 0.0
 
-    def update(self, frame: Frame) -> None:
-        """See the next frame; one of another size, from before or after a gap begins anew."""
-        grey = grey_at_most(frame.pixels, width=WIDTH)
+    def is_early(self, at: float) -> bool:
+        """Whether so little time has passed since the last update that a frame without a look of the detector can be skipped."""
+        return 0.0 < at - self._at < BASE_S
+
+    def update(self, frame: Frame, *, person: float | None) -> None:
+        """See the next frame, `person` being how tall people are in it, as a share; what follows a gap begins anew."""
+        grey = grey_of(frame.pixels, width=self._fit(frame.pixels.shape, person))
         seconds, self._at = frame.at - self._at, frame.at
-        follows = grey.shape == self._grey.shape and 0.0 < seconds <= GAP_S
+        follows = bool(self._greys) and grey.shape == self._greys[-1][1].shape and 0.0 < seconds <= GAP_S
+        self._greys = self._greys if follows else []
+        while len(self._greys) > 1 and frame.at - self._greys[1][0] >= BASE_S:
+            del self._greys[0]
         if follows:
-            self._field = self._dense.between(self._grey, grey)
-        self._grey, self.seconds = grey, seconds if follows else 0.0
+            since, before = self._greys[0]
+            self._field, self._base_s = self._dense.between(before, grey), frame.at - since
+        self._greys.append((frame.at, grey))
+        self.seconds = seconds if follows else 0.0
 
     def within(self, boxes: Floats) -> Floats:
         """For boxes (n, 4) in fractions: median speed, and median motion along x and y, float32 (n, 3)."""
         moved = np.zeros((len(boxes), 3), np.float32)
         if self.seconds:
-            height, width = self._grey.shape
+            height, width = self._field.shape[:2]
             for row, (left, top, right, bottom) in enumerate(boxes.tolist()):
                 part = self._field[_span(top, bottom, height), _span(left, right, width)]
                 moved[row] = _medians(part) if part.size else 0.0
-            moved /= np.float32(height * self.seconds)
+            moved /= np.float32(height * self._base_s)
         return moved
+
+    def _fit(self, shape: tuple[int, ...], person: float | None) -> int:
+        """The least width at which people are high enough, as far as the picture has that; it grows, and shrinks only by far."""
+        height, width = shape[:2]
+        if not person:
+            return min(USUAL, width)
+        wanted = PERSON_PX / person * width / height
+        if not 0.7 * self._width < wanted <= self._width:
+            self._width = WIDTHS[min(bisect_left(WIDTHS, wanted), len(WIDTHS) - 1)]
+        sharp = width if wanted <= width else round(ENLARGED * width)
+        return min(self._width, sharp)
 
 
 def _span(low: float, high: float, size: int) -> slice:

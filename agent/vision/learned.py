@@ -8,6 +8,7 @@ numbers stems from at least `least` different things.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -77,10 +78,15 @@ class Learned:
             return Stage.LEARNING
         return Stage.DRIFTED if self.drifted else Stage.WATCHING
 
-    def judge(self, score: float) -> None:
-        """Take note of a thing that has gone, by its highest joint score: the scene may no longer fit."""
+    @property
+    def excess(self) -> float:
+        """By how much joint scores are too high, as things went that were judged before they were learned; never below 0."""
+        return math.log10(max(1.0, self.odd * 10.0**_ODD))
+
+    def judge(self, score: float, *, may_drift: bool) -> None:
+        """Take note of a thing that has gone, by the highest of its scores: the scene may no longer fit."""
         self.odd += (float(score >= _ODD) - self.odd) / _LATEST
-        self.drifted = self.drifted or self.odd > _DRIFTED
+        self.drifted = self.drifted or (may_drift and self.odd > _DRIFTED)
 
     def state(self) -> dict[str, Any]:
         """What may be kept, as plain values for JSON; nothing before there are prototypes."""

@@ -39,6 +39,11 @@ class Perspective:
     def is_known(self) -> bool:
         return self.tracks >= self.least
 
+    @property
+    def usual(self) -> float | None:
+        """The mean height of people here, as a share of the frame's; None before enough were seen."""
+        return float(self.sums[2] / self.sums[0]) if self.is_known else None
+
     def see(self, foot: float, height: float, *, fresh: bool) -> None:
         """A person who stands in full within the frame; `fresh` when this track was not seen before."""
         self.tracks += fresh

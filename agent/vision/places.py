@@ -22,6 +22,8 @@ Doubles = NDArray[np.float64]
 ROWS, COLUMNS, WAYS = 14, 24, 8
 _FADES = 20_000.0
 """From so many tracks on older ones count half."""
+_ELSEWHERE = 20.0
+"""Tracks that go as all do in the whole picture, granted to every place: a few that went one way make no stream."""
 _DOUBT = 0.5
 """Tracks that every cell is granted beforehand."""
 
@@ -70,11 +72,12 @@ class Places:
         rows, columns = _around(cell.row, ROWS), _around(cell.column, COLUMNS)
         near = float(self.passed[rows, columns].mean())
         place = -math.log((near + _DOUBT) / (self.tracks + 1.0))
-        ways = self.headed[:, rows, columns].sum(axis=(1, 2))
-        if cell.way is None or ways.sum() < self.least:
+        ways, everywhere = self.headed[:, rows, columns].sum(axis=(1, 2)), self.headed.sum(axis=(1, 2))
+        if cell.way is None or everywhere.sum() < self.least:
             return place, 0.0
-        alike = ways[cell.way] + (ways[cell.way - 1] + ways[(cell.way + 1) % WAYS]) / 2.0
-        return place, -math.log((alike + _DOUBT) / (ways.sum() + 2.0 * _DOUBT))
+        usual = _alike(everywhere, cell.way) / everywhere.sum()
+        alike = _alike(ways, cell.way) + _DOUBT + _ELSEWHERE * usual
+        return place, -math.log(min(1.0, alike / (ways.sum() + 2.0 * _DOUBT + _ELSEWHERE)))
 
     def state(self) -> dict[str, Any]:
         """What may be kept."""
@@ -101,6 +104,11 @@ def cell(x: float, y: float, motion: tuple[float, float] | None) -> Cell:
     """The cell of a point in fractions of the frame, and the way of a motion along x and y."""
     way = None if motion is None else round(math.atan2(motion[1], motion[0]) / math.tau * WAYS) % WAYS
     return Cell(min(max(int(y * ROWS), 0), ROWS - 1), min(max(int(x * COLUMNS), 0), COLUMNS - 1), way)
+
+
+def _alike(ways: Doubles, way: int) -> float:
+    """How many of (WAYS,) tracks went this way, those of the ways beside it counting half."""
+    return float(ways[way] + (ways[way - 1] + ways[(way + 1) % WAYS]) / 2.0)
 
 
 def _around(place: int, size: int) -> slice:

@@ -139,10 +139,16 @@ class DenseFlow:
         return np.asarray(flow, np.float32)
 
 
-def grey_at_most(picture: Picture, *, width: int) -> Picture:
-    """A grey picture, `width` wide or as it is where it is smaller, uint8 (height, width)."""
+def grey_of(picture: Picture, *, width: int) -> Picture:
+    """A grey picture `width` wide, uint8 (height, width)."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    if picture.shape[1] <= width:
+    if picture.shape[1] == width:
         return np.ascontiguousarray(grey)
     height = max(1, round(width * picture.shape[0] / picture.shape[1]))
-    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA))
+    how = cv2.INTER_AREA if width < picture.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=how))
+
+
+def grey_at_most(picture: Picture, *, width: int) -> Picture:
+    """A grey picture, `width` wide or as it is where it is smaller, uint8 (height, width)."""
+    return grey_of(picture, width=min(width, picture.shape[1]))

@@ -19,7 +19,7 @@ _HALF = 0.5
 def reasons(rated: Rated, learned: Learned, classes: Sequence[str], *, first: str = "") -> tuple[Reason, ...]:
     """The reasons of a score: the attribute `first`, or the weightiest of speed and likeness, then what else is rare."""
     weights = {name: JOINT.get(name, 1.0) * score for name, score in rated.evidence.items()}
-    first = first or max(JOINT, key=lambda name: weights[name])
+    first = first or rated.leading
     others = sorted((name for name in weights if name != first and weights[name] >= MEANT), key=lambda n: -weights[n])
     return tuple(_reason(name, rated, learned, classes) for name in (first, *others))
 

@@ -1,7 +1,7 @@
 """One scene as it is watched: what is followed, how unusual each of it is, and what is learned from it.
 
-Speed and likeness are added up per thing before the largest is taken; what else can be said of a thing has a
-score of its own. A thing is learned from when it has gone, by its largest values, so each counts once.
+Speed and likeness are added up per thing before the largest is taken; speed alone and a way against the stream count
+where they are rarer than that, and what else can be said of a thing has a score of its own. A thing is learned from when it has gone, by its largest values, so each counts once.
 """
 
 from __future__ import annotations
@@ -34,23 +34,27 @@ the thing looks so, while speed errs from frame to frame and is smoothed: so lik
 _TOTAL = sum(JOINT.values())
 ALONE = ("size", "place", "way", "stay")
 """What has a score of its own: none of it tells a cart from a walker, but each tells what no speed does."""
+STREAM = math.log(20.0)
+"""Who goes a way that fewer than one in twenty take goes against a stream; where there is none, turning round is nothing."""
 LONGEST_S = 600.0
 """A thing that is seen for longer is taken for a new one, so that what stays for ever is learned too."""
 _SAMPLE_S = 0.5
 """A thing is a sample of how things look this often."""
-_LASTING = 5
-"""Sights from which a thing counts: a flicker of the detector is nobody."""
+_LASTING_S = 0.35
+"""Time from which a thing counts, with three sights at least: a flicker of the detector is nobody."""
+_LEAST_SIGHTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
     """How unusual one thing is at one instant.
 
-    `score` is -log10 of the share of usual things that ever are so unusual in speed and likeness
-    together; `evidence` is the same for each attribute by itself, and `values` are what was seen of it.
+    `score` is -log10 of the share of usual things that ever are so unusual, and `leading` the attribute that says most
+    of it; `evidence` is the same for each attribute by itself, and `values` are what was seen of it.
     """
 
     score: float
+    leading: str
     evidence: Mapping[str, float]
     values: Mapping[str, float]
     sight: Sight
@@ -68,12 +72,14 @@ class Scene:
         self._strayed = learned.joint.total > 0
         self._flow, self._things = Flow(), Things.none(learned.classes)
         self._trails: dict[int, Trail] = {}
+        self._rates: list[Rated] = []
         self._measured: dict[int, float] = {}
 
     def restart(self) -> None:
         """Another recording begins: what was followed is gone, what was learned stays."""
         self._flow, self._things = Flow(), Things.none(self.learned.classes, begun=self._things.begun)
         self._trails.clear()
+        self._rates = []
         self._measured.clear()
 
     def forget(self) -> None:
@@ -83,20 +89,22 @@ class Scene:
 
     def update(self, frame: Frame, detections: Detections | None, *, progress: float, learns: bool) -> list[Rated]:
         """Everything that a frame shows; `learns` says whether the scene is learned from it."""
+        if detections is None and self._flow.is_early(frame.at):
+            return self._rates
         aspect = frame.pixels.shape[1] / frame.pixels.shape[0]
         moved = self._follow(frame, detections, aspect=aspect)
         if learns:
             self._learn_ruler(frame.at)
         found = sights(self._things, moved, self.learned, aspect=aspect)
-        rated = [self._rated(sight, frame.at, aspect=aspect) for sight in found]
+        self._rates = [self._rated(sight, frame.at, aspect=aspect) for sight in found]
         if learns:
             self._learn_looks(found, frame.at)
         self._end(frame.at, progress=progress, learns=learns)
-        return rated
+        return self._rates
 
     def _follow(self, frame: Frame, detections: Detections | None, *, aspect: float) -> NDArray[np.float32]:
         """Bring everything to this instant; the flow in each box."""
-        self._flow.update(frame)
+        self._flow.update(frame, person=self.learned.perspective.usual)
         steps = self._flow.within(self._things.boxes)[:, 1:] * np.float32(self._flow.seconds)
         self._things.carry(np.asarray(steps / np.array([aspect, 1.0]), np.float32))
         if detections is not None:
@@ -119,7 +127,9 @@ class Scene:
         evidence = {name: self._score(name, value) for name, value in values.items()}
         together = _together(evidence, values)
         trail.joint = max(trail.joint, together)
-        return Rated(self.learned.joint.score(together), evidence, values, sight)
+        score, leading = _rarest(self.learned.joint.score(together), evidence, values)
+        trail.highest = max(trail.highest, score)
+        return Rated(max(0.0, score - self.learned.excess), leading, evidence, values, sight)
 
     def _score(self, name: str, value: float) -> float:
         return 0.0 if math.isnan(value) else self.learned.tails[name].score(value)
@@ -145,7 +155,7 @@ class Scene:
         for number, trail in list(self._trails.items()):
             if number not in here or at - trail.since > LONGEST_S:
                 del self._trails[number]
-                if learns and trail.sights >= _LASTING:
+                if learns and trail.sights >= _LEAST_SIGHTS and trail.at - trail.since >= _LASTING_S:
                     self._learn_from(trail, progress)
 
     def _learn_from(self, trail: Trail, progress: float) -> None:
@@ -158,9 +168,18 @@ class Scene:
         for name, largest in zip(ATTRIBUTES, trail.largest, strict=True):
             learned.tails[name].add(float(largest))
         if progress >= SUMS:
-            if progress >= 1.0:
-                learned.judge(learned.joint.score(trail.joint))
+            if learned.joint.is_known:
+                learned.judge(trail.highest, may_drift=progress >= 1.0)
             learned.joint.add(trail.joint)
+
+
+def _rarest(joint: float, evidence: Mapping[str, float], values: Mapping[str, float]) -> tuple[float, str]:
+    """The score of a thing and the attribute that says most of it: the sum's, or that of speed or of a way against the stream."""
+    score, leading = joint, max(JOINT, key=lambda name: JOINT[name] * evidence[name])
+    for name, value in (("speed", 0.0), ("way", STREAM)):
+        if evidence[name] > score and values[name] >= value:
+            score, leading = evidence[name], name
+    return score, leading
 
 
 def _together(evidence: Mapping[str, float], values: Mapping[str, float]) -> float:

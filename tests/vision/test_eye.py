@@ -11,7 +11,7 @@ from agent.pixels import Detections, Frame
 from agent.records import Observation
 from agent.vision import NO_MODEL
 from agent.vision.chroma import ChromaDetector
-from agent.vision.eye import Eye
+from agent.vision.eye import LATEST_S, Eye
 from agent.vision.settings import View, VisionSettings, Zone
 from tests.camera.drawn import camera, scene, walker
 
@@ -58,7 +58,7 @@ def test_a_detector_that_is_spared_sees_every_third_frame_with_movement_and_the_
     detector = Counted()
     settings = VisionSettings(detector="chroma", every=3)
     eye = Eye(camera="gate", view=VIEW, settings=settings, detector=detector)
-    frames = list(camera(scene(walker(), duration_s=6.0)).frames())
+    frames = list(camera(scene(walker(), duration_s=6.0), fps=10.0).frames())
     for frame in frames:
         eye.observe(frame)
     assert detector.asked[0] == frames[0].at
@@ -66,6 +66,18 @@ def test_a_detector_that_is_spared_sees_every_third_frame_with_movement_and_the_
     assert gaps
     assert min(gaps) >= 3
     assert gaps.count(3) >= len(gaps) / 2
+
+
+def test_a_slow_camera_is_looked_at_in_every_frame_although_the_detector_is_spared():
+    detector = Counted()
+    settings = VisionSettings(detector="chroma", every=3)
+    eye = Eye(camera="gate", view=VIEW, settings=settings, detector=detector)
+    frames = list(camera(scene(walker(), duration_s=6.0), fps=4.0).frames())
+    for frame in frames:
+        eye.observe(frame)
+    gaps = [after - before for before, after in pairwise(detector.asked)]
+    assert gaps
+    assert max(gaps) <= LATEST_S
 
 
 def test_somebody_who_stands_still_goes_on_being_counted():

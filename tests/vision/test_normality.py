@@ -58,7 +58,7 @@ class Kept:
 
 @dataclass
 class Walker:
-    """Somebody who crosses from the left, `speed` body heights a second, looking like `scores`."""
+    """Somebody who crosses from the left, with a negative `speed` from the right, in body heights a second, looking like `scores`."""
 
     since: float
     row: float
@@ -66,7 +66,7 @@ class Walker:
     scores: tuple[float, ...] = (0.8, 0.02, 0.01)
 
     def box(self, at: float) -> Box | None:
-        x = 0.02 + (at - self.since) * self.speed * TALL * HEIGHT / WIDTH
+        x = (0.02 if self.speed > 0.0 else 0.88) + (at - self.since) * self.speed * TALL * HEIGHT / WIDTH
         if not 0.02 <= x < 0.9 or at < self.since:
             return None
         return Box(x, self.row - TALL, x + 12 / WIDTH, self.row)
@@ -144,6 +144,12 @@ def test_somebody_who_runs_is_told_by_their_speed(kept: Kept):
     assert reason.expected is not None
     assert reason.observed > 1.5 * reason.expected
     assert reason.evidence >= LEAST
+
+
+def test_somebody_who_goes_against_the_stream_is_told_by_their_way(kept: Kept):
+    told = after(kept, Walker(LEARNED_AT, 0.7, speed=-0.8))
+    assert max(one.value for one in told) >= 3.0
+    assert {one.reasons[0].quantity for one in told if one.value >= 3.0} == {"scene/way_pct"}
 
 
 def test_what_looks_like_nothing_usual_is_told_by_its_looks(kept: Kept):
@@ -252,7 +258,7 @@ def test_who_asks_for_it_lets_it_learn_anew(kept: Kept):
 def test_a_scene_that_is_another_is_said_to_have_drifted(kept: Kept):
     normality = Normality("cam", SETTINGS, classes=CLASSES, memory=kept)
     for _ in range(200):
-        normality.scene.learned.judge(5.0)
+        normality.scene.learned.judge(5.0, may_drift=True)
     assert normality.stage is Stage.DRIFTED
     runner = [seen(LEARNED_AT + n * STEP_S, [Walker(LEARNED_AT, 0.7, speed=2.4)]) for n in range(10)]
     told = [one for frame, found in runner for one in normality.observe(frame, found)]

@@ -19,6 +19,7 @@ from agent.vision.memory import SceneFile
 from agent.vision.perspective import Perspective
 from agent.vision.places import COLUMNS, ROWS, Cell, Places, cell
 from agent.vision.prototypes import Codebook
+from agent.vision.scene import STREAM
 from agent.vision.things import Things
 
 
@@ -37,6 +38,11 @@ def test_a_score_is_the_rate_at_which_usual_things_reach_it():
 
 def test_a_tail_says_nothing_of_few():
     assert tail(np.ones(LEAST - 1)).score(100.0) == 0.0
+
+
+def test_few_things_tell_less_surely_how_rare_something_is():
+    values = np.quantile(np.random.default_rng(1).exponential(1.0, 4000) + 1.0, np.linspace(0.001, 0.999, 4000))
+    assert tail(values[::20]).score(8.0) < tail(values).score(8.0) - 0.1
 
 
 def test_a_kept_tail_rests_on_enough_things_in_each_of_its_levels():
@@ -133,6 +139,41 @@ def test_a_place_where_nobody_goes_and_a_way_that_nobody_takes_are_rare():
     _, rare_way = places.rarity(cell(0.5, 0.8, (-1.0, 0.0)))
     assert rare_place > usual_place + 2.0
     assert rare_way > usual_way + 2.0
+
+
+def test_who_goes_against_a_stream_is_rare_also_where_nobody_has_been():
+    places = Places()
+    for _ in range(100):
+        crossed(places, 0.8, (1.0, 0.0))
+    _, along = places.rarity(cell(0.5, 0.2, (1.0, 0.0)))
+    _, against = places.rarity(cell(0.5, 0.2, (-1.0, 0.0)))
+    assert against > STREAM > along
+
+
+def test_a_few_who_went_one_way_make_no_stream():
+    places = Places()
+    for number in range(100):
+        crossed(places, 0.8, (1.0 if number % 2 else -1.0, 0.0))
+    for _ in range(5):
+        crossed(places, 0.2, (1.0, 0.0))
+    _, back = places.rarity(cell(0.5, 0.2, (-1.0, 0.0)))
+    assert back < STREAM
+
+
+def test_scores_that_too_many_usual_things_reached_are_told_lower():
+    learned = Learned(3)
+    assert learned.excess == 0.0
+    for number in range(600):
+        learned.judge(1.5 if number % 5 == 0 else 0.2, may_drift=True)
+    assert learned.excess == pytest.approx(np.log10(2.0), abs=0.15), "one in five where one in ten was stated"
+    assert not learned.drifted
+
+
+def test_a_scene_does_not_drift_while_it_is_learned():
+    learned = Learned(3)
+    for _ in range(600):
+        learned.judge(5.0, may_drift=False)
+    assert not learned.drifted
 
 
 def test_cells_that_few_have_crossed_are_kept_only_together():
