@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -23,7 +22,7 @@ from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class, NodeName, Topic
 from agent.subscriber.holding import EventStore, Item
-from agent.subscriber.keeper import TURNS_S, Keeper
+from agent.subscriber.keeper import Keeper
 from agent.subscriber.postgres import PostgresStore
 from agent.subscriber.receipts import Receipts
 from agent.subscriber.store import Store
@@ -62,7 +61,6 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=6_000, help="events (default: 6000)")
     parser.add_argument("--rounds", type=int, default=3, help="each database in turn so many times (default: 3)")
     options = parser.parse_args()
-    sys.setswitchinterval(TURNS_S)
     messages, ring = made(options.count)
     items = [Item(open_envelope(one.payload, ring, topic=one.topic), one.payload.decode()) for one in messages]
     found: dict[str, list[dict[str, float]]] = {}

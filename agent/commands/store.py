@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import logging
 import random
-import sys
 import threading
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from agent.provision.keys import load_signer
 from agent.subscriber.accesses import AccessLog, Carrier, folder_of
 from agent.subscriber.gaps import Answers
 from agent.subscriber.holding import EventStore
-from agent.subscriber.keeper import TURNS_S, Keeper
+from agent.subscriber.keeper import Keeper
 from agent.subscriber.receipts import Receipts
 from agent.subscriber.tables import is_server, open_store
 from agent.transport import Transport
@@ -98,7 +97,6 @@ def run(options: argparse.Namespace) -> int:
     pulse = Pulse.of(Notify.of_service(), [DATABASE])
     pulse.notify.ready("keeping events")
     log.info("keeping events", extra={"union": name.union})
-    sys.setswitchinterval(TURNS_S)
 
     def beat() -> None:
         pulse.beat(DATABASE, clock.monotonic())

@@ -33,9 +33,6 @@ POLL_S = 0.5
 IN_A_ROW = 8
 """Polls that one `run_once` may take while there is something each time."""
 
-TURNS_S = 5e-4
-"""For `sys.setswitchinterval`: with Python's own 5 ms whoever writes would wait for the one who verifies at every answer of a database."""
-
 
 @dataclass(slots=True)
 class Tally:

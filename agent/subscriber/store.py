@@ -8,9 +8,12 @@ in its place.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain as joined
 from pathlib import Path
+from typing import Any
 
 from agent.contract.chain import Span
 from agent.contract.types import MAX_SEQ
@@ -48,7 +51,11 @@ _TABLES = (
         node TEXT NOT NULL, event TEXT NOT NULL, maker TEXT NOT NULL, at REAL NOT NULL, token TEXT NOT NULL,
         PRIMARY KEY(node, event, maker, at)) WITHOUT ROWID""",
 )
-_INSERT = "INSERT OR IGNORE INTO envelope VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT OR IGNORE INTO envelope VALUES{_PLACES}"
+FRESH = "fresh"
+TOGETHER = 250
+"""Rows of one statement: SQLite then works on them without Python's lock, which whoever verifies waits for."""
 
 
 class Store:
@@ -74,16 +81,15 @@ class Store:
     def commit(self, items: Sequence[Item], *, at: float) -> Taken:
         """Keep a batch in one transaction; on an error nothing of it was kept, and nothing is owed."""
         before = self._chains.copy()
-        counts = {"fresh": 0, "repeated": 0, "equivocations": 0}
-        owed = sorted({item.node for item in items if item.envelope.seq})
+        chained = [item for item in items if item.envelope.seq]
+        owed = sorted({item.node for item in chained})
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            counts = Counter(self._keep_all(chained, at))
             for item in items:
-                if item.envelope.seq:
-                    counts[self._keep(item, at)] += 1
-                elif row := verdict_row(item):
+                if row := verdict_row(item):
                     self._db.execute("INSERT OR IGNORE INTO verdict VALUES(?, ?, ?, ?, ?)", row)
-                else:
+                elif not item.envelope.seq:
                     self._keep_statement(item)
             self._keep_chains(owed, before)
             self._db.execute("COMMIT")
@@ -113,22 +119,39 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
+    def _keep_all(self, items: Sequence[Item], at: float) -> Iterator[str]:
+        """Keep envelopes in their order; the word for what each was."""
+        for begin in range(0, len(items), TOGETHER):
+            some = items[begin : begin + TOGETHER]
+            new = self._keep_together(some, at)
+            yield from (FRESH for _ in some) if new else (self._keep(item, at) for item in some)
+
+    def _keep_together(self, items: Sequence[Item], at: float) -> bool:
+        """Keep all in one statement, or none: False where a number is there already, or a key's chain is not yet known."""
+        if not all((item.node, item.envelope.key.kid) in self._chains.keys for item in items):
+            return False
+        rows = [_row(item, self._chains.place(item.envelope), at) for item in items]
+        try:
+            self._db.execute(
+                f"INSERT INTO envelope VALUES{', '.join([_PLACES] * len(rows))}", list(joined.from_iterable(rows))
+            )
+        except sqlite3.IntegrityError:  # undoes the statement, not the transaction
+            return False
+        for item, row in zip(items, rows, strict=True):
+            self._count(item, row[1])
+        return True
+
+    def _count(self, item: Item, chain: int) -> None:
+        for first, last in self._chains.count(item.envelope, chain):
+            self._db.execute("INSERT OR IGNORE INTO given_up VALUES(?, ?, ?, ?)", (item.node, chain, first, last))
+
     def _keep(self, item: Item, at: float) -> str:
         """Keep one envelope; the word for what it was."""
         envelope, node = item.envelope, item.node
         chain = self._chains.place(envelope)
-        payload = envelope.payload
-        kept = self._db.execute(
-            _INSERT,
-            (
-                node, chain, envelope.seq, envelope.digest, envelope.klass, envelope.topic.type, envelope.at,
-                envelope.recorded_at, at, payload.severity or None, payload.correlationid or None, item.token,
-            ),
-        )  # fmt: skip
-        if kept.rowcount:
-            for first, last in self._chains.count(envelope, chain):
-                self._db.execute("INSERT OR IGNORE INTO given_up VALUES(?, ?, ?, ?)", (node, chain, first, last))
-            return "fresh"
+        if self._db.execute(_INSERT, _row(item, chain, at)).rowcount:
+            self._count(item, chain)
+            return FRESH
         key = (node, chain, envelope.seq)
         known = self._db.execute("SELECT digest FROM envelope WHERE node = ? AND chain = ? AND seq = ?", key).fetchone()
         if known[0] == envelope.digest:
@@ -164,3 +187,12 @@ class Store:
         for first, final in self._db.execute("SELECT first, last FROM given_up WHERE node = ? AND chain = ?", key):
             span.add(first, final)
         return Held(chain, last, kid, tuple(span))
+
+
+def _row(item: Item, chain: int, at: float) -> tuple[Any, ...]:
+    """Of the table `envelope`."""
+    envelope, payload = item.envelope, item.envelope.payload
+    return (
+        item.node, chain, envelope.seq, envelope.digest, envelope.klass, envelope.topic.type, envelope.at,
+        envelope.recorded_at, at, payload.severity or None, payload.correlationid or None, item.token,
+    )  # fmt: skip

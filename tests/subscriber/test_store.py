@@ -18,7 +18,7 @@ from agent.contract.jws import Key, KeyRing
 from agent.contract.topics import NodeName
 from agent.errors import StoreError
 from agent.subscriber.holding import EventStore, Item, Taken
-from agent.subscriber.store import Store
+from agent.subscriber.store import TOGETHER, Store
 from agent.subscriber.tables import Row, open_store, open_tables
 from agent.transport import Message
 from tests.contract.makers import NODE, ROOM, Chain, ring_of, signer
@@ -64,6 +64,21 @@ def test_a_second_content_under_one_number_is_kept_beside_the_first(store: Event
     assert store.commit(items([other], chain.ring), at=2.0).equivocations == 1
     assert store.count() == 1
     assert rows(where, "SELECT token FROM equivocation") == [(other.payload.decode(),)]
+
+
+@pytest.mark.parametrize("size", [40, TOGETHER + 1])
+def test_how_many_come_at_a_time_makes_no_difference(store: EventStore, where: str, size: int):
+    """Many are kept in one statement where all are new; a repetition among them keeps none of them from being kept."""
+    chain, clone = Chain(), Chain()
+    begun = several(chain, 1)
+    new, other = several(chain, 2 * TOGETHER), [message(clone, kind="crossing") for _ in range(9)][-1]
+    batch = items([*new[:5], new[2], *new[5:], other, new[-1], dropping(chain, (900, 901))], chain.ring)
+    store.commit(items(begun, chain.ring), at=1.0)
+    taken = [store.commit(batch[begin : begin + size], at=2.0) for begin in range(0, len(batch), size)]
+    sums = [sum(getattr(one, name) for one in taken) for name in ("fresh", "repeated", "equivocations")]
+    assert sums == [2 * TOGETHER + 1, 2, 1]
+    assert store.held(NAME).span == ((1, 2 * TOGETHER + 2), (900, 901))
+    assert rows(where, "SELECT min(token), count(*) FROM equivocation") == [(other.payload.decode(), 1)]
 
 
 def test_verdicts_are_all_kept_each_once(store: EventStore, where: str):
