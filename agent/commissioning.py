@@ -13,6 +13,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from agent.files import mark
+
 LASTS_S = 1800.0
 SIGHT = "aim-{camera}.json"
 """Where sense leaves a `Sight` of each camera."""
@@ -84,7 +86,7 @@ class Commissioning:
 
     def open(self) -> None:
         """Begin, or begin anew; only for who stands in front of the node."""
-        self.marker.touch()
+        mark(self.marker)
 
     def is_open(self, at: float) -> bool:
         """Open for half an hour from the moment of the marker; `at` is an instant."""

@@ -19,9 +19,11 @@ def write_atomic(path: Path, content: bytes, *, mode: int | None = None, keep_ow
     `mode` holds as it is said, whatever the process's umask would take from it: who is named may read. Without it the
     umask decides.
     `keep_owner`: root gives the new one to whom the old one belongs, who then never finds a file that it cannot read.
+
+    The folder may belong to somebody with fewer rights than ours: a link that lies in the way is not written through.
     """
     fresh = path.with_name(f".{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644 if mode is None else mode)
+    descriptor = _fresh(fresh, 0o644 if mode is None else mode)
     if mode is not None:
         os.fchmod(descriptor, mode)
     if keep_owner and path.exists() and os.geteuid() == 0:
@@ -32,6 +34,20 @@ def write_atomic(path: Path, content: bytes, *, mode: int | None = None, keep_ow
         os.fsync(file.fileno())
     fresh.replace(path)
     sync_folder(path.parent)
+
+
+def mark(path: Path) -> None:
+    """An empty file that is as old as this moment, in a folder that others may write to; OSError as it comes.
+
+    `touch` would follow a link that they put there, and make a file wherever we may.
+    """
+    os.close(_fresh(path, 0o644))
+
+
+def _fresh(path: Path, mode: int) -> int:
+    """A descriptor of an empty file that did not exist before."""
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
 
 def replace_whole(path: Path, content: bytes) -> None:
@@ -85,9 +101,10 @@ def read_plain(path: Path | str, *, most: int) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)  # `open` would refuse a folder, and leave its descriptor open
+        return None
     with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor that is known to be no link
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
         return file.read(most)
 
 

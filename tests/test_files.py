@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.files import if_there_is_room, write_again, write_atomic
+from agent.files import if_there_is_room, mark, read_plain, write_again, write_atomic
 
 
 def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path):
@@ -93,3 +93,49 @@ def test_a_file_is_written_again_byte_by_byte_however_little_is_taken_at_once(tm
 def test_a_file_that_is_not_there_is_not_made_by_writing_it_again(tmp_path: Path):
     write_again(tmp_path / "log")
     assert not (tmp_path / "log").exists()
+
+
+def test_a_link_that_somebody_laid_in_the_way_is_not_written_through(tmp_path: Path):
+    """Root and sense write into folders of others, who would choose what is overwritten."""
+    other = tmp_path / "precious"
+    other.write_bytes(b"kept")
+    (tmp_path / ".told.json.new").symlink_to(other)
+    (tmp_path / "told.json").symlink_to(other)
+    write_atomic(tmp_path / "told.json", b"new")
+    assert other.read_bytes() == b"kept"
+    assert (tmp_path / "told.json").read_bytes() == b"new"
+    assert not (tmp_path / "told.json").is_symlink()
+
+
+def test_a_mark_is_made_anew_and_never_where_a_link_points(tmp_path: Path):
+    path, elsewhere = tmp_path / "asked", tmp_path / "elsewhere"
+    path.symlink_to(elsewhere)
+    mark(path)
+    assert path.is_file()
+    assert not elsewhere.exists()
+    os.utime(path, (0.0, 0.0))
+    mark(path)
+    assert path.stat().st_mtime > 0.0
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "absent"])
+def test_what_is_no_plain_file_is_not_read_and_costs_no_descriptor(tmp_path: Path, kind: str):
+    path = tmp_path / "letter"
+    lay(path, kind)
+    before = descriptors()
+    assert [read_plain(path, most=9) for _ in range(3)] == [None] * 3
+    assert descriptors() == before
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def lay(path: Path, kind: str) -> None:
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        (path.parent / "secret").write_bytes(b"secret")
+        path.symlink_to(path.parent / "secret")

@@ -94,7 +94,7 @@ class _Asked(BaseHTTPRequestHandler):
         try:
             with self.server.turn:
                 self._act(body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._json(HTTPStatus.BAD_REQUEST, {"why": str(error)})
         except PiazzaError as error:
             self._json(HTTPStatus.BAD_REQUEST, {"why": error.message})

@@ -19,15 +19,20 @@ from agent import __version__
 from agent.clock import SystemClock
 from agent.commands.facts import UNITS, Machine
 from agent.errors import UserError, why
+from agent.files import read_plain
 from agent.provision.checks import findings
 from agent.provision.sieve import sieved
 
 FILES = (
     "etc/piazza/node.yaml", "etc/os-release", "etc/rpi-issue", "boot/firmware/config.txt", "boot/firmware/piazza.txt",
     "boot/firmware/piazza-camera.txt", "boot/firmware/cmdline.txt", "boot/firmware/piazza/firstboot.log",
-    "run/piazza-sense/numbers.json", "proc/meminfo", "proc/loadavg", "proc/uptime", "proc/diskstats",
+    "proc/meminfo", "proc/loadavg", "proc/uptime", "proc/diskstats",
     "proc/device-tree/model",
 )  # fmt: skip
+LEFT = ("run/piazza-sense/numbers.json",)
+"""What a service leaves in a folder of its own: root follows no link there."""
+MOST = 1_000_000
+"""Bytes of such a file."""
 COMMANDS = {
     "journal.txt": ("journalctl", "-b", "-n", "4000", "--no-pager", "-o", "short-iso", "-u", "piazza-*"),
     "kernel.txt": ("journalctl", "-k", "-b", "-n", "1000", "--no-pager", "-o", "short-iso"),
@@ -71,6 +76,7 @@ def bundle(machine: Machine, at: float) -> Iterator[tuple[str, str]]:
         "doctor.json": msgspec.json.format(msgspec.json.encode(found)),
         **{name: machine.ask(*command).encode() for name, command in COMMANDS.items()},
         **{f"files/{name}": _content(machine.root / name) for name in FILES},
+        **{f"files/{name}": read_plain(machine.root / name, most=MOST) or b"" for name in LEFT},
     }
     for name, content in raw.items():
         text = sieved(content.rstrip(b"\0"))

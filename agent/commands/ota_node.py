@@ -21,7 +21,7 @@ from agent.config import load
 from agent.contract.times import instant
 from agent.contract.topics import NodeName
 from agent.errors import UserError
-from agent.files import write_atomic
+from agent.files import mark, write_atomic
 from agent.ota import report
 from agent.ota.approval import approve
 from agent.ota.ledger import Attempt, Ledger, State
@@ -183,7 +183,7 @@ def _well(options: argparse.Namespace, gate: AliveGate, clock: SystemClock) -> i
     """Ask what a trial asks, of what runs now."""
     content, wanted = options.config.read_bytes(), report.cameras(load(options.config))
     ask, until = gate.folder / ASK, clock.monotonic() + options.wait
-    ask.touch()
+    mark(ask)
     try:
         verdict = gate.well(hashlib.sha256(content).hexdigest(), wanted)
         while not verdict.good and clock.monotonic() < until:

@@ -105,13 +105,14 @@ class _Asked(BaseHTTPRequestHandler):
     server_version, sys_version = "piazza", ""
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
+        said = self.headers.get("Content-Length", "")
+        length = int(said[:9]) if said.isdecimal() else 0
         if self.path not in (PATH, RENEW_PATH) or not 0 < length <= MAX_BYTES:
             self._say(HTTPStatus.NOT_FOUND, Answer(Word.REFUSED, "nothing is here"))
             return
         try:
             answer = (self._enrolled if self.path == PATH else self._renewed)(self.rfile.read(length))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._say(HTTPStatus.BAD_REQUEST, Answer(Word.REFUSED, "not a petition"))
             return
         self._say(STATUS[answer.word], answer)

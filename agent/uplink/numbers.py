@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from agent.contract.topics import Class
-from agent.files import replace_if_room
+from agent.files import read_plain, replace_if_room
 
 FILE = ".link.json"
 """Its name in the inbox, the one folder that link may write to."""
@@ -45,10 +44,8 @@ def vitals(folder: Path, *, at: float) -> tuple[tuple[str, float], ...]:
 def read(folder: Path) -> dict[str, float]:
     """The numbers that lie there; none where there is no such file or it is not ours."""
     try:
-        descriptor = os.open(folder / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, encoding="ascii") as file:  # noqa: PTH123 -- a descriptor that is known to be no link
-            found = json.loads(file.read(MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(read_plain(folder / FILE, most=MAX_BYTES) or b"")
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}

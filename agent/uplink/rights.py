@@ -9,6 +9,7 @@ The invariant: what is tried holds nothing, is never retained, and is tried once
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ import msgspec
 
 from agent.clock import Clock
 from agent.contract.topics import Class, NodeName, Topic
-from agent.files import read_plain, replace_if_room
+from agent.files import mark, read_plain, replace_if_room
 from agent.transport import NOBODY_SUBSCRIBES, Acknowledged, Message, Transport
 
 ASK, FILE = ".rights-asked", ".rights.json"
@@ -50,8 +51,9 @@ class Rights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def ask(inbox: Path) -> None:
-    """Have link try at its next look."""
-    (inbox / ASK).touch()
+    """Have link try at its next look; where link has put something in the way, it is not asked."""
+    with suppress(OSError):
+        mark(inbox / ASK)
 
 
 def read(inbox: Path) -> Rights | None:
@@ -59,7 +61,7 @@ def read(inbox: Path) -> Rights | None:
     content = read_plain(inbox / FILE, most=MAX_BYTES)
     try:
         return msgspec.json.decode(content, type=Rights) if content else None
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):  # link may write anything there; msgspec's own errors are ValueErrors
         return None
 
 

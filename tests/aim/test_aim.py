@@ -573,6 +573,8 @@ HOSTILE = {
     "no JSON": ("/say", b"\xff\xfe", {}),
     "nested beyond all": ("/say", b'{"more": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", {}),
     "nested where it is read": ("/draw", b'{"camera": "gate", "view": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", {}),
+    "nested where nobody reads it": ("/say", b'{"other": ' + b"[" * 30_000, {}),
+    "bytes that are no text": ("/enter", b'"\xff"', {}),
     "a step of no kind": ("/say", b'{"step": "<script>"}', {}),
     "a camera that is a path": ("/draw", b'{"camera": "../../etc/piazza/keys/sign.pem", "view": {"masks": []}}', {}),
     "a camera that ends its line": ("/measure", b'{"camera": "gate\\n", "lengths": []}', {}),

@@ -10,7 +10,7 @@ import pytest
 
 from agent.cli import main
 from agent.clock import SimulatedClock
-from agent.commands.collect import FILES, bundle, written
+from agent.commands.collect import FILES, LEFT, bundle, written
 from agent.commands.doctor import examined, last_step
 from agent.commands.facts import Machine, ask
 from agent.commands.status import screen
@@ -156,7 +156,7 @@ def test_whatever_a_program_or_a_file_of_the_node_says_no_canary_comes_out(node)
     def asked_all(*command):
         return asked(*command) + "before\n" + flood.decode() + "after\n"
 
-    for path in FILES:
+    for path in (*FILES, *LEFT):
         if path != "etc/piazza/node.yaml":
             (node.root / path).parent.mkdir(parents=True, exist_ok=True)
             (node.root / path).write_bytes(CANARIES["a picture"] if path.startswith("proc") else flood)
@@ -164,6 +164,14 @@ def test_whatever_a_program_or_a_file_of_the_node_says_no_canary_comes_out(node)
     assert "before" in members["journal.txt"]
     assert "after" in members["journal.txt"]
     assert not [name for name, text in members.items() if "canary" in text.lower() or "JFIF" in text]
+
+
+def test_a_bundle_holds_nothing_that_a_service_points_root_at(node):
+    """The folder below /run belongs to the process that sees; root, who collects, may read more than it."""
+    (node.root / "etc/shadow").write_text("root:of-the-shadow:20000:::")
+    (node.root / "run/piazza-sense/numbers.json").unlink()
+    (node.root / "run/piazza-sense/numbers.json").symlink_to(node.root / "etc/shadow")
+    assert "of-the-shadow" not in "".join(dict(bundle(node, AT)).values())
 
 
 def test_status_and_doctor_run_to_their_end_on_a_node(node, capsys):

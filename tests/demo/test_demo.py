@@ -36,7 +36,7 @@ def counted(printed: str) -> tuple[int, ...]:
 
 @pytest.mark.slow
 def test_it_counts_what_the_store_holds_and_leaves_a_report(tmp_path: Path):
-    done = start(tmp_path, "--picture", str(tmp_path / "screen.svg"))
+    done = start(tmp_path, "--picture", str(tmp_path / "screen.svg"), seconds=25)
     printed, complaints = done.communicate(timeout=300)
     assert (done.returncode, complaints) == (0, "")
     events, verified, gaps, sent = counted(printed)

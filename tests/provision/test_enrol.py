@@ -6,6 +6,7 @@ import hashlib
 import ssl
 import stat
 import subprocess
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -372,17 +373,28 @@ def test_a_server_that_the_card_does_not_name_gets_no_token(server, tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "length", "status"),
-    [("/enrol", 2, 400), ("/", 2, 404), ("/enrol", 20_000, 404), ("/enrol", 0, 404)],
+    [("/enrol", "2", 400), ("/", "2", 404), ("/enrol", "20000", 404), ("/enrol", "0", 404), ("/enrol", "two", 404)],
 )
 def test_anything_else_that_is_sent_gets_a_short_no(server, bench, path, length, status):
+    assert sent(server, bench, path, b"{}", length) == (status, Word.REFUSED)
+
+
+@pytest.mark.parametrize("body", [b'{"name": "\xff"}', b'{"other": ' + b"[" * 9_000, b"\xff" * 9])
+def test_a_petition_that_cannot_be_read_gets_a_short_no(server, bench, body, capsys):
+    assert sent(server, bench, "/enrol", body, str(len(body))) == (400, Word.REFUSED)
+    assert capsys.readouterr().err == ""
+
+
+def sent(server, bench, path, body, length):
+    """What a server answers to who has no certificate."""
     import http.client
 
     context = ssl.create_default_context(cafile=str(bench.ca))
     line = http.client.HTTPSConnection(server, timeout=60, context=context)
-    line.request("POST", path, b"{}"[:length], {"Content-Length": str(length)})
-    response = line.getresponse()
-    assert (response.status, msgspec.json.decode(response.read(), type=Answer).word) == (status, Word.REFUSED)
-    line.close()
+    with closing(line):
+        line.request("POST", path, body, {"Content-Length": length})
+        response = line.getresponse()
+        return response.status, msgspec.json.decode(response.read(), type=Answer).word
 
 
 def test_the_list_tells_the_fingerprint_that_a_phone_shows_of_the_page(desk, bench, tmp_path, capsys):

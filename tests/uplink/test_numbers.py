@@ -43,12 +43,15 @@ def test_nothing_else_than_our_numbers_gets_in(tmp_path: Path, text: str):
     assert numbers.read(tmp_path) == {}
 
 
-def test_a_pipe_or_a_link_in_its_place_holds_nobody_up(tmp_path: Path):
+def test_a_pipe_a_link_or_a_folder_in_its_place_holds_nobody_up(tmp_path: Path):
     (tmp_path / "secret").write_text('{"link_connected": 1}')
     (tmp_path / numbers.FILE).symlink_to(tmp_path / "secret")
     assert numbers.read(tmp_path) == {}
     (tmp_path / numbers.FILE).unlink()
     os.mkfifo(tmp_path / numbers.FILE)
+    assert numbers.read(tmp_path) == {}
+    (tmp_path / numbers.FILE).unlink()
+    (tmp_path / numbers.FILE).mkdir()
     assert numbers.read(tmp_path) == {}
 
 

@@ -106,6 +106,21 @@ def test_it_is_tried_once_for_each_time_it_was_asked(desk: Desk):
     assert rights.read(desk.node.inbox.folder) == first
 
 
-def test_a_spoiled_file_says_nothing(tmp_path: Path):
-    (tmp_path / rights.FILE).write_bytes(b"{")
+@pytest.mark.parametrize(
+    "content", [b"{", b'{"at": 1.0, "found": {"\xff": "refused"}}', b'{"at": ' + b"[" * 4000, b"\xff"]
+)
+def test_a_spoiled_file_says_nothing(tmp_path: Path, content: bytes):
+    (tmp_path / rights.FILE).write_bytes(content)
     assert rights.read(tmp_path) is None
+
+
+def test_what_link_lays_in_the_way_is_neither_followed_nor_a_reason_to_fall(tmp_path: Path):
+    """Root asks here, in a folder that link may write to."""
+    asked, elsewhere = tmp_path / rights.ASK, tmp_path / "nologin"
+    asked.symlink_to(elsewhere)
+    rights.ask(tmp_path)
+    assert (asked.is_file(), elsewhere.exists()) == (True, False)
+    asked.unlink()
+    (asked / "full").mkdir(parents=True)
+    rights.ask(tmp_path)
+    assert asked.is_dir()
