@@ -124,7 +124,7 @@ def html(union: Union, comune: str, agreements: Sequence[Agreement], nodes: Sequ
     return (
         f'<!doctype html><html lang="it"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width,initial-scale=1"><title>{escape(name)}: {ITALIAN.title}</title>'
-        f"<style>{_STYLE}</style></head><body>{parts}<footer>{day}</footer></body></html>\n"
+        f"<style>{_STYLE}</style></head><body><main>{parts}</main><footer>{day}</footer></body></html>\n"
     )
 
 
@@ -143,7 +143,7 @@ def _part(words: Words, union: Union, comune: str, partners: Sequence[Agreement]
         for title, lines in sections
         if lines
     )
-    return f'<main lang="{words.language}"><h1>{escape(comune)} · {escape(words.title)}</h1>{inner}</main>'
+    return f'<article lang="{words.language}"><h1>{escape(comune)} · {escape(words.title)}</h1>{inner}</article>'
 
 
 def _purpose(words: Words, one: Agreement) -> str:

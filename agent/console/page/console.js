@@ -352,7 +352,7 @@ const HEAR = {
   verdict(item) { state.open.get(item.id)?.verdicts.push(item); lines.delete(item.id); },
   broker(item) { if (state.connected && !item.connected) ring.call(word("lost")); state.connected = item.connected; state.why = item.why ?? ""; drawBroker(); },
   alarm(item) { alarm(`${clockText(item.at)} ${word("unverified")}: ${item.topic} (${item.why})`); },
-  again() { begin(); },
+  again() { state.me = null; begin().catch(error => alarm(error.message)); }, // also what the role may see may be another
 };
 
 function hear(batch) {
