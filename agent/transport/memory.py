@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import random
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 
 from agent.clock import Clock
 from agent.transport import (
@@ -23,6 +22,7 @@ from agent.transport import (
     Subscribed,
     Will,
 )
+from agent.transport.kept import Kept, Waiting, matches
 
 PROTOCOL = 5
 BATCH = 200
@@ -37,29 +37,6 @@ class Weather:
     delay_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A message on its way to one client."""
-
-    message: Message
-    due: float
-    expires: float
-
-
-@dataclass(slots=True)
-class _Session:
-    """What the broker keeps of a client, there or not; instants are of the broker's clock."""
-
-    patterns: list[str] = field(default_factory=list)
-    waiting: list[_Waiting] = field(default_factory=list)
-    in_flight: list[_Waiting] = field(default_factory=list)
-    connected: bool = False
-    will: Will | None = None
-    will_due: float | None = None
-    gone_at: float | None = None
-    session_s: float = 0.0
-
-
 class MemoryBroker:
     """The broker; what it accepted stands in `log`, what it keeps for newcomers in `retained`."""
 
@@ -69,14 +46,14 @@ class MemoryBroker:
         self.clock = clock
         self.weather = weather or Weather()
         self.log: list[Message] = []
-        self.retained: dict[str, _Waiting] = {}
+        self.retained: dict[str, Waiting] = {}
         self.refused: dict[str, str] = {}  # client id -> why it may not connect
         self.answers: dict[str, int] = {}  # topic -> reason code of its PUBACK; from 128 on the message goes nowhere
         self.up = True
         self._randomness = randomness or random.Random(0)  # noqa: S311 -- weather, not secrets
-        self._sessions: dict[str, _Session] = {}
-        self._away: dict[str, _Session] = {}  # nobody is connected: time works on no others
-        self._readers: dict[str, list[_Session]] = {}  # of a topic, as asked for since the last subscription
+        self._sessions: dict[str, Kept] = {}
+        self._away: dict[str, Kept] = {}  # nobody is connected: time works on no others
+        self._readers: dict[str, list[Kept]] = {}  # of a topic, as asked for since the last subscription
 
     def transport(self, client_id: str, *, session_s: float = 3600.0, will: Will | None = None) -> MemoryTransport:
         """A client of this broker."""
@@ -98,7 +75,7 @@ class MemoryBroker:
         """Start a session; True when an earlier one goes on."""
         self._settle()
         resumed = client_id in self._sessions and session_s > 0
-        session = self._sessions[client_id] if resumed else _Session()
+        session = self._sessions[client_id] if resumed else Kept()
         if not resumed:
             self._sessions[client_id] = session
             self._readers.clear()
@@ -179,24 +156,24 @@ class MemoryBroker:
 
     def _retain(self, message: Message, expires: float) -> None:
         if message.payload:
-            self.retained[message.topic] = _Waiting(message, self.clock.now(), expires)
+            self.retained[message.topic] = Waiting(message, self.clock.now(), expires)
         else:
             self.retained.pop(message.topic, None)
 
-    def _matching(self, topic: str) -> list[_Session]:
+    def _matching(self, topic: str) -> list[Kept]:
         if topic not in self._readers:
             sessions = self._sessions.values()
             self._readers[topic] = [one for one in sessions if any(matches(wanted, topic) for wanted in one.patterns)]
         return self._readers[topic]
 
-    def _deliver(self, session: _Session, message: Message, expires: float) -> None:
+    def _deliver(self, session: Kept, message: Message, expires: float) -> None:
         """Put a message on its way, as the weather allows; a live subscriber sees it as not retained."""
         live = Message(message.topic, message.payload)
         copies = 2 if self._randomness.random() < self.weather.twice else 1
         for _ in range(copies):
             if self._randomness.random() >= self.weather.lost:
                 due = self.clock.now() + self._randomness.uniform(0.0, self.weather.delay_s)
-                session.waiting.append(_Waiting(live, due, expires))
+                session.waiting.append(Waiting(live, due, expires))
 
     def _settle(self) -> None:
         """Let time do its work: wills that are due, sessions that have expired."""
@@ -300,15 +277,3 @@ class MemoryTransport:
         clock = self._broker.clock
         due = self._broker.next_due(self._client_id) if self._stands else None
         clock.sleep(timeout_s if due is None else min(timeout_s, due - clock.now()))
-
-
-@lru_cache(maxsize=1 << 17)
-def matches(pattern: str, topic: str) -> bool:
-    """Whether an MQTT topic filter matches a topic (MQTT 5 section 4.7)."""
-    wanted, levels = pattern.split("/"), topic.split("/")
-    for number, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if number >= len(levels) or level not in ("+", levels[number]):
-            return False
-    return len(wanted) == len(levels)

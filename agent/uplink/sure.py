@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _BYTES = 8
@@ -35,7 +36,8 @@ class Word:
                 self._closing = weakref.finalize(self, os.close, self._descriptor)
             os.pwrite(self._descriptor, seq.to_bytes(_BYTES, "little"), 0)
         except OSError:
-            Path(self.file).unlink(missing_ok=True)
+            with suppress(IsADirectoryError):  # which is no older word
+                Path(self.file).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Say no more; the word stays."""

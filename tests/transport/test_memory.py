@@ -8,7 +8,8 @@ import pytest
 
 from agent.clock import SimulatedClock
 from agent.transport import Acknowledged, Disconnected, Message, Will
-from agent.transport.memory import MemoryBroker, MemoryTransport, Weather, matches
+from agent.transport.kept import matches
+from agent.transport.memory import MemoryBroker, MemoryTransport, Weather
 from tests.brokers.waiting import messages, opened, quiet
 
 
