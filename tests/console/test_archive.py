@@ -22,7 +22,7 @@ from agent.subscriber.speaker import Speaker
 from agent.subscriber.store import Store
 from agent.subscriber.tables import SqliteTables, open_tables
 from tests.brokers.postgres import postgres
-from tests.console.rooms import NOON, Place, place, signer
+from tests.console.rooms import DAY_S, NOON, Place, place, signer
 from tests.subscriber.parts import looking
 
 ON_POSTGRES = (pytest.mark.slow, pytest.mark.xdist_group("postgres"))
@@ -96,6 +96,17 @@ def test_what_is_open_was_not_closed(archive):
     opened = {item["id"] for item in everything if item["phase"] == "opened"}
     closed = {item["id"] for item in everything if item["phase"] == "closed"}
     assert {item["id"] for item in archive.open_events(at=NOON)} == opened - closed
+
+
+def test_a_happening_is_found_by_its_name_and_any_of_its_times(archive):
+    """All its words in their order; by a time that is too far away it is not."""
+    last = next(item for item in archive.events(Question(), at=NOON) if item["phase"] == "closed")
+    for near in (last["at"], last["at"] - last["duration_s"]):
+        found = archive.happening(last["node"], last["id"], near, at=NOON)
+        assert [one["phase"] for one in found["messages"]] == ["opened", "closed"]
+        assert found["event"] == last
+    assert archive.happening(last["node"], last["id"], NOON - 30 * DAY_S, at=NOON) == {}
+    assert archive.happening("romagna-faentina/faenza/other", last["id"], last["at"], at=NOON) == {}
 
 
 def test_a_week_has_a_mean_for_every_hour_that_was_seen(archive, either):

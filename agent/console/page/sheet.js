@@ -52,7 +52,7 @@ function table(messages) {
 }
 
 const row = one => element("tr", {}, ...[word(one.phase), dateText(one.at), clockText(one.recorded_at), String(one.seq), one.digest, one.kid, word(one.mark)]
-  .map(text => element("td", { textContent: text })));
+  .map(text => element("td", { textContent: text, className: [one.digest, one.kid].includes(text) ? "long" : "" })));
 
 function leave() {
   if (location.hash === address) history.replaceState(null, "", before);
