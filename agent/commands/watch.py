@@ -1,7 +1,7 @@
 """`piazza watch`: a broker's events as they come, verified, one line each.
 
 A terminal gets colour; a pipe gets plain lines, or with `--json` one object a line. Ends with 2 when
-the broker does not let us in.
+the broker does not let us in, and when at first no machine has its name.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Watch:
             case Connected():
                 yield Line(now, "", "the broker is there again" if self._stood else "connected")
                 self._stood = True
-            case Disconnected(refused=True):
+            case Disconnected() if happening.refused or (happening.unknown and not self._stood):
                 raise BrokerRefused(happening.why, hint=happening.hint)
             case Disconnected():
                 yield Line(now, "", happening.why, urgent=True)

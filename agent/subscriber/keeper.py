@@ -86,6 +86,7 @@ class Keeper:
         self._clock = clock
         self._answers = answers
         self._stood = False
+        self._absent = ""
         self._openers = Openers(ring, threads=threads)
         self._writer = ThreadPoolExecutor(1, "commit")
         self._writing: _Writing | None = None
@@ -138,13 +139,19 @@ class Keeper:
                     came.append(happening)
                 case Connected():
                     self._settle()
-                    self._stood = True
+                    self._stood, self._absent = True, ""
                     self._say_received(self._store.nodes())
                 case Disconnected(refused=True) if not self._stood:
                     raise BrokerRefused(happening.why, hint=happening.hint)
                 case Disconnected():
-                    log.warning("no broker", extra={"why": happening.why})
+                    self._say_absent(happening)
         return self._opened(came)
+
+    def _say_absent(self, end: Disconnected) -> None:
+        """Once for each reason; it goes on being tried."""
+        if end.why != self._absent:
+            log.warning("no broker", extra={"why": end.why, "next": end.hint or "it is tried again and again"})
+        self._absent = end.why
 
     def _say(self, answers: Iterable[tuple[str, bytes]]) -> None:
         with self._transport.together():

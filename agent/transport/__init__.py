@@ -58,11 +58,15 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The session is gone; `refused` when somebody must act (certificate, role, name, clock)."""
+    """The session is gone; `refused` when somebody must act (certificate, role, name, clock).
+
+    `unknown`: no machine has that name. Whoever typed it must act; a network that is away says the same for a while.
+    """
 
     why: str
     refused: bool = False
     hint: str = ""
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

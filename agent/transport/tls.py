@@ -6,6 +6,7 @@ The invariant: without TLS nothing leaves this machine.
 from __future__ import annotations
 
 import ipaddress
+import socket
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from agent.transport import Address, Disconnected
 from agent.transport.gulps import GulpingSocket
 
 _MAKE_KEYS = "make keys and certificates with: piazza keys, or ask the operator of the broker"
+_NAME = "look at how the broker's name is written, and whether this machine's network knows names"
 _OUR_CERTIFICATE = "have this machine's certificate renewed by the operator of the broker"
 
 _ALERTS = {
@@ -95,6 +97,8 @@ def explain(error: OSError, address: Address, *, at: float) -> Disconnected:
         return _distrusted(error, address, at)
     if isinstance(error, ssl.SSLError):
         return explain_alert(_reason(error), address) or Disconnected(f"TLS with {address} failed: {_reason(error)}")
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME:
+        return Disconnected(f"no machine is called {address.host}", hint=_NAME, unknown=True)
     return Disconnected(f"no broker answers at {address}: {error.strerror or error}")
 
 

@@ -11,7 +11,8 @@ from agent.contract.topics import Class, NodeName, Topic
 from agent.contract.types import AckData, AuditData, HeadData, Verdict
 from agent.provision.keys import new_signing_key, save_ring
 from agent.subscriber.speaker import Speaker
-from agent.transport import Message
+from agent.transport import Happening, Message
+from agent.transport.memory import MemoryBroker, MemoryTransport
 from tests.contract.makers import AT, NODE, ROOM, Chain, signer
 
 
@@ -50,3 +51,14 @@ def looking(folder: Path, ring: KeyRing, role: str, name: NodeName) -> list[str]
     save_ring(folder / "ring.json", ring)
     given = {"keys": folder / "ring.json", "signer": folder / f"{role}.pem", "access": folder / "access"}
     return [word for option, path in given.items() for word in (f"--{option}", str(path))]
+
+
+class Told(MemoryTransport):
+    """A client to whom nothing happens but what is given, one in a poll."""
+
+    def __init__(self, clock: SimulatedClock, *happenings: Happening) -> None:
+        super().__init__(MemoryBroker(clock), "store", session_s=0.0, will=None)
+        self._told = list(happenings)
+
+    def poll(self, timeout_s: float, *, owing: int = 0) -> list[Happening]:
+        return [self._told.pop(0)] if self._told else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from agent.subscriber.holding import Item, Taken
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.receipts import RANGES, Receipts
 from agent.subscriber.store import Store
-from agent.transport import Message
+from agent.transport import Disconnected, Message
 from agent.transport.memory import MemoryBroker
 from tests.brokers.waiting import messages, opened
 from tests.contract.makers import AT, NODE, STORE, Chain, ring_of, signer
-from tests.subscriber.parts import head, several
+from tests.subscriber.parts import Told, head, several
 
 KEY = signer("node").kid
 
@@ -69,6 +70,23 @@ def test_a_batch_is_answered_by_one_receipt_after_its_commit(bench: Bench):
     bench.publish(*several(bench.chain, 5))
     bench.keeper.run_once(0.0)
     assert bench.receipts() == [ReceiptData(node=str(NODE), key=KEY, cum=5)]
+
+
+def test_why_no_broker_is_there_is_said_once_with_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    clock, unknown = SimulatedClock(AT), Disconnected("no machine is called brocker", hint="look", unknown=True)
+    ends = [unknown, unknown, Disconnected("no route"), Disconnected("no route"), unknown]
+    receipts = Receipts(STORE, signer("store"), clock=clock)
+    keeper = Keeper(
+        Told(clock, *ends), ring_of(), Store(tmp_path / "s.sqlite"), receipts, union=NODE.union, clock=clock
+    )
+    with caplog.at_level(logging.WARNING, logger="agent.subscriber.keeper"):
+        for _ in ends:
+            keeper.run_once(0.0)
+    assert [(vars(one)["why"], vars(one)["next"]) for one in caplog.records] == [
+        ("no machine is called brocker", "look"),
+        ("no route", "it is tried again and again"),
+        ("no machine is called brocker", "look"),
+    ]
 
 
 def test_the_receipt_is_retained_for_a_node_that_is_away(bench: Bench):

@@ -46,7 +46,7 @@ def test_words_that_are_no_alert_mean_nothing():
 
 
 @pytest.mark.parametrize(
-    "error", [ConnectionRefusedError(111, "Connection refused"), TimeoutError("timed out"), socket.gaierror(-2, "?")]
+    "error", [ConnectionRefusedError(111, "Connection refused"), TimeoutError("timed out"), socket.gaierror(-3, "?")]
 )
 def test_nobody_there_is_no_refusal(error: OSError):
     why = explain(error, ADDRESS, at=0.0)
@@ -68,6 +68,13 @@ def test_any_other_failure_of_tls_is_told_as_it_is():
     error = ssl.SSLError(1, "[SSL: NO_SHARED_CIPHER] no shared cipher")
     error.reason = "NO_SHARED_CIPHER"
     assert "NO_SHARED_CIPHER" in explain(error, ADDRESS, at=0.0).why
+
+
+def test_a_name_that_no_machine_has_is_told_from_a_machine_that_is_away():
+    unknown = explain(socket.gaierror(socket.EAI_NONAME, "Name or service not known"), ADDRESS, at=0.0)
+    assert (unknown.why, unknown.unknown, unknown.refused) == ("no machine is called broker.example", True, False)
+    away = explain(socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), ADDRESS, at=0.0)
+    assert (away.unknown, away.refused) == (False, False)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
