@@ -47,6 +47,9 @@ SHOTS = (
     Shot("console-history", "console", "history", shows=(
         ("#rows thead", "Verdicts"), ("#rows tbody", "room (control room): useful"), ("#rows tbody", "genuine"),
     )),
+    Shot("console-sheet", "console", "history", size=(1200, 760), click="#rows a", shows=(
+        ("#sheet h3", "Signed messages"), ("#sheet tbody", "opened"), ("#sheet tbody", "genuine"), ("#sheet-print", "Print"),
+    )),
     Shot("console-reports", "console", "history-report", size=(1200, 420), shows=(
         ("#rows tbody", "a person says"), ("#rows tbody .person", "NOT VERIFIED"),
     )),
