@@ -33,7 +33,7 @@ DRIFT = Right("romagna/centre/police", Verb.READ, "romagna", "riolo", "+", Class
 class OneNats(NatsCluster):
     """One server of the cluster that `deploy/nats` describes: rights are the same, and it starts at once."""
 
-    TRIED = tuple(ROLES)
+    TRIED = LOST = tuple(ROLES)
 
     def install(self):
         first = super().install()[:1]
@@ -51,6 +51,7 @@ class OneRabbit(RabbitCluster):
     """One server of the cluster that `deploy/rabbitmq` describes; each refusal costs a session, so fewer are tried."""
 
     TRIED = ("room", "square")
+    LOST = ("room",)
 
     def install(self):
         first = super().install()[:1]
@@ -91,7 +92,7 @@ def tried(request, tmp_path_factory):
         command = [sys.executable, "-m", "agent", "patto", "test", str(union), "--at", instant(JUNE), "--json", "--one-by-one",
                    "--keys", str(bench.folder), "--broker", f"localhost:{broker.node_ports()[0]}"]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wills = _lost(broker, bench, said).run(granted)
+        wills = _lost(broker, bench, said, kind.LOST).run(granted)
     finally:
         broker.close()
     names = {"faenza/probe", "riolo/probe", "centre/police", *(f"centre/{name}" for name in kind.TRIED)}
@@ -102,9 +103,9 @@ def _place(topic):
     return topic.name.union, topic.name.comune, topic.name.node, topic.klass, topic.type
 
 
-def _lost(broker, bench, said):
-    """The police, the control room and a node, each lost once for every topic of the node."""
-    names = [str(ROOM), DRIFT.party, str(PROBED)]
+def _lost(broker, bench, said, parties):
+    """The police, a node and these parties, each lost once for every topic of the node."""
+    names = [DRIFT.party, str(PROBED), *(str(ROOM).replace("room", name) for name in parties)]
     for name in {*names, str(LISTENER)} - set(bench.names()):
         bench.add_reader(name, at=SystemClock().now())
 
