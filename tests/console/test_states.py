@@ -106,7 +106,7 @@ def findings(page: Page, tabs: Sequence[str] = TABS) -> list[str]:
     found = []
     for tab in tabs:
         page.click(f"#tab-{tab}")
-        page.wait_for_function("tab => !document.getElementById(tab).hidden", arg=tab)
+        expect(page.locator(f"#{tab}")).to_be_visible()
         found += [f"{tab}: {one['id']}: {one['nodes'][0]['html']}" for one in Axe().run(page).response["violations"]]
         found += [] if fits(page) else [f"{tab}: too wide"]
     return found

@@ -199,7 +199,7 @@ const drawn = new WeakMap();
 
 // What is the same is not drawn anew: whoever reads or has chosen a line stays there.
 function table(target, names, rows) {
-  const text = JSON.stringify([names, rows.map(cells => cells.map(cell => cell.textContent ?? cell))]);
+  const text = JSON.stringify([names, rows.map(cells => cells.map(cell => cell.outerHTML ?? cell))]);
   if (drawn.get(target) === text) return;
   drawn.set(target, text);
   const head = element("tr", {}, ...names.map(name => element("th", { scope: "col", textContent: name })));
@@ -220,7 +220,8 @@ function question() {
 // Drawn anew it shows what was searched for, whatever stands in the form meanwhile.
 async function search(options) {
   if (!options) state.searched = question();
-  const items = await ask(`/api/events?${state.searched}`, options);
+  const { searched } = state, items = await ask(`/api/events?${searched}`, options);
+  if (searched !== state.searched) return; // something else is searched for meanwhile
   const found = word("found", items.length);
   if ($("found").textContent !== found) $("found").textContent = found;
   table($("rows"), [word("when"), word("node"), word("severity"), word("event"), word("mark"), word("verdicts"), word("sheet")],
@@ -234,6 +235,7 @@ async function drawWeek(options) {
   if (!node) return;
   const asked = $("pick").elements.quantity.value;
   const week = await ask(`/api/week?${new URLSearchParams({ node, quantity: asked })}`, options);
+  if (node !== $("pick").elements.node.value || asked !== $("pick").elements.quantity.value) return; // another one was chosen meanwhile
   choices($("pick").elements.quantity, week.quantities.map(name => [name, name]), asked || week.quantities[0]);
   if (!asked && week.quantities.length) return drawWeek();
   const most = Math.max(1e-9, ...week.cells.map(cell => cell.mean));
@@ -325,9 +327,9 @@ function drawBroker() {
   $("broker").className = good ? "ok" : "bad";
 }
 
-async function begin() {
-  state.me ??= await ask("/api/me");
-  const whole = await ask("/api/now");
+async function begin(options) {
+  state.me = await ask("/api/me", options);
+  const whole = await ask("/api/now", options);
   setClock(whole.at);
   sheet.prepare(state.me.party, error => alarm(error.message));
   state.connected = whole.connected;
@@ -352,7 +354,7 @@ const HEAR = {
   verdict(item) { state.open.get(item.id)?.verdicts.push(item); lines.delete(item.id); },
   broker(item) { if (state.connected && !item.connected) ring.call(word("lost")); state.connected = item.connected; state.why = item.why ?? ""; drawBroker(); },
   alarm(item) { alarm(`${clockText(item.at)} ${word("unverified")}: ${item.topic} (${item.why})`); },
-  again() { state.me = null; begin().catch(error => alarm(error.message)); }, // also what the role may see may be another
+  again() { begin(AGAIN).catch(error => alarm(error.message)); },
 };
 
 function hear(batch) {
@@ -375,8 +377,8 @@ function soon() {
 function listen() {
   const stream = new EventSource("/api/live");
   stream.onmessage = message => hear(JSON.parse(message.data));
-  stream.onopen = () => { if (!state.answers) begin().catch(error => alarm(error.message)); state.answers = true; drawBroker(); };
-  stream.onerror = () => { state.answers = false; drawBroker(); };
+  stream.onopen = () => { if (!state.answers) begin(AGAIN).catch(error => alarm(error.message)); state.answers = true; drawBroker(); };
+  stream.onerror = () => { if (state.answers) ring.call(word("ended")); state.answers = false; drawBroker(); };
 }
 
 for (const name of TABS) $(`tab-${name}`).addEventListener("click", () => show(name));
@@ -389,10 +391,11 @@ $("open").addEventListener("keydown", event => {
   if (by) { event.preventDefault(); step(by); }
 });
 document.addEventListener("keydown", event => {
-  if ($("sheet").open || $("now").hidden || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-  if (/^[1-4]$/.test(event.key)) judge(VERDICTS[event.key - 1]);
-  if (event.key === "n") next();
+  if ($("sheet").open || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.key === "Escape") takeBack();
+  if ($("now").hidden) return;
+  if (/^[1-4]$/.test(event.key)) judge(VERDICTS[event.key - 1]);
+  if (event.key.toLowerCase() === "n") next();
 });
 onVerdict((item, verdict) => lately({ at: now(), node: item.node, sentence: `${word("said")}: ${word(verdict)}` }),
   error => alarm(`${word("refused")} – ${error.message}`));

@@ -52,7 +52,6 @@ async function wake() {
 
 export function drawRing() {
   const mute = state.wanted && state.voice?.state !== "running";
-  $("sound").setAttribute("aria-pressed", String(state.wanted));
   $("sound").textContent = word(mute ? "sound_waits" : state.wanted ? "sound_on" : "sound_off");
 }
 

@@ -18,11 +18,9 @@ export function say(item, verdict) {
 }
 
 export function takeBack() {
-  if (!waiting) return false;
-  clearTimeout(waiting.timer);
+  clearTimeout(waiting?.timer);
   waiting = null;
   drawWaiting();
-  return true;
 }
 
 async function send() {
