@@ -36,12 +36,14 @@ class Word:
                 self._closing = weakref.finalize(self, os.close, self._descriptor)
             os.pwrite(self._descriptor, seq.to_bytes(_BYTES, "little"), 0)
         except OSError:
+            self.close()
             with suppress(IsADirectoryError):  # which is no older word
                 Path(self.file).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Say no more; the word stays."""
+        """Let go of the file; the word stays."""
         self._closing()
+        self._descriptor = None
 
     def heard(self) -> int | None:
         """The last word of a writer, None where there is none: then what the outbox holds must do."""

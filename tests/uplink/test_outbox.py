@@ -404,7 +404,8 @@ def test_a_word_is_written_into_nothing_that_somebody_else_laid_there(path: Path
     mark.parent.mkdir(parents=True)
     precious.write_bytes(b"as it was")
     mark.symlink_to(precious) if what == "link" else os.mkfifo(mark)
-    Word(path).say(7)
+    word = Word(path)
+    word.say(7)
     assert (precious.read_bytes(), Word(path).heard()) == (b"as it was", None)
-    Word(path).say(8)
+    word.say(8)
     assert Word(path).heard() == 8
