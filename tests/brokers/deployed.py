@@ -24,6 +24,8 @@ from agent.errors import PiazzaError
 from agent.governance import lists
 from agent.governance.rights import HEARS, READS, SAYS, WRITES, Right, Verb
 from agent.provision.bench import Bench
+from agent.provision.ca import Authority
+from agent.provision.revoked import Revoked
 from tests.brokers.mosquitto import free_port
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
@@ -196,6 +198,7 @@ class OneMosquitto(Deployment):
         access.chmod(0o600)
         changes = {
             **self._keys(),
+            "/etc/piazza/broker/crl.pem": str(self._revoked()),
             "/etc/piazza/broker/acl": str(access),
             "/var/lib/mosquitto/": f"{folder}/",
             "pid_file /run/mosquitto/mosquitto.pid": f"user {folder.owner()}",
@@ -205,6 +208,12 @@ class OneMosquitto(Deployment):
         return Server(
             name, [self.program, "-c", str(self._file(shipped, changes, name=f"{name}.conf"))], port, self.folder
         )
+
+    def _revoked(self) -> Path:
+        """The authority's list, with nobody on it."""
+        revoked = Revoked(Authority(self.parties.bench.folder / "ca"))
+        revoked.add((), at=SystemClock().now())
+        return revoked.list_file
 
 
 class Bridged(OneMosquitto):
