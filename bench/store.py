@@ -1,8 +1,9 @@
 """How fast a store keeps events, in SQLite and in PostgreSQL, with a signed receipt for every batch and node.
 
 `commit` begins with opened envelopes; `keeper` with messages as they come from a broker, so every
-signature is verified: with one thread, and with one for each core, in turn. Databases lie on the disk of this machine and sync every batch; the CPU is that of
-the store's own process.
+signature is verified: by OpenSSL with one thread, by what is installed with one, and with one for each
+core, in turn. Databases lie on the disk of this machine and sync every batch; the CPU is that of the
+store's own process.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from agent.clock import Clock, SystemClock
+from agent.contract import quick
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing
 from agent.contract.topics import Class, NodeName, Topic
@@ -64,14 +66,17 @@ def main() -> None:
     messages, ring = made(options.count)
     items = [Item(open_envelope(one.payload, ring, topic=one.topic), one.payload.decode()) for one in messages]
     found: dict[str, list[dict[str, float]]] = {}
-    cores = len(os.sched_getaffinity(0))
+    cores, there = len(os.sched_getaffinity(0)), quick.THERE
+    ways = [("OpenSSL, threads: 1", False, 1)]
+    ways += [(f"{'libsodium' if there else 'OpenSSL'}, threads: {threads}", there, threads) for threads in (1, cores)]
     with databases() as opens:
         for _ in range(options.rounds):
             for name, fresh in opens.items():
                 found.setdefault(f"{name}, commit", []).append(commit(fresh, items))
-                for threads in sorted({1, cores}):
-                    taken = keep(fresh, messages, ring, threads=threads)
-                    found.setdefault(f"{name}, keeper, threads that verify: {threads}", []).append(taken)
+                for how, there, threads in ways:
+                    quick.THERE = there
+                    found.setdefault(f"{name}, keeper, {how}", []).append(keep(fresh, messages, ring, threads=threads))
+                quick.THERE = ways[-1][1]
     figures: dict[str, Any] = {"events": options.count, "nodes": NODES, "batch": BATCH, "rounds": options.rounds}
     show(figures | {name: median(rounds) for name, rounds in found.items()}, as_json=options.json)
 
