@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent import logs
-from agent.clock import SystemClock
+from agent.clock import Clock, SystemClock
 from agent.commands.gate import AliveGate
 from agent.config import load
 from agent.contract.times import instant
@@ -109,15 +109,29 @@ def _act(options: argparse.Namespace, update: Update, folder: Path, clock: Syste
             attempt = update.roll_back()
         case _:
             update.trial_s, update.proof_s = options.trial, options.proof
-            attempt = _apply(update, folder, clock)
+            attempt = take_in(update, folder, clock)
     _tell(folder, attempt)
     print(_sentence(attempt))
     failed = attempt.state in (State.REFUSED, State.ROLLED_BACK) or attempt.why.startswith(OFFER)
     return WENT_BACK if failed and options.act not in WORDS else 0
 
 
-def _apply(update: Update, folder: Path, clock: SystemClock) -> Attempt:
-    """Step until there is nothing more to do, or nothing more comes."""
+def take_in(update: Update, folder: Path, clock: Clock) -> Attempt:
+    """Step until there is nothing more to do, or nothing more comes.
+
+    What comes meanwhile wakes nobody, as the unit that watches for it does not look while this runs: so once more at the end.
+    """
+    attempt = _to_its_end(update, folder, clock)
+    while attempt.resting:
+        before, attempt = attempt, update.step()
+        if attempt == before:
+            break
+        attempt = _to_its_end(update, folder, clock)
+    return attempt
+
+
+def _to_its_end(update: Update, folder: Path, clock: Clock) -> Attempt:
+    """One update as far as it comes."""
     until = clock.monotonic() + FETCH_S
     attempt = update.step()
     while not attempt.resting and (attempt.state is not State.FETCHING or clock.monotonic() < until):

@@ -8,6 +8,8 @@ import stat
 
 import pytest
 
+from agent.clock import SimulatedClock
+from agent.commands.ota_node import take_in
 from agent.ota import drafts, keys
 from agent.ota.ledger import State
 from agent.ota.update import PROOF_S, TRIAL_S, Verdict
@@ -35,6 +37,33 @@ def test_a_second_update_is_taken_in_where_the_service_may_set_no_group(union, t
     union.publish(tmp_path / "stick")
     attempt = one.steps()
     assert (attempt.state, attempt.seq) == (State.COMMITTED, 2)
+
+
+class Distracted(Health):
+    """A gate before which the next order comes."""
+
+    def __init__(self, publish):
+        super().__init__(GOOD)
+        self.publish = publish
+
+    def judge(self, attempt):
+        self.publish()
+        self.publish = int
+        return super().judge(attempt)
+
+
+def test_an_order_that_comes_during_a_trial_follows_it_at_once(union, tmp_path):
+    """Nobody would wake the process for it: the unit that watches for bundles does not look while it runs."""
+
+    def publish():
+        union.release(config(mask=WIDER, rules=[]))
+        union.publish(tmp_path / "stick")
+
+    union.release(config(mask=WIDER))
+    one = node(union, tmp_path, gate=Distracted(publish))
+    attempt = take_in(one.update(), one.folder, SimulatedClock(AT))
+    assert (attempt.state, attempt.seq) == (State.COMMITTED, 2)
+    assert [move.state for move in one.update().ledger.moves()].count("committed") == 2
 
 
 def unless_setgid(chmod):

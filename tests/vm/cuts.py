@@ -91,7 +91,7 @@ def worked(machine, authority, updates, *, phase, holds_s):
         return visited(Visit(machine, ca=authority.ca, code=machine.code), holds_s)
     if phase == "update":
         updates.order()
-        within(PATIENCE_S, lambda: taken_up(machine) == updates.orders)
+        within(4 * PATIENCE_S, lambda: taken_up(machine) == updates.orders)  # a trial before it ends first
     else:
         known = stored(authority)
         within(PATIENCE_S, lambda: stored(authority) > known)
