@@ -107,7 +107,8 @@ def disk(block: int) -> Iterator[tuple[Path, Path]]:
             device = Path("/sys/dev/block") / f"{os.major(mounted.stat().st_dev)}:{os.minor(mounted.stat().st_dev)}"
             yield mounted, device / "stat"
         finally:
-            subprocess.run(["umount", str(inbox), str(mounted)], check=True)
+            # Lazily: after a failure, and as long as link keeps its ledger open, files of it are in use until we end.
+            subprocess.run(["umount", "--lazy", str(inbox), str(mounted)], check=True)
 
 
 class Life:
