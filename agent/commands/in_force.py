@@ -88,7 +88,7 @@ def apply(options: argparse.Namespace, at: float) -> int:
         print(f"{name}: was revoked and is kept out; piazza broker readmit takes it back")
     coming = changes(agreed.union, agreed.agreements, after=at)
     print(f"next change: {instant(coming[0])}" if coming else "next change: never")
-    if not options.rabbitmqctl:
+    if options.broker != "rabbitmq":  # whose users only a conversation takes away
         beforehand(options.write, agreed, WRITERS[options.broker], at)
     if wrong is not None:
         raise UserError(
