@@ -38,7 +38,7 @@ def test_a_camera_that_hangs_ends_the_process_and_is_told_of(place: Place, monke
     """Exit code 1 lets the service manager start it anew; the event lies in the outbox by then."""
     (place.folder / "picamera2.py").write_text(LIBRARY)
     monkeypatch.setenv("PYTHONPATH", f"{place.folder}:{Path(__file__).parents[2]}")
-    assert place.start("sense", "--config", str(place.config())).wait(30) == 1
+    assert place.start("sense", "--config", str(place.config())).wait(120) == 1
     assert place.log("sense").rstrip().splitlines()[-2].startswith("piazza: camera 'square' gave no picture for 1")
     rows = OutboxReader(place.state / "outbox.sqlite").after(0, limit=99)
     assert [row.topic for row in rows if RULE in row.topic or row.topic.endswith("/tamper")]

@@ -124,7 +124,7 @@ def test_apply_has_the_broker_read_the_list(called, tmp_path):
         broker.stdout.readline()
         (tmp_path / "pid").write_text(f"{broker.pid}\n")
         called("apply", folder(tmp_path, POLICE), "--write", tmp_path / "acl", "--reload", tmp_path / "pid", *AT)
-        assert broker.wait(10) == 7
+        assert broker.wait(120) == 7
 
 
 def test_view_prints_a_partners_document(called, tmp_path):

@@ -66,16 +66,16 @@ def _make(mmdebstrap: str) -> None:
     for folder in (ROOT, fresh):
         shutil.rmtree(folder, ignore_errors=True)
     habits.write_text(subprocess.check_output(["apt-config", "dump", "Acquire"], text=True))
+    command = [mmdebstrap, "--variant=minbase", f"--aptopt={habits}", f"--include={PACKAGES}", "bookworm", str(fresh)]
     made = subprocess.run(
-        [mmdebstrap, "--variant=minbase", f"--aptopt={habits}", f"--include={PACKAGES}", "bookworm", str(fresh)],
+        ["timeout", "-k", "30", "700", *command],
         check=False,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=500,
     )
     if made.returncode:
-        raise RuntimeError(" / ".join(made.stderr.splitlines()[-8:]))
+        raise RuntimeError(" / ".join(made.stderr.splitlines()[-8:]) or f"it ended with {made.returncode}")
     fresh.rename(ROOT)
 
 

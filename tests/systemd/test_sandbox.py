@@ -8,7 +8,7 @@ import pytest
 
 from tests.systemd.container import boot, installed, lent, made_root
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("container")]  # boots one, once
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("container")]  # boots one, once
 
 ALLOWED = "allowed"
 READ_ONLY = "Read-only file system"
