@@ -31,9 +31,6 @@ class Served:
 
     def begin(self) -> None:
         """As the network's thread begins: subscribed to what the role may read, and in a session."""
-        at = self.desktop.clock.now()
-        for pattern in self.desktop.room.desk.sight.filters(at):
-            self.desktop.room.transport.subscribe(pattern)
         self.desktop.room.transport.open()
         self.turn()
 

@@ -46,7 +46,6 @@ def test_a_verdict_of_the_page_is_in_the_nodes_hands(tmp_path: Path):
         )
         desk = Desk(Sight(UNION, (), str(OPERATOR)))
         room = Room(transport, Reader(ring), desk, Speaker(OPERATOR, signer, clock=clock), clock)
-        transport.subscribe(pattern(NODE.union, NODE.comune))
         transport.open()
         place.start("link")
         told = event(41, clock.now())
