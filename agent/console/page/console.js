@@ -195,16 +195,12 @@ function raise() {
 
 // History
 
-const drawn = new WeakMap();
-
 // What is the same is not drawn anew: whoever reads or has chosen a line stays there.
 function table(target, names, rows) {
-  const text = JSON.stringify([names, rows.map(cells => cells.map(cell => cell.outerHTML ?? cell))]);
-  if (drawn.get(target) === text) return;
-  drawn.set(target, text);
-  const head = element("tr", {}, ...names.map(name => element("th", { scope: "col", textContent: name })));
-  target.replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows.map(cells =>
-    element("tr", {}, ...cells.map(cell => cell instanceof Node ? element("td", {}, cell) : element("td", { textContent: cell }))))));
+  const head = element("thead", {}, element("tr", {}, ...names.map(name => element("th", { scope: "col", textContent: name }))));
+  const body = element("tbody", {}, ...rows.map(cells =>
+    element("tr", {}, ...cells.map(cell => cell instanceof Node ? element("td", {}, cell) : element("td", { textContent: cell })))));
+  if (!target.firstChild?.isEqualNode(head) || !target.lastChild.isEqualNode(body)) target.replaceChildren(head, body);
 }
 
 function question() {
