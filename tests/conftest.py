@@ -20,9 +20,11 @@ hypothesis.settings.load_profile("piazza")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # What a shell starts in the background ignores Ctrl-C, and so would every process that a test starts and ends by it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGINT, signal.SIGHUP):
+    # What a shell starts in the background, or under nohup, ignores these, and so would every process that a test starts and
+    # ends by them. A function of ours, which does nothing either, is not handed on.
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
