@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -203,11 +204,12 @@ def test_an_event_has_a_sheet_that_proves_it_and_an_address_for_a_colleague(page
     expect(page.locator("#sheet-print")).to_be_hidden()
     expect(sheet.locator("table")).to_be_visible()
     page.emulate_media(media="screen")
+    expect(page).to_have_url(re.compile("#event/"))
     address = page.url
     assert "key=" not in address
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
-    assert page.url.endswith("#history")
+    expect(page).to_have_url(re.compile("#history$"))
     colleague = page.context.new_page()
     colleague.goto(address)
     expect(colleague.locator("#sheet tbody tr")).to_have_count(2)
