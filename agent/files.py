@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 NO_ROOM = (ENOSPC, EDQUOT)
 """What the system says when a disk, or our share of it, is full."""
+
+WATCH_S = 1.0
+"""A `Watch` looks no more often."""
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int | None = None, keep_owner: bool = False) -> None:
@@ -120,3 +123,34 @@ def if_there_is_room(fresh: Path | str) -> Iterator[None]:
         Path(fresh).unlink(missing_ok=True)
         if error.errno not in NO_ROOM:
             raise
+
+
+class Watch:
+    """Files that somebody may write, add or take away while we run; `files` names those to look at."""
+
+    def __init__(self, files: Callable[[], Iterable[Path]]) -> None:
+        self._files = files
+        self._seen: tuple[tuple[str | int, ...], ...] = ()
+        self._looked = float("-inf")
+
+    def changed(self, monotonic: float) -> bool:
+        """Whether they differ from when they were noted last; looked at no more often than every WATCH_S."""
+        if monotonic - self._looked < WATCH_S:
+            return False
+        self._looked = monotonic
+        return self.note()
+
+    def note(self) -> bool:
+        """Take them as they are now; whether that is another state than before, which at first is that there are none."""
+        before, self._seen = self._seen, tuple(_signs(self._files()))
+        return self._seen != before
+
+
+def _signs(files: Iterable[Path]) -> Iterator[tuple[str | int, ...]]:
+    """What differs when a file was written or put in another's place; nothing where there is none."""
+    for path in files:
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        yield str(path), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

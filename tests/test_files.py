@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.files import if_there_is_room, mark, read_plain, write_again, write_atomic
+from agent.files import WATCH_S, Watch, if_there_is_room, mark, read_plain, write_again, write_atomic
 
 
 def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path):
@@ -139,3 +139,23 @@ def lay(path: Path, kind: str) -> None:
     elif kind == "link":
         (path.parent / "secret").write_bytes(b"secret")
         path.symlink_to(path.parent / "secret")
+
+
+def test_a_watch_tells_each_change_once_and_looks_no_more_often_than_it_says(tmp_path: Path):
+    path = tmp_path / "ring.json"
+    watch = Watch(lambda: tmp_path.glob("*.json"))
+    assert not watch.changed(0.0)
+    write_atomic(path, b"first")
+    assert not watch.changed(WATCH_S / 2)
+    assert [watch.changed(WATCH_S), watch.changed(2 * WATCH_S)] == [True, False]
+    path.unlink()
+    assert watch.changed(3 * WATCH_S)
+
+
+def test_a_watch_takes_files_as_they_are_when_it_is_told_to(tmp_path: Path):
+    write_atomic(tmp_path / "ring.json", b"first")
+    watch = Watch(lambda: [tmp_path / "ring.json", tmp_path / "absent.json"])
+    assert watch.note()
+    assert not watch.changed(0.0)
+    write_atomic(tmp_path / "ring.json", b"other")
+    assert watch.changed(WATCH_S)

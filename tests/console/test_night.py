@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from agent.clock import SimulatedClock
 from agent.contract.envelope import open_envelope
@@ -17,8 +17,8 @@ from agent.records import Event, Phase, Reason, Severity
 from agent.simulation.nodes import SimulatedNode
 from tests.console.rooms import NOON, Place, place, signer
 from tests.console.served import Served
-from tests.console.shots import PATIENCE_MS, QUIET
-from tests.console.test_states import fits, keep, look, nodes, opened, stay
+from tests.console.shots import PATIENCE_MS
+from tests.console.test_states import fits, keep, look, nodes, opened, shown, stay
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
 
@@ -41,22 +41,9 @@ window.setTimeout = (call, ms, ...given) => real(call, ms >= 15000 ? 100 : ms, .
 """An open view is drawn anew as soon as it was drawn."""
 
 
-@pytest.fixture(scope="module")
-def browser(program) -> Iterator[Browser]:
-    path = program("chromium")
-    with sync_playwright() as started:
-        made = started.chromium.launch(executable_path=path, args=QUIET)
-        yield made
-        made.close()
-
-
 @pytest.fixture(params=SIZES, ids=["desk", "phone"])
 def page(request, browser) -> Iterator[Page]:
-    width, height = request.param
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="it-IT")
-    context.set_default_timeout(PATIENCE_MS)
-    yield context.new_page()
-    context.close()
+    yield from shown(browser, *request.param, locale="it-IT")
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from agent.clock import SystemClock
 from agent.contract.audit import judge
 from agent.provision.keys import load_ring
-from tests.console.shots import PATIENCE_MS, QUIET, SHOTS, addresses, opened
+from tests.console.shots import PATIENCE_MS, SHOTS, addresses, opened
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
 
@@ -65,15 +65,6 @@ def pages(process, log) -> dict[str, str]:
             return found
         clock.sleep(0.1)
     raise AssertionError(log.read_text())
-
-
-@pytest.fixture(scope="module")
-def browser(program):
-    path = program("chromium")
-    with sync_playwright() as started:
-        made = started.chromium.launch(executable_path=path, args=QUIET)
-        yield made
-        made.close()
 
 
 @pytest.fixture(params=["desk", "phone"])

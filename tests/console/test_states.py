@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from agent.clock import SimulatedClock
 from agent.console.room import LATER_S
@@ -25,7 +25,7 @@ from agent.subscriber.store import Store
 from agent.transport.memory import MemoryBroker
 from tests.console.rooms import NOON, Place, place, signer
 from tests.console.served import Served, served
-from tests.console.shots import PATIENCE_MS, QUIET
+from tests.console.shots import PATIENCE_MS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
 
@@ -33,15 +33,6 @@ expect.set_options(timeout=PATIENCE_MS)
 TABS = ("now", "map", "history", "week", "chain")
 FOR_MINUTES = re.compile(r"SILENT while its neighbours speak · for \d+ min")
 STAY = Reason(f"{GATE}/person/stay_s", "stay", 240.0, 180.0)
-
-
-@pytest.fixture(scope="module")
-def browser(program) -> Iterator[Browser]:
-    path = program("chromium")
-    with sync_playwright() as started:
-        made = started.chromium.launch(executable_path=path, args=QUIET)
-        yield made
-        made.close()
 
 
 @pytest.fixture
@@ -54,9 +45,9 @@ def phone(browser) -> Iterator[Page]:
     yield from shown(browser, 390, 800)
 
 
-def shown(browser: Browser, width: int, height: int) -> Iterator[Page]:
+def shown(browser: Browser, width: int, height: int, *, locale: str = "en-GB") -> Iterator[Page]:
     """A page in a dark room."""
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB", color_scheme="dark")
+    context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, color_scheme="dark")
     context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from agent import cli
 from agent.console import form_page
@@ -17,7 +17,8 @@ from agent.contract.topics import NodeName
 from agent.simulation.stage import COMUNI, SQUARE
 from tests.console import test_form
 from tests.console.rooms import place
-from tests.console.shots import PATIENCE_MS, QUIET
+from tests.console.shots import PATIENCE_MS
+from tests.console.test_states import shown
 from tests.subscriber.parts import looking
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
@@ -25,22 +26,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_grou
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="module")
-def browser(program) -> Iterator[Browser]:
-    path = program("chromium")
-    with sync_playwright() as started:
-        made = started.chromium.launch(executable_path=path, args=QUIET)
-        yield made
-        made.close()
-
-
 @pytest.fixture(params=[1280, 390])
 def page(request, browser) -> Iterator[Page]:
     """A page that notes whatever it asks for."""
-    context = browser.new_context(viewport={"width": request.param, "height": 800}, locale="it-IT")
-    context.set_default_timeout(PATIENCE_MS)
-    yield context.new_page()
-    context.close()
+    yield from shown(browser, request.param, 800, locale="it-IT")
 
 
 def findings(page: Page) -> list[str]:

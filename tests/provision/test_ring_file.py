@@ -10,8 +10,9 @@ import pytest
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing
 from agent.errors import KeyFileError, Refused
+from agent.files import WATCH_S
 from agent.provision.keys import save_ring
-from agent.provision.ring_file import EVERY_S, RingFile
+from agent.provision.ring_file import RingFile
 from tests.contract.makers import NODE, STORE, Chain, event, ring_of, signer
 
 BOTH = ring_of((signer("node"), "node", NODE), (signer("store"), "store", STORE))
@@ -51,9 +52,9 @@ def test_the_file_is_looked_at_once_a_second(path: Path):
     file = RingFile(path)
     file.look(10.0)
     save_ring(path, STORE_ONLY)
-    file.look(10.0 + EVERY_S / 2)
+    file.look(10.0 + WATCH_S / 2)
     assert kids(file.ring) == kids(BOTH)
-    file.look(10.0 + EVERY_S)
+    file.look(10.0 + WATCH_S)
     assert kids(file.ring) == kids(STORE_ONLY)
 
 

@@ -54,28 +54,29 @@ def test_a_still_scene_is_looked_at_no_more_often_than_the_floor_rate_says():
     assert len(settled) >= (LONG_S - 10.0) / (SETTINGS.motion.floor_s + 0.5)
 
 
-def test_a_detector_that_is_spared_sees_every_third_frame_with_movement_and_the_first():
+def spared(*, fps: float) -> tuple[list[Frame], list[float]]:
+    """Six seconds of somebody who walks, and when a detector was asked that is to see every third frame."""
     detector = Counted()
     settings = VisionSettings(detector="chroma", every=3)
     eye = Eye(camera="gate", view=VIEW, settings=settings, detector=detector)
-    frames = list(camera(scene(walker(), duration_s=6.0), fps=10.0).frames())
+    frames = list(camera(scene(walker(), duration_s=6.0), fps=fps).frames())
     for frame in frames:
         eye.observe(frame)
-    assert detector.asked[0] == frames[0].at
-    gaps = [round((after - before) / (frames[1].at - frames[0].at)) for before, after in pairwise(detector.asked)]
+    return frames, detector.asked
+
+
+def test_a_detector_that_is_spared_sees_every_third_frame_with_movement_and_the_first():
+    frames, asked = spared(fps=10.0)
+    assert asked[0] == frames[0].at
+    gaps = [round((after - before) / (frames[1].at - frames[0].at)) for before, after in pairwise(asked)]
     assert gaps
     assert min(gaps) >= 3
     assert gaps.count(3) >= len(gaps) / 2
 
 
 def test_a_slow_camera_is_looked_at_in_every_frame_although_the_detector_is_spared():
-    detector = Counted()
-    settings = VisionSettings(detector="chroma", every=3)
-    eye = Eye(camera="gate", view=VIEW, settings=settings, detector=detector)
-    frames = list(camera(scene(walker(), duration_s=6.0), fps=4.0).frames())
-    for frame in frames:
-        eye.observe(frame)
-    gaps = [after - before for before, after in pairwise(detector.asked)]
+    _, asked = spared(fps=4.0)
+    gaps = [after - before for before, after in pairwise(asked)]
     assert gaps
     assert max(gaps) <= LATEST_S
 
