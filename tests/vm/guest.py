@@ -101,6 +101,7 @@ class Guest:
             f"ubd1={self.card}",
             *(f"ubd{number}={disk}" for number, disk in enumerate(self.disks, start=2)),
             *("root=/dev/ubda", "rw", "quiet", "con=null", "con0=null,fd:1", f"con1=fd:{line},fd:{line}", "ssl=null"),
+            "seccomp=auto",  # its programs need not be traced where this machine allows that: boots take two thirds
             f"vec0:transport=tap,ifname={TAP},depth=128,gro=1",
             f"umid=piazza-{os.getpid()}-{self.folder.name}",
         ]
