@@ -27,6 +27,19 @@ for _number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(_number, lambda *_: None)
 
 
+@pytest.hookimpl(trylast=True)  # after they were shuffled
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where workers share all tests, the long ones begin: what is left at the end is quick, so no worker waits for another."""
+    if config.getoption("loadgroup", default=False):
+        items.sort(key=_patience_s, reverse=True)
+
+
+def _patience_s(item: pytest.Item) -> float:
+    """The time that a slow test is given at most, which tells the long from the short."""
+    patience = item.get_closest_marker("timeout")
+    return float(patience.args[0]) if patience else float(bool(item.get_closest_marker("slow")))
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real videos and series; tests that need it skip where it is absent."""

@@ -28,7 +28,7 @@ from agent.transport.memory import MemoryBroker
 from tests.console.rooms import NOON, Place, place
 
 REGION = f"{SEAT}/region"
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("one class")]
 COMUNI = {POLICE: {"faenza", "brisighella"}}
 TYPES = {POLICE: {"crossing", "tamper", "report", "anomaly"}, REGION: set[str](), SQUARE: set[str]()}
 """As the agreements of the simulation say; statistics and publishers are given no event at all."""

@@ -9,7 +9,7 @@ import pytest
 
 from bench.month import lived
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("month")]  # lives one day, once
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,13 @@ class Granted(Parties):
         return list(self.granted)
 
 
-@pytest.fixture(scope="module", params=[OneNats, OneRabbit], ids=["nats", "rabbitmq"])
+EACH = [
+    pytest.param(OneNats, id="nats", marks=pytest.mark.xdist_group("nats")),
+    pytest.param(OneRabbit, id="rabbitmq", marks=pytest.mark.xdist_group("rabbitmq")),
+]  # started once, by one worker
+
+
+@pytest.fixture(scope="module", params=EACH)
 def tried(request, tmp_path_factory):
     """One trial on a broker whose list has one right more than the agreement: the police read Riolo too."""
     kind: type[OneNats | OneRabbit] = request.param

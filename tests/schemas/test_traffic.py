@@ -32,7 +32,7 @@ from tests.brokers.roles import rights
 from tests.brokers.town import NODE, OPERATOR, STORE, WATCHER, Town, event, town
 from tests.governance.unions import folder
 
-pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(400), pytest.mark.xdist_group("traffic")]
 WAIT_S = 120.0
 SQUARE = NodeName("romagna", "centre", "square")
 UNION = {"comuni": [{"id": NODE.comune, "name": "Brisighella", "nodes": [NODE.node]}],

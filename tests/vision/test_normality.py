@@ -17,7 +17,7 @@ from agent.vision.normality import KEEP_S, Normality
 from agent.vision.prototypes import GATHERED, MOST
 from agent.vision.settings import NormalitySettings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("normality")]  # learns once
 CLASSES = ("person", "bicycle", "car")
 STEP_S = 0.1
 SETTINGS = NormalitySettings(enabled=True, learn_s=100.0, learn_tracks=80)
