@@ -10,6 +10,7 @@ import sys
 
 from agent import __version__
 from agent.errors import PiazzaError, of_a_path
+from agent.printable import printable
 
 TYPE_CHECKING = False  # typing itself would cost more than all the rest of this module
 if TYPE_CHECKING:
@@ -103,9 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _said(error: PiazzaError) -> int:
     """One message and, where there is one, what to do next."""
-    print(f"piazza: {error.message}", file=sys.stderr)
+    print(f"piazza: {printable(error.message, keep_lines=True)}", file=sys.stderr)
     if error.hint:
-        print(f"  -> {error.hint}", file=sys.stderr)
+        print(f"  -> {printable(error.hint, keep_lines=True)}", file=sys.stderr)
     return error.exit_code
 
 

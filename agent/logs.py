@@ -10,6 +10,8 @@ import json
 import logging
 import sys
 
+from agent.printable import printable
+
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -25,9 +27,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(
-            line | _fields(record) | line, default=str, ensure_ascii=False
-        )  # no field passes for the log's own
+        whole = line | _fields(record) | line  # no field passes for the log's own
+        return printable(json.dumps(whole, default=str, ensure_ascii=False))
 
 
 class TextFormatter(logging.Formatter):
@@ -36,7 +37,8 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
         text = f"{self.formatTime(record, '%H:%M:%S')} {record.name}: {record.getMessage()} {fields}".rstrip()
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        trace = f"\n{printable(self.formatException(record.exc_info), keep_lines=True)}" if record.exc_info else ""
+        return printable(text) + trace
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

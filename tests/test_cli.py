@@ -125,6 +125,13 @@ def test_an_error_is_one_message_and_one_hint(monkeypatch, capsys):
     assert capsys.readouterr().err == "piazza: gate.yaml: no such file\n  -> give another path\n"
 
 
+def test_what_an_error_quotes_cannot_speak_to_the_terminal(monkeypatch, capsys):
+    quoting = UserError("a.yaml: 1 problem\n  \x1b[2Jgate: unknown", hint="\x9bcorrect it")
+    assert cli.main([a_verb_that(raising(quoting), monkeypatch)]) == 2
+    said = "piazza: a.yaml: 1 problem\n  \\u001b[2Jgate: unknown\n  -> \\u009bcorrect it\n"
+    assert capsys.readouterr().err == said
+
+
 def test_an_error_without_a_hint_is_one_line(monkeypatch, capsys):
     assert cli.main([a_verb_that(raising(PiazzaError("the disk is full")), monkeypatch)]) == 1
     assert capsys.readouterr().err == "piazza: the disk is full\n"

@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,14 @@ def test_whatever_a_record_holds_it_stays_one_line(text: str, fields: dict[str, 
     line = JsonFormatter().format(a_record(text, args=(), **fields))
     assert len(line.split("\n")) == 1
     assert json.loads(line)["text"] == text
+
+
+@given(st.text(), FIELDS)
+def test_on_a_terminal_too_it_stays_one_line_that_steers_nothing(text: str, fields: dict[str, object]):
+    """What a broker, a camera or a file name says can neither forge a line nor speak to the terminal."""
+    shown = TextFormatter().format(a_record(text, args=(), **fields))
+    assert len(shown.splitlines()) == 1
+    assert not any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in shown)
 
 
 @pytest.mark.parametrize("name", ["at", "level", "log", "text"])

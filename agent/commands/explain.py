@@ -7,7 +7,6 @@ words are in FILE. Ends with 0, or 2 when there is nothing to explain.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +17,9 @@ import msgspec
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing, unb64
 from agent.contract.sentences import TONGUES, sentence
-from agent.contract.types import EventData
+from agent.contract.types import EventData, Payload
 from agent.errors import PiazzaError, UserError, why
+from agent.printable import printable
 from agent.provision.keys import load_ring
 
 TOKEN_PARTS = 3
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if not words:
         raise UserError(f"{_short(options.event)}: no event of that name in it", hint=_HINT)
     for word in words:
-        print(f"{word.time} {word.id} {sentence(word.data, TONGUES[options.language])}")
+        print(printable(f"{word.time} {word.id} {sentence(word.data, TONGUES[options.language])}"))
     return 0
 
 
@@ -87,26 +87,26 @@ def _word(line: str, ring: KeyRing | None) -> Word | None:
     token = line.rpartition(" ")[2]
     try:
         if line.startswith("{"):
-            return _of_json(json.loads(line), ring)
+            return _of_json(msgspec.json.decode(line, type=dict[str, Any]), ring)
         if token.count(".") == TOKEN_PARTS - 1:
             return _of_token(token, ring)
-    except (ValueError, TypeError, PiazzaError) as error:
+    except (ValueError, RecursionError, PiazzaError) as error:  # msgspec's are ValueErrors
         raise UserError(f"{_short(line)}: {error}", hint=_HINT) from error
     raise UserError(f"{_short(line)}: neither an envelope nor JSON", hint=_HINT)
 
 
 def _of_token(token: str, ring: KeyRing | None) -> Word | None:
     if ring is None:
-        return _of_payload(json.loads(unb64(token.split(".")[1])))
+        return _of_payload(msgspec.json.decode(unb64(token.split(".")[1]), type=Payload))
     envelope = open_envelope(token, ring)
     known = envelope.payload.correlationid or ""
     return Word(envelope.payload.time, known, envelope.data) if isinstance(envelope.data, EventData) else None
 
 
-def _of_payload(payload: dict[str, Any]) -> Word | None:
-    if not str(payload.get("type", "")).startswith("piazza.evt."):
+def _of_payload(payload: Payload) -> Word | None:
+    if not payload.type.startswith("piazza.evt."):
         return None
-    return Word(payload["time"], payload.get("correlationid", ""), msgspec.convert(payload["data"], EventData))
+    return Word(payload.time, payload.correlationid or "", msgspec.json.decode(payload.data, type=EventData))
 
 
 def _of_json(told: dict[str, Any], ring: KeyRing | None) -> Word | None:
@@ -114,7 +114,7 @@ def _of_json(told: dict[str, Any], ring: KeyRing | None) -> Word | None:
     if ring is not None:
         raise UserError("JSON has no signature", hint="leave --keys out, or give envelopes")
     data = told.get("data", told)
-    if "rule" not in data:
+    if not isinstance(data, dict) or "rule" not in data:
         return None
     members = {name: value for name, value in data.items() if name in EventData.__struct_fields__}
     return Word(told.get("time", ""), told.get("id", ""), msgspec.convert(members, EventData))

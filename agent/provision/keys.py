@@ -40,7 +40,7 @@ def load_ring(path: Path) -> KeyRing:
     """The public keys that are trusted; KeyFileError where the file is missing or no key ring."""
     try:
         return KeyRing.from_jwks(json.loads(_read(path)))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise KeyFileError(f"{path}: {why(error)}", hint=_MAKE_KEYS) from error
 
 

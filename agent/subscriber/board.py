@@ -14,6 +14,7 @@ from agent.contract.sentences import ENGLISH, span
 from agent.contract.tongue import Tongue
 from agent.contract.topics import ACCESS, Class
 from agent.contract.types import AuditData, HeadData, ReceiptData, StateData
+from agent.printable import printable
 from agent.records import Severity
 from agent.subscriber.describe import describe
 from agent.subscriber.reader import Mark, News
@@ -102,7 +103,8 @@ class Board:
     def take(self, news: News, *, at: float) -> list[Line]:
         """Lines for one message that came at `at`."""
         if news.envelope is None:
-            return [Line(at, news.node, f"NOT BELIEVED ({news.why}): {news.topic}", news.mark, urgent=True, news=news)]
+            said = f"NOT BELIEVED ({news.why}): {printable(news.topic)}"
+            return [Line(at, printable(news.node), said, news.mark, urgent=True, news=news)]
         lines = list(self._heard(news.envelope, at, retained=news.retained))
         if self._is_shown(news, news.envelope):
             lines.append(_line(news, news.envelope, at, self.tongue))

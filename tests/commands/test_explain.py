@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from agent.contract.jws import b64
 from agent.contract.topics import Class
 from agent.contract.types import HeadData
 from agent.provision.keys import save_ring
@@ -78,6 +79,31 @@ def test_a_file_of_topics_and_envelopes_is_read_and_other_classes_are_passed_ove
 def test_what_is_no_event_is_the_users_fault_with_a_hint(what: str, capsys: Said):
     assert main(["explain", what]) == 2
     assert "  -> " in capsys.readouterr().err
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+FOREIGN = ["[]", "1", "null", '{"type": "piazza.evt.x.v1"}', DEEP, f'{{"a": {DEEP}}}']
+
+
+@pytest.mark.parametrize("payload", FOREIGN, ids=lambda payload: payload[:9])
+def test_a_token_that_holds_something_else_is_the_users_fault(payload: str, capsys: Said):
+    assert main(["explain", f"e30.{b64(payload.encode())}.e30"]) == 2
+    assert "  -> " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line", [f'{{"rule": {DEEP}}}', '{"data": [1]}', '{"data": {"rule": 1}}'], ids=lambda line: line[:9]
+)
+def test_json_of_another_shape_is_the_users_fault(line: str, capsys: Said):
+    assert main(["explain", line]) == 2
+    assert "  -> " in capsys.readouterr().err
+
+
+def test_what_is_not_believed_cannot_speak_to_the_terminal(capsys: Said):
+    """A line that nobody signed may give its event any name."""
+    told = json.loads(OPENED) | {"id": "\x1b[2J\u202e"}
+    assert main(["explain", json.dumps(told)]) == 0
+    assert "\\u001b[2J\\u202e cabinet" in capsys.readouterr().out
 
 
 def test_an_id_that_is_not_in_the_file_is_said_so(capsys: Said):

@@ -122,6 +122,13 @@ def test_what_is_not_genuine_is_urgent_and_its_content_is_not_shown():
     (line,) = told([message(Chain(signer=signer("stranger")))])
     assert line.urgent
     assert line.text.startswith("NOT BELIEVED (unknown-key)")
+
+
+def test_a_topic_that_is_not_believed_cannot_speak_to_the_terminal():
+    """Not every broker refuses names with control characters in them."""
+    (line,) = told([Message("piazza/v1/a/b/\x1b[2J/evt/\n", b"?")])
+    assert text(line).endswith(r"NOT BELIEVED (malformed): piazza/v1/a/b/\u001b[2J/evt/\u000a")
+    assert text(line).isprintable()
     assert "gate" not in line.text
 
 
