@@ -105,6 +105,17 @@ def test_no_long_run_of_random_bytes_passes(content):
         assert left is None or len(left) < len(GONE) * 4 or set(encoded) <= set(b"\n\r\t ")
 
 
+HOSTILE = ["password", "token ", "http://", "rtsp://a#", "-----BEGIN A", "token='", "1 ", "aa:", "eyJ", "://a"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("word", HOSTILE)
+def test_words_that_were_chosen_to_hold_us_up_do_not(word):
+    """A broker says the topics that stand in a log; patterns that go back and forth would take minutes over these."""
+    assert sieved((word * (MOST // len(word))).encode()) is not None
+
+
 def test_random_keys_of_any_length_are_taken_out():
     for length in (70, 100, 1000):
         key = base64.b64encode(os.urandom(length)).decode()
