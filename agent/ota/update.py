@@ -199,7 +199,9 @@ class Update:
         if self.releases.running() != attempt.release:  # a cut fell between two moves: no second beginning
             return self._back(attempt, "interrupted")
         if self.boot not in attempt.boots:
-            attempt = self._put(msgspec.structs.replace(attempt, boots=(*attempt.boots, self.boot)))
+            # A board without a clock of its own may come back before the trial began: the time counts anew, boots are bounded.
+            until = min(attempt.until, self.now().at + attempt.lasts_s)
+            attempt = self._put(msgspec.structs.replace(attempt, boots=(*attempt.boots, self.boot), until=until))
         if len(attempt.boots) > MAX_BOOTS:
             return self._back(attempt, "boots")
         if not self._in_time(attempt):

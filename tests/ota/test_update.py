@@ -126,6 +126,14 @@ def test_after_a_boot_the_node_has_the_same_time_again(tried):
     assert watched(tried, 2 * PROOF_S, 3 * PROOF_S).state is State.ROLLED_BACK
 
 
+def test_a_board_that_comes_back_with_an_older_clock_goes_on_with_its_trial(tried):
+    """A supply that fails takes a board without a clock back to the time that was saved last."""
+    tried.boot, back = "boot-2", -3600
+    assert watched(tried, back).state is State.TRIAL
+    attempt = watched(tried, back + TRIAL_S)
+    assert (attempt.state, attempt.why) == (State.ROLLED_BACK, "no-frames")
+
+
 def test_what_only_waiting_can_tell_takes_the_whole_trial(tried):
     tried.gate = Health(Verdict(None, "no-comparison", patient=True))
     assert watched(tried, 0, PROOF_S, TRIAL_S - 1).state is State.TRIAL
