@@ -2,7 +2,7 @@
 
     python bench/month.py [--days N] [--events N] [--json]
 
-Time is simulated, everything else is a node's: outbox, link, learning, saved clock, enrolment and the weekly renewal against the
+Time is simulated, everything else is a node's: outbox, link, learning, saved clock, enrolment and a weekly look for a renewal against the
 authority's desk; a broker in memory and a store. Each day has `--events` events (opened, closed half a minute later), health each minute, counts each
 quarter of an hour, four sessions lost, spoiled letters, and one brown-out: the process ends without a word, what lay in memory
 is gone, and the machine comes up in 1970, without a clock of its own, for two minutes, until a server tells it the time.
@@ -185,7 +185,7 @@ class Certified:
         )
 
     def week(self, at: float) -> None:
-        self.times += renew(self.place, lambda asked: self.desk.take(asked, at=at))
+        self.times += renew(self.place, lambda asked: self.desk.renew(asked, at=at))
 
     def days_left(self, at: float) -> float:
         return (ends_at(self.place.certificate("tls").read_text(encoding="ascii")) - at) / DAY_S

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.commands import party
+from agent.commands.errands import carried
 from agent.commands.followed import Followed
 from agent.commands.in_force import Agreed
 from agent.console.app import Desktop, application, new_secret
@@ -81,12 +82,11 @@ def made(options: argparse.Namespace) -> Desktop:
     archive = Archive(options.db, ring, sight)
     desk = Desk(sight, began=clock.now())
     desk.restore(archive.open_events(at=clock.now()))
-    transport = MqttTransport(
-        party.address(options, str(name)),
+    address = party.address(options, str(name))
+    transport = carried(
+        MqttTransport(address, clock=clock, randomness=random.SystemRandom(), client_id=name.node, session_s=0),
+        address,
         clock=clock,
-        randomness=random.SystemRandom(),
-        client_id=name.node,
-        session_s=0,
     )
     partial = sight.role != "operator"
     signer = load_signer(Bench(options.keys).signing_key(str(name)))

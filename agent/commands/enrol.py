@@ -7,31 +7,32 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from agent import logs
-from agent.clock import Clock, SystemClock
-from agent.commands import party
-from agent.commands.broker_place import terms
-from agent.commands.in_force import Agreed
+from agent.clock import SystemClock
+from agent.commands import authority, party
+from agent.commands.errands import turning
 from agent.commands.link import address, load
+from agent.contract.certificates import Wish, topics
+from agent.contract.topics import NodeName
 from agent.errors import PiazzaError, UserError
-from agent.notify import Notify
-from agent.provision.bench import Bench
+from agent.notify import Notify, on_end
+from agent.provision.asking import WITHIN_S, Question
+from agent.provision.bench import Bench, named
 from agent.provision.ca import fingerprint
-from agent.provision.enrol import Answer
+from agent.provision.enrol import Answer, Petition
 from agent.provision.enrol_desk import Desk
-from agent.provision.enrol_node import Place, enrol, home, over_https, renew
-from agent.provision.enrol_server import EnrolServer, Renew, renew_nobody
+from agent.provision.enrol_node import Place, enrol, home, over_https, renew, wish_of
+from agent.provision.enrol_server import EnrolServer
 from agent.provision.identity import ENROL_PORT, Ticket
-from agent.provision.over_https import context, post
-from agent.provision.renewal import PATH, RenewalDesk, Trial, Wish, renew_party
+from agent.provision.renewal import renew_party
+from agent.transport.errand import Way
 from agent.transport.trial import try_certificate
+from agent.uplink.inbox import ANSWER
 
 ETC = Path("/etc/piazza")
 
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--listen", default="", metavar="ADDRESS", help="default: all addresses of this machine")
     serve.add_argument("--port", type=int, default=ENROL_PORT, help=f"default: {ENROL_PORT}")
     serve.add_argument("--union", type=Path, metavar="DIR", help="whose parties may renew (default: nodes alone)")
+    party.add_session_arguments(serve, default="")
     listed = acts.add_parser("list", help="cards that were made, and what became of them")
     approve = acts.add_parser("approve", help="let a node have its certificates")
     approve.add_argument("name", metavar="UNION/COMUNE/ID")
@@ -56,7 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         act.add_argument("--etc", type=Path, default=ETC, metavar="DIR", help=f"default: {ETC}")
     parties = acts.add_parser("party", help="as a party that is no node: have a certificate that ends soon made anew")
     party.add_broker_arguments(parties)
-    parties.add_argument("--authority", required=True, metavar="HOST[:PORT]", help="where `piazza enrol serve` answers")
+    for act in (renew, parties):
+        act.add_argument(
+            "--wait",
+            type=float,
+            default=WITHIN_S,
+            metavar="SECONDS",
+            help=f"for the authority (default: {WITHIN_S:.0f})",
+        )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         case "node":
             _ask(Place(options.etc))
         case "renew":
-            _renew(Place(options.etc))
+            _renew(Place(options.etc), options.wait)
         case "party":
             return _renew_parties(options)
         case "list":
@@ -82,26 +91,17 @@ def run(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> None:
     logs.start()
-    clock, bench = SystemClock(), Bench(options.keys)
+    clock, bench, stop = SystemClock(), Bench(options.keys), threading.Event()
     desk = Desk(bench)
     server = EnrolServer(
-        (options.listen, options.port), bench.broker, lambda petition: desk.take(petition, at=clock.now()),
-        ca=bench.ca, renew=_renewals(bench, options.union, clock) if options.union else renew_nobody,
-    )  # fmt: skip
+        (options.listen, options.port), bench.broker, lambda petition: desk.take(petition, at=clock.now())
+    )
+    server.timeout = 0
+    on_end(stop.set)
+    counter = authority.counter(options, desk, clock, server.turn) if options.broker else None
     with server:
-        Notify.of_service().ready("waiting for nodes")
-        server.serve_forever()
-
-
-def _renewals(bench: Bench, union: Path, clock: Clock) -> Renew:
-    """For everybody whom the union or an agreement names at the moment they ask."""
-
-    def named() -> Mapping[str, float]:
-        agreed, at = Agreed.load(union), clock.now()
-        return {name: days for name, (_, days) in terms(agreed.union, agreed.agreements, at).items()}
-
-    desk = RenewalDesk(bench, named)
-    return lambda certificate, wish: desk.take(certificate, wish, at=clock.now())
+        Notify.of_service().ready("waiting for nodes" + (" and for whoever renews" if counter else ""))
+        authority.serve(server, counter, stopped=stop.is_set, clock=clock)
 
 
 def _renew_parties(options: argparse.Namespace) -> int:
@@ -115,16 +115,18 @@ def _renew_parties(options: argparse.Namespace) -> int:
 
 def _renew_party(options: argparse.Namespace, name: str) -> int:
     bench, clock, there = Bench(options.keys), SystemClock(), party.address(options, name)
-    host, port = party.host_and_port(options.authority, default=ENROL_PORT)
+    files = bench.tls(name)
+    way = Way.beside(files.certificate, topics(named(name), "party"))
 
     def send(wish: Wish) -> Answer:
-        return post(f"{host}:{port}", PATH, msgspec.json.encode(wish), context(bench.ca, bench.tls(name)))
+        with turning(there, way, clock=clock) as turn:
+            return Question(name, way, bench.ca, turn, clock, options.wait).ask(wish)
 
     def trial(certificate: Path) -> None:
         try_certificate(replace(there, certificate=str(certificate)), clock=clock)
 
     try:
-        fresh = renew_party(bench.tls(name), name, send, trial=trial, at=clock.now())
+        fresh = renew_party(files, name, send, trial=trial, at=clock.now())
     except PiazzaError as error:
         print(f"{name}: the old certificate stays: {error.message}\n  {error.hint}", file=sys.stderr)
         return 1
@@ -142,22 +144,27 @@ def _ask(place: Place) -> None:
     print(f"{ticket.name}: enrolled; the ticket is wiped")
 
 
-def _renew(place: Place) -> None:
+def _renew(place: Place, wait_s: float) -> None:
+    """Over the session of link, or one of its own where link does not run; tried at the broker before it counts."""
     logs.start()
-    fresh = renew(place, over_https(home(place).server, place.ca), trial=_at_the_broker(place))
+    at_home, clock = home(place), SystemClock()
+    if not (config := place.root / "node.yaml").exists():
+        print(f"{config}: not there, so no broker is known, and the certificates stay as they are")
+        return
+    node = load(config)
+    there = address(node.uplink.broker)
+    asked = topics(NodeName.parse(at_home.name), "node")
+    way = Way.beside(place.certificate("tls"), asked, answer=Path(node.state_dir) / "inbox" / ANSWER)
+
+    def send(petition: Petition) -> Answer:
+        with turning(there, way, clock=clock) as turn:
+            return Question(at_home.name, way, place.ca, turn, clock, wait_s).ask(wish_of(petition))
+
+    def trial(certificate: Path) -> None:
+        try_certificate(replace(there, certificate=str(certificate)), clock=clock)
+
+    fresh = renew(place, send, trial=trial)
     print("new certificates are in place" if fresh else "the certificates last long enough")
-
-
-def _at_the_broker(place: Place) -> Trial:
-    """A second connection to the broker of the configuration; a node that has none yet has nothing to try it on."""
-    config = place.root / "node.yaml"
-
-    def attempt(certificate: Path) -> None:
-        if config.exists():
-            there = address(load(config).uplink.broker)
-            try_certificate(replace(there, certificate=str(certificate)), clock=SystemClock())
-
-    return attempt
 
 
 def _list(desk: Desk) -> None:

@@ -21,13 +21,16 @@ from msgspec import Meta
 from agent import logs
 from agent.clock import SystemClock
 from agent.commands.renewed import RENEWED, Renewed
+from agent.contract.certificates import topics
 from agent.contract.topics import NAME, NAMED, NodeName
 from agent.documents import convert, read_plain
 from agent.notify import Notify, Pulse, on_end
 from agent.transport import Address
+from agent.transport.errand import Way
+from agent.transport.held import hold
 from agent.transport.mqtt import MqttTransport
 from agent.uplink import life
-from agent.uplink.inbox import Inbox
+from agent.uplink.inbox import ANSWER, Inbox
 from agent.uplink.link import Link
 from agent.uplink.outbox import OutboxReader
 from agent.uplink.settings import BrokerSettings, UplinkSettings
@@ -70,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
     clock, notify = SystemClock(), Notify.of_service()
     pulse = Pulse.of(notify, [OUTBOX])
     link = open_link(config, clock, say=notify.status)
+    if key := config.uplink.broker.key:
+        hold(Path(key))
     notify.ready("carrying the outbox")
     link.run(lambda: stop.is_set() or renewed(), beat=lambda: pulse.beat(OUTBOX, clock.monotonic()))
     log.info("link has ended")
@@ -108,7 +113,15 @@ def open_link(config: LinkConfig, clock: SystemClock, *, say: Callable[[str], No
         randomness=randomness,
         alive=lambda: life.runs(folder),
         say=say,
+        certificate=_certificate(config),
     )
+
+
+def _certificate(config: LinkConfig) -> Way | None:
+    """By which `piazza enrol renew` asks for one that lasts longer; its question lies where link may only read."""
+    node, place = config.node, config.uplink.broker.certificate
+    asked = topics(NodeName(node.union, node.comune, node.id), "node")
+    return Way.beside(Path(place), asked, answer=Path(config.state_dir) / "inbox" / ANSWER) if place else None
 
 
 def address(broker: BrokerSettings) -> Address:

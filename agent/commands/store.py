@@ -15,6 +15,7 @@ from pathlib import Path
 from agent import logs
 from agent.clock import Clock, SystemClock
 from agent.commands import party
+from agent.commands.errands import carried
 from agent.contract.topics import ACCESS, Class, NodeName, pattern
 from agent.errors import UserError
 from agent.notify import Notify, Pulse, on_end
@@ -117,8 +118,16 @@ def _transport(options: argparse.Namespace, name: NodeName, clock: Clock) -> Tra
     if options.source and not options.share:
         raise UserError(f"--from {options.source}: a consumer group has a name", hint="give --share GROUP")
     address, randomness = party.address(options, str(name)), random.SystemRandom()
-    mqtt = MqttTransport(
-        address, clock=clock, randomness=randomness, client_id=name.node, session_s=0 if options.share else SESSION_S
+    mqtt = carried(
+        MqttTransport(
+            address,
+            clock=clock,
+            randomness=randomness,
+            client_id=name.node,
+            session_s=0 if options.share else SESSION_S,
+        ),
+        address,
+        clock=clock,
     )
     if not options.source:
         return mqtt

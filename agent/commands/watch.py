@@ -19,8 +19,9 @@ import msgspec
 
 from agent.clock import Clock, SystemClock
 from agent.commands import party
+from agent.commands.errands import carried
 from agent.contract.sentences import TONGUES
-from agent.contract.topics import Class, pattern
+from agent.contract.topics import OF_CERTIFICATES, Class, pattern
 from agent.errors import BrokerRefused
 from agent.notify import on_end
 from agent.records import Severity
@@ -39,7 +40,7 @@ SIGNS = {
     Mark.UNVERIFIED: "✗",
 }
 COLOURS = {Severity.NOTICE: "cyan", Severity.WARNING: "yellow", Severity.ALARM: "bold red"}
-WATCHED = tuple(klass for klass in Class if klass not in (Class.CFG, Class.OTA))
+WATCHED = tuple(klass for klass in Class if klass not in (Class.CFG, Class.OTA, *OF_CERTIFICATES))
 
 Show = Callable[[Line], None]
 
@@ -60,12 +61,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     clock = SystemClock()
-    transport = MqttTransport(
-        party.address(options, party.reader_name(options)),
+    address = party.address(options, party.reader_name(options))
+    transport = carried(
+        MqttTransport(
+            address,
+            clock=clock,
+            randomness=random.SystemRandom(),
+            client_id=options.name or "piazza-watch",
+            session_s=0,
+        ),
+        address,
         clock=clock,
-        randomness=random.SystemRandom(),
-        client_id=options.name or "piazza-watch",
-        session_s=0,
     )
     for klass in WATCHED:
         transport.subscribe(pattern(options.union, options.comune, options.node, klass))

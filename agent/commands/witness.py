@@ -20,6 +20,7 @@ from pathlib import Path
 from agent import logs
 from agent.clock import Clock, SystemClock
 from agent.commands import access, party
+from agent.commands.errands import carried
 from agent.contract.checkpoint import notes
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import KeyRing, Signer
@@ -138,12 +139,17 @@ def _watch(options: argparse.Namespace) -> int:
     logs.start()
     clock, ring_file = SystemClock(), party.ring_file(options)
     name, _ = _party(options, "witness")
-    transport = MqttTransport(
-        party.address(options, str(name)),
+    address = party.address(options, str(name))
+    transport = carried(
+        MqttTransport(
+            address,
+            clock=clock,
+            randomness=random.SystemRandom(),
+            client_id=f"{name.node}-witness",
+            session_s=SESSION_S,
+        ),
+        address,
         clock=clock,
-        randomness=random.SystemRandom(),
-        client_id=f"{name.node}-witness",
-        session_s=SESSION_S,
     )
     stop = threading.Event()
     on_end(stop.set)

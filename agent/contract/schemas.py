@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from agent.contract.certificates import SPOKEN, Given
 from agent.contract.jws import MAX_BYTES
 from agent.contract.topics import CHAINED, END, EXPIRES_S, MAKERS, PREFIX, RETAINED, Class
 from agent.contract.types import KINDS, Payload
@@ -24,6 +25,11 @@ _LEVELS = {
     "node": "the node's own id",
     "type": "what kind of message within its class",
 }
+_SUMMARY = {
+    Class.CSR: "by every party for itself; MQTT 5: response topic and correlation data",
+    Class.CRT: "by the authority of the union; MQTT 5: the correlation data of the question",
+}
+"""Who speaks under the classes that carry no envelope."""
 _COMPACT_JWS = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"
 
 Document = dict[str, Any]
@@ -63,11 +69,13 @@ def asyncapi() -> Document:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/jose",
-        "channels": {klass.value: _channel(klass) for klass in _classes()},
-        "operations": {f"publish-{klass}": _operation(klass) for klass in _classes()},
+        "channels": {klass.value: _channel(klass) for klass in (*_classes(), *SPOKEN)},
+        "operations": {f"publish-{klass}": _operation(klass) for klass in (*_classes(), *SPOKEN)},
         "components": {
-            "messages": {klass.value: _message(klass) for klass in _classes()},
-            "schemas": {klass.value: _embedded(klass) for klass in _classes()},
+            "messages": {klass.value: _message(klass) for klass in _classes()}
+            | {klass.value: _spoken_message(klass) for klass in SPOKEN},
+            "schemas": {klass.value: _embedded(klass) for klass in _classes()}
+            | {klass.value: _spoken(klass) for klass in SPOKEN},
         },
     }
 
@@ -78,6 +86,20 @@ def _embedded(klass: Class) -> Document:
     inside = {key: value for key, value in alone.items() if key not in ("$schema", "$id")}
     embedded: Document = _pointing(inside, f"#/components/schemas/{klass}/$defs/")
     return embedded
+
+
+def _spoken(klass: Class) -> Document:
+    """The same of what is JSON and no envelope; the text that the authority signs has its schema beside it."""
+    schema = _plain(SPOKEN[klass][0])
+    if klass is Class.CRT:
+        schema["properties"]["given"] |= {"contentMediaType": "application/json", "contentSchema": _plain(Given)}
+    return schema
+
+
+def _plain(kind: type[msgspec.Struct]) -> Document:
+    _, defs = msgspec.json.schema_components((kind,))
+    (schema,) = defs.values()
+    return portable(copy.deepcopy(schema))
 
 
 def _pointing(value: Any, root: str) -> Any:
@@ -111,7 +133,8 @@ def _classes() -> tuple[Class, ...]:
 
 def _said(klass: Class) -> str:
     """The first sentence of the type's own documentation."""
-    return (KINDS[klass].__doc__ or "").strip().splitlines()[0]
+    kind = SPOKEN[klass][0] if klass in SPOKEN else KINDS[klass]
+    return (kind.__doc__ or "").strip().splitlines()[0]
 
 
 def _channel(klass: Class) -> Document:
@@ -131,7 +154,7 @@ def _operation(klass: Class) -> Document:
         "action": "send",
         "channel": {"$ref": f"#/channels/{klass}"},
         "messages": [{"$ref": f"#/channels/{klass}/messages/{klass}"}],
-        "summary": f"signed by: {', '.join(sorted(MAKERS[klass]))}",
+        "summary": _SUMMARY.get(klass) or f"signed by: {', '.join(sorted(MAKERS[klass]))}",
         "bindings": {"mqtt": mqtt},
     }
 
@@ -144,4 +167,14 @@ def _message(klass: Class) -> Document:
         "description": "A compact JWS (RFC 7515) with EdDSA over Ed25519; x-jws-payload is what it signs.",
         "payload": {"type": "string", "pattern": _COMPACT_JWS, "maxLength": MAX_BYTES},
         "x-jws-payload": {"$ref": f"#/components/schemas/{klass}"},
+    }
+
+
+def _spoken_message(klass: Class) -> Document:
+    _, most = SPOKEN[klass]
+    return {
+        "name": klass.value,
+        "contentType": "application/json",
+        "description": f"JSON, no envelope; at most {most} bytes.",
+        "payload": {"$ref": f"#/components/schemas/{klass}"},
     }

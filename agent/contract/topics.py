@@ -37,6 +37,8 @@ class Class(StrEnum):
     RES = "res"
     ACK = "ack"
     PUB = "pub"
+    CSR = "csr"
+    CRT = "crt"
 
 
 CHAINED = (Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT)
@@ -51,6 +53,8 @@ EXPIRES_S: dict[Class, int] = {
     Class.RES: 3600,
     Class.ACK: 7 * 86400,
     Class.PUB: 86400,
+    Class.CSR: 600,
+    Class.CRT: 600,
 }
 """MQTT 5 message expiry; a class that is not listed never expires."""
 
@@ -67,6 +71,9 @@ MAKERS: dict[Class, frozenset[str]] = {
 
 ACCESS: Literal["access"] = "access"
 """Action and seventh level of the records of who looked at what: all that a party which is no node signs under `audit`."""
+
+OF_CERTIFICATES = (Class.CSR, Class.CRT)
+"""What a party asks the authority of the union for a certificate that lasts longer, and the answer; neither is an envelope."""
 
 ITSELF = "node"
 """Seventh level of what a node says of itself: `state`, `head`, `health`."""

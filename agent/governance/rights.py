@@ -23,6 +23,8 @@ COMMISSIONING_S = 1800
 ALL = "+"
 EVERY_NODE = "all"
 """Stands for a node's id in what is published for every node of a comune: its updates."""
+ASKS, TOLD = Class.CSR, Class.CRT
+"""What everybody who has a certificate may say of themselves, and hear: a wish for one that lasts longer, and the answer."""
 SAYS = (Class.STATE, Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.HEAD, Class.RES)
 HEARS = (Class.RCPT, Class.CMD, Class.ACK, Class.CFG, Class.OTA)
 
@@ -36,7 +38,8 @@ READS: dict[str, tuple[Class, ...]] = {
     "publisher": (Class.STAT, Class.STATE, Class.HEAD, Class.PUB),
     "public": (Class.PUB,),
     "witness": (Class.HEAD, Class.RCPT, Class.STATE, Class.PUB),
-    "bridge": HEARS,
+    "bridge": (*HEARS, TOLD),
+    "authority": (ASKS,),
     "commissioning": (Class.STATE, Class.HEAD, Class.EVT, Class.HEALTH, Class.RES, Class.PUB),
 }
 """`state` and `head` go with every class of the chain, so that nobody reads silence as calm; what is public is for all."""
@@ -47,7 +50,8 @@ WRITES: dict[str, tuple[Class, ...]] = {
     "police": (Class.ACK,),
     "maintainer": (Class.CFG, Class.OTA, Class.CMD),
     "publisher": (Class.PUB,),
-    "bridge": SAYS,
+    "bridge": (*SAYS, ASKS),
+    "authority": (TOLD,),
     "commissioning": (Class.ACK,),
 }
 
@@ -100,6 +104,7 @@ def rights(union: Union, agreements: Sequence[Agreement], *, at: float) -> tuple
         granted += _of_technician(union, one) if holds(one, at) else ()
     for agreement in agreements:
         granted += _of_partner(union, agreement) if agreement.holds(at) else ()
+    granted += [right for party in dict.fromkeys(right.party for right in granted) for right in _of_itself(party)]
     return tuple(dict.fromkeys(granted))
 
 
@@ -141,7 +146,9 @@ def _of_party(union: Union, party: Party) -> Iterator[Right]:
     comuni = party.comuni or tuple(comune.id for comune in union.comuni)
     for comune in comuni:
         yield from _of_role(union, party.id, party.role, comune)
-    if party.role == "store" or not party.comuni:  # a store of some comuni carries the records of who looked into it
+    if (
+        party.role in ("store", "authority") or not party.comuni
+    ):  # a store of some comuni carries the records of who looked into it
         yield from _of_seat(union, party)
 
 
@@ -151,6 +158,16 @@ def _of_seat(union: Union, party: Party) -> Iterator[Right]:
     for verb, who in ((Verb.READ, READ_ACCESSES), (Verb.WRITE, ("store",))):
         if party.role in who:
             yield Right(name, verb, union.id, union.seat, ALL, Class.AUDIT, ACCESS)
+    if party.role == "authority":
+        yield Right(name, Verb.READ, union.id, union.seat, ALL, ASKS)
+        yield Right(name, Verb.WRITE, union.id, union.seat, ALL, TOLD)
+
+
+def _of_itself(party: str) -> Iterator[Right]:
+    """Its own certificate, made anew over the session that stands."""
+    name = NodeName.parse(party)
+    yield Right(party, Verb.WRITE, name.union, name.comune, name.node, ASKS)
+    yield Right(party, Verb.READ, name.union, name.comune, name.node, TOLD)
 
 
 def _of_technician(union: Union, one: Commissioning) -> Iterator[Right]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from agent.clock import Clock
-from agent.contract.topics import ACCESS, Class, NodeName, Topic
+from agent.contract.topics import ACCESS, OF_CERTIFICATES, Class, NodeName, Topic
 from agent.errors import BrokerAbsent
 from agent.governance.lists import user
 from agent.governance.rights import EVENT_KINDS, EVERY_NODE, Right, Verb, allowed
@@ -68,7 +68,7 @@ class Cell:
 def topics(union: Union) -> tuple[Topic, ...]:
     """One topic for each comune, class and type of event, of its probe and of one real node where there is one.
 
-    Also everything at the seat, what is published for every node of a comune, and another union.
+    Also everything at the seat, a party of each role there, what is published for every node of a comune, and another union.
     """
     return tuple(
         Topic(NodeName(union.id, comune.id, node), klass, kind)
@@ -83,6 +83,8 @@ def _beyond(union: Union) -> Iterator[Topic]:
     for place in (NodeName(union.id, union.seat, PROBE), NodeName(ELSEWHERE, union.comuni[0].id, PROBE)):
         yield from (Topic(place, klass, PROBE) for klass in Class)
         yield Topic(place, Class.AUDIT, ACCESS)
+    for party in {one.role: one for one in union.parties}.values():
+        yield from (Topic(NodeName(union.id, union.seat, party.id), klass, PROBE) for klass in OF_CERTIFICATES)
     for comune in union.comuni:
         yield Topic(NodeName(union.id, comune.id, EVERY_NODE), Class.OTA, PROBE)
         yield Topic(NodeName(union.id, comune.id, PROBE), Class.AUDIT, ACCESS)

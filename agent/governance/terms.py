@@ -56,6 +56,8 @@ def _add(document: dict[str, Any], whole: dict[str, Any], klass: Class, own: Seq
     parameters["comune"]["enum"] = sorted({right.comune for right in own})
     if kinds := sorted({right.type for right in own} - {ALL}):
         parameters["type"]["enum"] = kinds
+    if nodes := sorted({right.node for right in own} - {ALL}):
+        parameters["node"]["enum"] = nodes
     document["channels"][klass.value] = channel
     for right in {right.verb: right for right in own}.values():
         document["operations"][f"{right.verb}-{klass}"] = _operation(whole, klass, right.verb)

@@ -19,7 +19,9 @@ from agent.documents import problems_in, read
 
 Id = Annotated[str, Meta(pattern=NAME, description=NAMED, max_length=32)]
 Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
-Role = Literal["store", "operator", "maintainer", "auditor", "statistics", "publisher", "public", "witness", "bridge"]
+Role = Literal[
+    "store", "operator", "maintainer", "auditor", "statistics", "publisher", "public", "witness", "bridge", "authority"
+]
 
 PROBE = "probe"
 """The node of every comune that does not exist: the permission table is tried with its name."""

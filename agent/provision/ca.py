@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -73,7 +75,7 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage, critical=True)
         )
-        _save(authority.certificate, builder.sign(key, hashes.SHA256()))
+        authority.certificate.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
         return authority
 
     def server(self, files: TlsFiles, hosts: Sequence[str], *, at: float, days: int) -> None:
@@ -121,6 +123,19 @@ class Authority:
             )
         return builder.sign(self._key(), hashes.SHA256()).public_bytes(Encoding.PEM).decode("ascii")
 
+    def sign(self, content: bytes) -> bytes:
+        """What shows to everybody who trusts our certificates that these are our words; ECDSA with SHA-256, DER."""
+        return self._key().sign(content, ec.ECDSA(hashes.SHA256()))
+
+    def made(self, certificate: str, *, at: float) -> bool:
+        """Whether a certificate in PEM is one of ours, and good at an instant."""
+        try:
+            shown = x509.load_pem_x509_certificate(certificate.encode("ascii"))
+            shown.verify_directly_issued_by(x509.load_pem_x509_certificate(self.certificate.read_bytes()))
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return shown.not_valid_before_utc.timestamp() <= at < shown.not_valid_after_utc.timestamp()
+
     def _issue(
         self,
         files: TlsFiles,
@@ -160,6 +175,16 @@ class Authority:
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
         return _own_key(self.folder / "ca.key")
+
+
+def is_signed(ca: Path, content: bytes, signature: bytes) -> bool:
+    """Whether the authority whose certificate lies at `ca` has signed `content`."""
+    key = x509.load_pem_x509_certificate(ca.read_bytes()).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)  # as `Authority.make` makes it
+    with suppress(InvalidSignature):
+        key.verify(signature, content, ec.ECDSA(hashes.SHA256()))
+        return True
+    return False
 
 
 def new_request(key: Path, name: str) -> str:
@@ -264,10 +289,6 @@ def _new_key(path: Path) -> ec.EllipticCurvePrivateKey:
     key = ec.generate_private_key(ec.SECP256R1())
     write_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"))
     return key
-
-
-def _save(path: Path, certificate: x509.Certificate) -> None:
-    path.write_bytes(certificate.public_bytes(Encoding.PEM))
 
 
 def _host(host: str) -> x509.GeneralName:

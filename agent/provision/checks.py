@@ -12,7 +12,7 @@ import msgspec
 
 DAY_S = 86_400.0
 CERTIFICATE_DAYS = 21.0
-"""By then three weekly attempts at a renewal have failed."""
+"""By then three weeks of daily attempts at a renewal have failed."""
 HOT_C = 80.0
 """Where a Raspberry Pi begins to slow itself down."""
 LEAST_DISK_MB = 200.0

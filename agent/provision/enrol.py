@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from agent.contract.certificates import Pem
 from agent.contract.jws import Key, KeyRing, Signer, b64, thumbprint, unb64
 from agent.errors import Refused
 from agent.provision.ca import request_digest
@@ -20,7 +21,6 @@ from agent.provision.identity import token_digest
 
 PATH = "/enrol"
 MAX_BYTES = 16_384
-Pem = Annotated[str, Meta(max_length=4096)]
 
 
 class Word(StrEnum):

@@ -8,7 +8,7 @@ one only when a person says so.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,17 +101,20 @@ class Desk:
             yield msgspec.json.decode(path.read_bytes(), type=Entry)
 
     def take(self, petition: Petition, *, at: float) -> Answer:
-        """Answer a node. The same question twice has the same answer, since the first may have been lost."""
+        """Answer a node that enrols. The same question twice has the same answer, since the first may have been lost."""
+        return self._worded(self._answer, petition, at)
+
+    def renew(self, petition: Petition, *, at: float) -> Answer:
+        """Answer a node that has enrolled; the same holds."""
+        return self._worded(self._renewed, petition, at)
+
+    def _worded(self, act: Callable[[Petition, float], Answer], petition: Petition, at: float) -> Answer:
         try:
-            return self._answer(petition, at)
-        except Refused as error:
-            return Answer(Word.REFUSED, error.message)
-        except UserError as error:
+            return act(petition, at)
+        except (Refused, UserError) as error:
             return Answer(Word.REFUSED, error.message)
 
     def _answer(self, petition: Petition, at: float) -> Answer:
-        if not petition.token:
-            return self._renewed(petition, at)
         entry = self._admitted(petition, at)
         keys = petition.keys()
         if entry.keys and entry.keys != keys:

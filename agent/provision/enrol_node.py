@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from agent.clock import Clock
+from agent.contract.certificates import Wish
 from agent.errors import BrokerAbsent, KeyFileError, Refused
 from agent.files import sync_folder, write_atomic
 from agent.provision.ca import belongs, new_request
@@ -20,7 +21,7 @@ from agent.provision.enrol import PATH, Answer, Petition, Word
 from agent.provision.identity import Ticket
 from agent.provision.keys import load_signer, new_signing_key
 from agent.provision.over_https import context, post
-from agent.provision.renewal import Trial, try_first
+from agent.provision.renewal import Trial, new_nonce, try_first
 
 ABSENT_S = 30.0
 """Between two attempts to reach the authority; an answer that says wait says how long."""
@@ -83,6 +84,11 @@ def petition(place: Place, ticket: Ticket | Home) -> Petition:
     )
 
 
+def wish_of(asked: Petition) -> Wish:
+    """The same question, as it goes to the authority over the broker."""
+    return Wish(nonce=new_nonce(), request=asked.link, page=asked.page, signing=asked.signing, proof=asked.proof)
+
+
 def enrol(place: Place, send: Send, *, clock: Clock, say: Callable[[str], None]) -> None:
     """Ask until the authority grants or refuses; Refused carries its reason, and the ticket is kept."""
     ticket = Ticket.read(place.ticket.read_bytes())
@@ -111,7 +117,8 @@ def install(place: Place, answer: Answer) -> None:
         if not belongs(text, place.key(part)):
             raise KeyFileError(f"the certificate for {part} is not for our key", hint="ask who runs the authority")
         write_atomic(place.certificate(part), text.encode("ascii"))
-    write_atomic(place.ring, answer.ring.encode("ascii"))
+    if answer.ring:  # one that is too long for the broker stays with the authority
+        write_atomic(place.ring, answer.ring.encode("ascii"))
 
 
 def renew(place: Place, send: Send, *, trial: Trial = lambda _: None) -> bool:

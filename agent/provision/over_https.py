@@ -1,4 +1,4 @@
-"""The way to the authority: one question and one answer over TLS 1.3, with our own certificate where we have one."""
+"""The way to the authority: one question and one answer over TLS 1.3."""
 
 from __future__ import annotations
 
@@ -9,22 +9,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from agent.errors import BrokerAbsent, KeyFileError, why
-from agent.provision.ca import TlsFiles
+from agent.errors import BrokerAbsent
 from agent.provision.enrol import MAX_BYTES, Answer
 
 TIMEOUT_S = 15.0
 
 
-def context(ca: Path, files: TlsFiles | None = None) -> ssl.SSLContext:
-    """Who we believe, and as whom we come; KeyFileError for files that do not fit together."""
+def context(ca: Path) -> ssl.SSLContext:
+    """Who we believe."""
     tls = ssl.create_default_context(cafile=str(ca))
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
-    if files is not None:
-        try:
-            tls.load_cert_chain(files.certificate, files.key)
-        except OSError as error:
-            raise KeyFileError(f"{files.certificate}: {why(error)}", hint="ask who runs the authority") from error
     return tls
 
 

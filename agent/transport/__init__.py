@@ -90,12 +90,24 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """Question and answer of MQTT 5: where the answer is awaited (`""` in an answer), and what tells it from others.
+
+    3.1.1 carries neither, so nothing may rest on them.
+    """
+
+    topic: str
+    correlation: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message that arrived on a subscription."""
 
     topic: str
     payload: bytes
     retained: bool = False
+    exchange: Exchange | None = None
 
 
 NOBODY_SUBSCRIBES = 16
@@ -113,7 +125,15 @@ class Transport(Protocol):
     def set_will(self, will: Will) -> None:
         """Say what is published when we are lost; a session that stands is opened anew for it."""
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> int:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expires_s: int | None = None,
+        exchange: Exchange | None = None,
+    ) -> int:
         """Hand over at QoS 1; the id comes back in Acknowledged."""
 
     def together(self) -> AbstractContextManager[None]:

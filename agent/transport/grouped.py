@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import AbstractContextManager
 
-from agent.transport import Happening, Message, Transport, Will
+from agent.transport import Exchange, Happening, Message, Transport, Will
 from agent.transport.jetstream import Group
 
 SHARED = "$share/"
@@ -35,8 +35,16 @@ class GroupedTransport:
     def set_will(self, will: Will) -> None:
         self._mqtt.set_will(will)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> int:
-        return self._mqtt.publish(topic, payload, retain=retain, expires_s=expires_s)
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expires_s: int | None = None,
+        exchange: Exchange | None = None,
+    ) -> int:
+        return self._mqtt.publish(topic, payload, retain=retain, expires_s=expires_s, exchange=exchange)
 
     def together(self) -> AbstractContextManager[None]:
         return self._mqtt.together()

@@ -17,6 +17,7 @@ from agent.transport import (
     Acknowledged,
     Connected,
     Disconnected,
+    Exchange,
     Happening,
     Message,
     Subscribed,
@@ -168,7 +169,7 @@ class MemoryBroker:
 
     def _deliver(self, session: Kept, message: Message, expires: float) -> None:
         """Put a message on its way, as the weather allows; a live subscriber sees it as not retained."""
-        live = Message(message.topic, message.payload)
+        live = Message(message.topic, message.payload, exchange=message.exchange)
         copies = 2 if self._randomness.random() < self.weather.twice else 1
         for _ in range(copies):
             if self._randomness.random() >= self.weather.lost:
@@ -210,11 +211,19 @@ class MemoryTransport:
             self._broker.hang_up(self._client_id, lost=False)
         self._will = will
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> int:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expires_s: int | None = None,
+        exchange: Exchange | None = None,
+    ) -> int:
         if not self._stands or not self._broker.stands(self._client_id):
             return 0
         self._mid += 1
-        reason = self._broker.publish(Message(topic, payload, retain), expires_s=expires_s)
+        reason = self._broker.publish(Message(topic, payload, retain, exchange), expires_s=expires_s)
         self._news.append(Acknowledged(self._mid, reason))
         return self._mid
 

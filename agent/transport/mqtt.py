@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from agent.clock import Clock
-from agent.transport import Address, Disconnected, Happening, Will, tls
+from agent.transport import Address, Disconnected, Exchange, Happening, Will, tls
 from agent.transport.backoff import Backoff
 from agent.transport.session import Session
 from agent.transport.terms import Protocol, Terms
@@ -81,10 +81,18 @@ class MqttTransport:
             self._backoff.reset()
         self._will = will
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False, expires_s: int | None = None) -> int:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expires_s: int | None = None,
+        exchange: Exchange | None = None,
+    ) -> int:
         if self._session is None:
             return 0
-        mid = self._session.publish(topic, payload, retain, expires_s)
+        mid = self._session.publish(topic, payload, retain, expires_s, exchange)
         if not self._gathering:
             self._session.flush()
         return mid

@@ -19,7 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.clock import Clock
-from agent.transport import Acknowledged, Connected, Disconnected, Happening, Message, Subscribed, tls
+from agent.transport import Acknowledged, Connected, Disconnected, Exchange, Happening, Message, Subscribed, tls
 from agent.transport.gulps import GulpingSocket
 from agent.transport.terms import Protocol, Terms
 
@@ -87,11 +87,11 @@ class Session:
         news, self._news = self._news, []
         return news
 
-    def publish(self, topic: str, payload: bytes, retain: bool, expires_s: int | None) -> int:  # noqa: FBT001
+    def publish(self, topic: str, payload: bytes, retain: bool, expires_s: int | None, told: Exchange | None) -> int:  # noqa: FBT001
         if self._stood_since is None or self.ended is not None:
             return 0
-        properties = None
-        if expires_s is not None and self._v5:
+        properties = _telling(told, expires_s) if told is not None and self._v5 else None
+        if expires_s is not None and properties is None and self._v5:
             properties = _expiring(expires_s)
         return self._client.publish(topic, payload, 1, retain, properties).mid
 
@@ -260,7 +260,7 @@ class Session:
     def _on_message(self, _client: Client, _: Any, message: MQTTMessage) -> None:
         if message.qos:
             self._unacknowledged.append(message.mid)
-        self._news.append(Message(message.topic, bytes(message.payload), message.retain))
+        self._news.append(Message(message.topic, bytes(message.payload), message.retain, _told(message)))
 
 
 class _Packed(Properties):
@@ -282,7 +282,17 @@ def _expiring(seconds: int) -> Properties:
     return _Packed(_properties(PacketTypes.PUBLISH, MessageExpiryInterval=seconds).pack())  # type: ignore[no-untyped-call]
 
 
-def _properties(packet: int, **values: int) -> Properties:
+def _telling(it: Exchange, expires_s: int | None) -> Properties:
+    said = {"CorrelationData": it.correlation, "ResponseTopic": it.topic, "MessageExpiryInterval": expires_s}
+    return _properties(PacketTypes.PUBLISH, **{name: value for name, value in said.items() if value})
+
+
+def _told(message: MQTTMessage) -> Exchange | None:
+    correlation = getattr(message.properties, "CorrelationData", None)
+    return Exchange(getattr(message.properties, "ResponseTopic", ""), bytes(correlation)) if correlation else None
+
+
+def _properties(packet: int, **values: Any) -> Properties:
     properties = Properties(packet)  # type: ignore[no-untyped-call]
     for name, value in values.items():
         setattr(properties, name, value)

@@ -19,6 +19,9 @@ from agent.files import if_there_is_room, read_plain
 DELIVERED = "delivered"
 """Pseudo-topic of link's own report in `delete_on: puback`; its payload is an unsigned `ReceiptData` as JSON."""
 
+ANSWER = ".crt"
+"""What the authority of the union answers, for the program that has asked; no letter."""
+
 MAX_LETTERS = 256
 MAX_LETTER_BYTES = 300_000
 """What the broker lets through (`max_packet_size`) and nothing larger."""

@@ -31,6 +31,7 @@ from agent.transport import (
     Message,
 )
 from agent.transport.backoff import Backoff
+from agent.transport.errand import Errand, Way
 from agent.uplink import unverified
 from agent.uplink.database import runs
 from agent.uplink.inbox import DELIVERED, Inbox, Letter
@@ -80,8 +81,11 @@ class Link:
         randomness: random.Random,
         alive: Callable[[], bool] = lambda: True,
         say: Callable[[str], None] = lambda _: None,
+        certificate: Way | None = None,
     ) -> None:
         """`alive` tells whether sense runs; when it does not and has not said good-bye, link says its last words.
+
+        `certificate` is the way by which `piazza enrol renew` asks the authority over this session.
 
         `say` is told how the connection stands, for whoever looks after this process.
         """
@@ -97,6 +101,7 @@ class Link:
         self._statements = Statements(name, transport, self._ledger, alive=alive)
         self._updates = Updates(name, transport, inbox.folder)
         self._rights = RightsTrial(name, transport, inbox.folder, clock)
+        self._errand = Errand(certificate, transport, self._may_ask) if certificate else None
         self._resend_s = settings.resend_s
         self._nobody = Backoff(randomness, first_s=1.0, most_s=settings.resend_s * LONGEST_RESEND)
         self._connected = False
@@ -142,7 +147,10 @@ class Link:
     def run_once(self, timeout_s: float = LOOK_S) -> None:
         """Hear what happened, hand over what waits."""
         for happening in self._transport.poll(timeout_s):
-            self._hear(happening)
+            if self._errand is None or not self._errand.hear(happening):
+                self._hear(happening)
+        if self._errand is not None:
+            self._errand.look(self._clock.monotonic())
         self._report_delivered()
         self._updates.look(self._clock.monotonic())
         statements = self._reader.statements()
@@ -181,6 +189,9 @@ class Link:
             case Message():
                 if not self._rights.heard(happening):
                     self._receive(happening)
+
+    def _may_ask(self, topic: str, question: bytes) -> bool:
+        return self._ledger.take(Class.CSR, topic, question)
 
     def _set_connected(self, *, yes: bool, how: str) -> None:
         self._connected = yes

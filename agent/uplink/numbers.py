@@ -20,7 +20,7 @@ MAX_BYTES = 4096
 STALE_S = 180.0
 """Three times as long as link waits between two words."""
 
-BUDGETED = (Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.STATE, Class.HEAD, Class.RES)
+BUDGETED = (Class.EVT, Class.STAT, Class.HEALTH, Class.AUDIT, Class.STATE, Class.HEAD, Class.RES, Class.CSR)
 NAMES = frozenset(
     {"link_connected", "link_sessions", "link_resent", "link_refused", *(f"link_{klass}_kb_h" for klass in BUDGETED)}
 )

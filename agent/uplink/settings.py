@@ -46,6 +46,7 @@ class BudgetSettings(_Settings, frozen=True, forbid_unknown_fields=True):
     state_kb: Kilobytes = 256
     head_kb: Kilobytes = 256
     res_kb: Kilobytes = 64
+    csr_kb: Kilobytes = 16
 
 
 class UplinkSettings(_Settings, frozen=True, forbid_unknown_fields=True):

@@ -85,10 +85,31 @@ def test_a_technician_has_half_an_hour_at_one_node(tmp_path):
 
 
 def test_no_right_is_for_all_comuni(agreed):
-    """At the seat of the parties lies only who looked at what."""
+    """At the seat of the parties lies only who looked at what, and what each says of its own certificate."""
     granted = rights(*agreed, at=JUNE)
     assert {right.comune for right in granted} == {"faenza", "riolo", "centre"}
-    assert {(right.klass, right.type) for right in granted if right.comune == "centre"} == {(Class.AUDIT, "access")}
+    seat = {(right.klass, right.type) for right in granted if right.comune == "centre"}
+    assert seat == {(Class.AUDIT, "access"), (Class.CSR, "+"), (Class.CRT, "+")}
+
+
+def test_everybody_asks_for_a_certificate_of_their_own_name_alone(agreed):
+    granted = [right for right in rights(*agreed, at=JUNE) if right.klass in (Class.CSR, Class.CRT)]
+    assert {(right.verb, right.klass) for right in granted} == {(Verb.WRITE, Class.CSR), (Verb.READ, Class.CRT)}
+    assert {f"{right.union}/{right.comune}/{right.node}" == right.party for right in granted} == {True}
+    assert {right.party for right in granted} == {right.party for right in rights(*agreed, at=JUNE)}
+
+
+def test_only_the_authority_hears_who_asks_and_answers(tmp_path):
+    parties = [*UNION["parties"], {"id": "authority", "role": "authority"}]
+    granted = rights(*loaded(folder(tmp_path, POLICE, parties=parties)), at=JUNE)
+    others = {(one.party, one.comune) for one in granted if (one.verb, one.klass) == (Verb.READ, Class.CSR)}
+    assert others == {("romagna/centre/authority", place) for place in ("faenza", "riolo", "centre")}
+    assert others == {(one.party, one.comune) for one in granted if (one.verb, one.klass) == (Verb.WRITE, Class.CRT)}
+
+
+def test_an_ended_agreement_renews_nothing(agreed):
+    granted = rights(*agreed, at=agreed[1][0].ends_at)
+    assert not [right for right in granted if right.party == "romagna/centre/police"]
 
 
 def test_a_store_of_one_comune_carries_the_records_of_who_looked_into_it(agreed):
@@ -171,7 +192,7 @@ def test_a_party_without_a_right_to_write_writes_nothing_on_rabbitmq(agreed):
 
 def test_a_party_without_a_right_to_write_writes_nothing_on_nats(agreed):
     """There an empty list would allow every subject."""
-    text = lists.nats(rights(*agreed, at=JUNE))
+    text = lists.nats([one for one in rights(*agreed, at=JUNE) if one.klass is not Class.CSR])
     assert "allow: []" not in text
     block = text[text.index('user: "CN=romagna.centre.anybody"') :]
     assert 'publish: { deny: [">"] }' in block[: block.index("} }")]
@@ -187,10 +208,13 @@ def test_a_message_lives_no_longer_than_the_shortest_agreement(agreed):
 
 def test_a_partners_view_names_only_what_they_receive(agreed):
     view = terms.view(agreed[0], agreed[1][0])
-    assert set(view["channels"]) == {"evt", "state", "head", "ack", "pub"}
+    assert set(view["channels"]) == {"evt", "state", "head", "ack", "pub", "csr", "crt"}
+    assert view["channels"]["csr"]["parameters"]["node"]["enum"] == ["police"]
     assert view["channels"]["evt"]["parameters"]["comune"]["enum"] == ["faenza"]
     assert view["channels"]["evt"]["parameters"]["type"]["enum"] == ["crossing", "tamper"]
-    assert {one["action"] for name, one in view["operations"].items() if name != "write-ack"} == {"receive"}
+    assert {one["action"] for name, one in view["operations"].items() if name not in ("write-ack", "write-csr")} == {
+        "receive"
+    }
     assert set(view["components"]["messages"]) == set(view["channels"])
 
 
@@ -202,6 +226,7 @@ def test_topics_of_the_table_hold_every_class_and_type(agreed):
             ("romagna", "faenza", "probe"), ("romagna", "faenza", "n-1"), ("romagna", "faenza", "all"),
             ("romagna", "riolo", "probe"), ("romagna", "riolo", "n-3"), ("romagna", "riolo", "all"),
             ("romagna", "centre", "probe"), ("elsewhere", "faenza", "probe"),
+            *(("romagna", "centre", one) for one in ("store-1", "desk", "fleet", "counts", "square", "anybody")),
         )
     }  # fmt: skip
     assert sum(str(topic).endswith("/centre/probe/audit/access") for topic in some) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import ssl
 import stat
 import subprocess
@@ -12,18 +13,20 @@ import msgspec
 import pytest
 
 from agent.cli import main
-from agent.clock import SimulatedClock
+from agent.clock import SimulatedClock, SystemClock
 from agent.contract.jws import Signer
 from agent.contract.topics import NodeName
 from agent.errors import BrokerAbsent, BrokerRefused, KeyFileError, Refused, UserError
+from agent.files import write_atomic
 from agent.provision.bench import Bench
-from agent.provision.ca import belongs, ends_at, new_request, serial_of
+from agent.provision.ca import Authority, belongs, ends_at, new_request, serial_of
 from agent.provision.enrol import Answer, Petition, Word
 from agent.provision.enrol_desk import TRIES, Desk
 from agent.provision.enrol_node import Home, Place, enrol, home, install, over_https, petition, renew
 from agent.provision.enrol_server import EnrolServer
 from agent.provision.identity import LASTS_S, Ticket
 from agent.provision.keys import load_ring, load_signer
+from agent.provision.over_https import context
 from tests.serving import served
 
 NAME = NodeName("romagna-faentina", "brisighella", "n-0017")
@@ -286,14 +289,14 @@ def test_a_certificate_is_renewed_for_the_same_keys_before_it_ends(desk, tmp_pat
     place = an_enrolled(desk, tmp_path)
     keys = place.key("tls").read_bytes(), place.signing.read_bytes()
     before = ends_at(place.certificate("tls").read_text())
-    assert renew(place, lambda asked: desk.take(asked, at=AT + 60 * DAY_S))
+    assert renew(place, lambda asked: desk.renew(asked, at=AT + 60 * DAY_S))
     assert ends_at(place.certificate("tls").read_text()) == before + 60 * DAY_S
     assert (place.key("tls").read_bytes(), place.signing.read_bytes()) == keys
 
 
 def test_a_certificate_that_lasts_long_enough_stays(desk, tmp_path):
     place = an_enrolled(desk, tmp_path)
-    assert not renew(place, lambda asked: desk.take(asked, at=AT + 40 * DAY_S))
+    assert not renew(place, lambda asked: desk.renew(asked, at=AT + 40 * DAY_S))
 
 
 def test_a_renewed_certificate_is_tried_before_it_takes_the_old_ones_place(desk, tmp_path):
@@ -303,7 +306,7 @@ def test_a_renewed_certificate_is_tried_before_it_takes_the_old_ones_place(desk,
     def trial(staged):
         seen.append((belongs(staged.read_text(), place.key("tls")), place.certificate("tls").read_text() == before))
 
-    assert renew(place, lambda asked: desk.take(asked, at=AT + 60 * DAY_S), trial=trial)
+    assert renew(place, lambda asked: desk.renew(asked, at=AT + 60 * DAY_S), trial=trial)
     assert seen == [(True, True)]
     assert place.certificate("tls").read_text() != before
     assert not place.certificate("tls").with_suffix(".new").exists()
@@ -317,7 +320,7 @@ def test_a_certificate_that_the_broker_refuses_changes_nothing(desk, tmp_path):
         raise BrokerRefused("no")
 
     with pytest.raises(BrokerRefused):
-        renew(place, lambda asked: desk.take(asked, at=AT + 60 * DAY_S), trial=trial)
+        renew(place, lambda asked: desk.renew(asked, at=AT + 60 * DAY_S), trial=trial)
     assert (place.certificate("tls").read_text(), place.certificate("aim").read_text()) == before
     assert not place.certificate("tls").with_suffix(".new").exists()
 
@@ -326,14 +329,16 @@ def test_a_node_that_was_replaced_can_renew_nothing(desk, tmp_path):
     old = an_enrolled(desk, tmp_path)
     desk.expect(a_ticket(), approved=False)
     with pytest.raises(Refused, match="only a node that is enrolled"):
-        renew(old, lambda asked: desk.take(asked, at=AT + 60 * DAY_S))
+        renew(old, lambda asked: desk.renew(asked, at=AT + 60 * DAY_S))
 
 
 def test_other_keys_cannot_be_renewed_under_a_name(desk, tmp_path):
     an_enrolled(desk, tmp_path)
     stranger = a_node(tmp_path, a_ticket(), called="stranger")
     asked = petition(stranger, Home(str(NAME), "x:1"))
-    assert "only for its own keys" in refusal(desk, asked, at=AT + 60 * DAY_S)
+    answer = desk.renew(asked, at=AT + 60 * DAY_S)
+    assert (answer.word, "only for its own keys" in answer.why) == (Word.REFUSED, True)
+    assert refusal(desk, asked) == "this card is not known"  # renewal is not for who comes by the door of enrolment
 
 
 def test_a_node_that_never_enrolled_says_so(tmp_path):
@@ -347,7 +352,7 @@ def test_a_node_that_never_enrolled_says_so(tmp_path):
 @pytest.fixture
 def server(bench, desk):
     """The desk on a free port of this machine; gives HOST:PORT."""
-    listening = EnrolServer(("127.0.0.1", 0), bench.broker, lambda asked: desk.take(asked, at=AT), ca=bench.ca)
+    listening = EnrolServer(("127.0.0.1", 0), bench.broker, lambda asked: desk.take(asked, at=AT))
     with served(listening):
         yield f"localhost:{listening.server_port}"
 
@@ -360,7 +365,6 @@ def test_a_node_enrols_over_https(server, bench, desk, tmp_path):
     assert main(["enrol", "node", "--etc", str(place.root)]) == 0
     assert belongs(place.certificate("tls").read_text(), place.key("tls"))
     assert main(["enrol", "node", "--etc", str(place.root)]) == 0
-    assert main(["enrol", "renew", "--etc", str(place.root)]) == 0
 
 
 def test_a_server_that_the_card_does_not_name_gets_no_token(server, tmp_path):
@@ -418,3 +422,27 @@ def test_the_list_tells_what_became_of_each_card(desk, bench, tmp_path, capsys):
     assert [line.split()[0] for line in said[:2]] == ["expected", "waiting"]
     assert f"{NAME}: approved" in said[2]
     assert len(said) == 4
+
+
+def shown_by(server, bench):
+    """The number of the certificate that the authority's server shows."""
+    host, _, port = server.partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as plain:
+        tls = context(bench.ca).wrap_socket(plain, server_hostname=host)
+        shown = tls.getpeercert(binary_form=True)
+        tls.close()
+    return serial_of(ssl.DER_cert_to_PEM_cert(shown or b""))
+
+
+def test_the_server_shows_its_own_renewed_certificate_without_a_restart(server, bench):
+    """It would otherwise end with the one that it was started with, and no node could enrol any more."""
+    before = shown_by(server, bench)
+    again = Authority(bench.folder / "ca").again(bench.broker, at=SystemClock().now(), days=90)
+    write_atomic(bench.broker.certificate, again.encode())
+    assert (before != serial_of(again), shown_by(server, bench)) == (True, serial_of(again))
+
+
+def test_a_certificate_that_cannot_be_read_leaves_the_server_the_one_before(server, bench):
+    before = shown_by(server, bench)
+    write_atomic(bench.broker.certificate, b"no certificate")
+    assert shown_by(server, bench) == before

@@ -19,6 +19,7 @@ from tests.conftest import CHECKOUT
 from tests.vm.machine import HERE
 
 NAME = "romagna-faentina/brisighella/n-0017"
+AUTHORITY = "romagna-faentina/centre/authority"
 STORE, MAINTAINER, WATCHER = "romagna-faentina/centre/store-1", "romagna-faentina/centre/maintainer-1", "watcher"
 UPDATES = "piazza/v1/romagna-faentina/brisighella/all/ota/#"
 PIAZZA = [sys.executable, "-m", "agent"]
@@ -34,7 +35,11 @@ acl_file {acl}
 RIGHTS = f"""user {common_name(NAME)}
 topic write piazza/v1/{NAME}/#
 topic read piazza/v1/{NAME}/rcpt/#
+topic read piazza/v1/{NAME}/crt/#
 topic read {UPDATES}
+user {common_name(AUTHORITY)}
+topic read piazza/v1/+/+/+/csr/#
+topic write piazza/v1/+/+/+/crt/#
 user {common_name(STORE)}
 topic readwrite piazza/v1/#
 user {common_name(MAINTAINER)}
@@ -52,12 +57,25 @@ def authority(folder: Path) -> Iterator[Bench]:
     bench.add_signer("store", STORE, at=CLOCK.now())
     bench.add_signer("maintainer", MAINTAINER, at=CLOCK.now())
     bench.add_reader(WATCHER, at=CLOCK.now())
+    bench.add_reader(AUTHORITY, at=CLOCK.now())
     (folder / "acl").write_text(RIGHTS)
     (folder / "acl").chmod(0o600)
     (folder / "mosquitto.conf").write_text(BROKER.format(here=HERE, bench=bench, acl=folder / "acl") + "user root\n")
     commands = (
         ["mosquitto", "-c", str(folder / "mosquitto.conf")],
-        [*PIAZZA, "enrol", "serve", "--listen", HERE, "--keys", str(bench.folder)],
+        [
+            *PIAZZA,
+            "enrol",
+            "serve",
+            "--listen",
+            HERE,
+            "--keys",
+            str(bench.folder),
+            "--broker",
+            HERE,
+            "--name",
+            AUTHORITY,
+        ],
     )
     with (folder / "log").open("w") as log:
         started = [subprocess.Popen(command, cwd=CHECKOUT, stdout=log, stderr=log) for command in commands]
