@@ -17,7 +17,7 @@ from agent.provision import image_label
 from agent.provision.bench import Bench, named
 from agent.provision.enrol_desk import Desk
 from agent.provision.identity import ENROL_PORT, Code, Ticket
-from agent.provision.image import CAMERAS, Order, Wifi, firmware_folder, prepare
+from agent.provision.image import CAMERAS, Order, Wifi, firmware_folder, prepare, refuse_taken, whose
 from agent.provision.image_target import open_target
 
 START = """\
@@ -65,11 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--updates", type=Path, metavar="FILE", help="the union's first root of updates: DIR/metadata/1.root.json"
     )
     parser.add_argument("--approve", action="store_true", help="approve now, so that the node enrols by itself")
+    parser.add_argument("--replace", action="store_true", help="take a card that was prepared for another node")
     parser.add_argument("--label", type=Path, metavar="FILE", help="the QR label as SVG")
 
 
 def run(options: argparse.Namespace) -> int:
-    name = named(options.node)
+    name, target = named(options.node), open_target(options.target)
+    refuse_taken(target, name, replace=options.replace)
+    before = whose(target)
     at, bench, code = SystemClock().now(), Bench(options.keys), Code()
     host, port = _broker(options.broker)
     ticket = Ticket.new(name, options.enrol or f"{host}:{ENROL_PORT}", at=at)
@@ -90,8 +93,10 @@ def run(options: argparse.Namespace) -> int:
         debs=options.deb,
         updates=options.updates.read_bytes() if options.updates else b"",
     )
-    written = prepare(open_target(options.target), order, boot=firmware_folder() / "boot")
+    written = prepare(target, order, boot=firmware_folder() / "boot")
     entry = Desk(bench).expect(ticket, approved=options.approve)
+    if before not in ("", str(name)):
+        print(f"{options.target}: was the card of {before}, which has none now")
     _tell(options, name, code, written, approved=entry.approved, takes_over=entry.takes_over)
     return 0
 

@@ -1,7 +1,8 @@
 """Everything that a card says: which files stand on a boot partition so that its first boot makes a node.
 
 Templates are the files of `firmware_config/boot`. The invariant: a private key never gets onto a card, and what
-Raspberry Pi OS itself wrote there is added to, never replaced.
+Raspberry Pi OS itself wrote there is added to, never replaced. A card is one node's: another takes it only when it is
+told to, and never once the first has booted from it.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from typing import Literal, Protocol
 import msgspec
 
 from agent.contract.topics import NodeName
-from agent.errors import UserError
+from agent.documents import parse
+from agent.errors import ConfigError, UserError
 from agent.provision.identity import Lock, Ticket
 
 CAMERAS = ("auto", "imx219", "imx477", "imx708", "imx500")
 OURS = "piazza"
 """The folder of the boot partition that is ours."""
 INCLUDE = "include piazza.txt"
+BOOTED = f"{OURS}/firstboot.log"
+"""First boot begins with it, so a card that has it has been a node."""
 
 _CONFIG_LINE = 98
 """Characters of a line of config.txt that the firmware reads."""
@@ -37,6 +41,8 @@ class Target(Protocol):
 
     def read(self, path: str) -> bytes | None: ...
     def write(self, path: str, content: bytes) -> None: ...
+    def paths(self, folder: str) -> list[str]: ...
+    def remove(self, path: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +91,38 @@ def release_of(target: Target) -> Literal["trixie", "bookworm"]:
     return "bookworm" if target.read("user-data") is None else "trixie"
 
 
+def whose(target: Target) -> str:
+    """The node that a card was prepared for; empty where it is nobody's yet or does not say."""
+    text = (target.read(f"{OURS}/etc/node.yaml") or b"").decode("utf-8", errors="replace")
+    try:
+        node = parse(text, name="the card's node.yaml")["node"]
+        return f"{node['union']}/{node['comune']}/{node['id']}"
+    except (ConfigError, KeyError, TypeError):
+        return ""
+
+
+def refuse_taken(target: Target, name: NodeName, *, replace: bool) -> None:
+    """UserError where the card is another node's, unless that one is to be replaced and never booted from it."""
+    owner = whose(target)
+    if owner in ("", str(name)):
+        return
+    if target.read(BOOTED) is not None:
+        raise UserError(
+            f"this card has been {owner}: that node's keys and events lie on it",
+            hint="flash Raspberry Pi OS Lite (64-bit) onto it anew, or take another card",
+        )
+    if not replace:
+        raise UserError(
+            f"this card was prepared for {owner}, and has not booted yet",
+            hint=f"take another card, or add --replace and it becomes the card of {name}",
+        )
+
+
 def prepare(target: Target, order: Order, *, boot: Path) -> list[str]:
-    """Write the card and read it back; the paths written, in order. UserError where something is not right."""
+    """Write the card and read it back; the paths written, in order. UserError where something is not right.
+
+    What an earlier call left and this one does not write is removed: another network's passphrase, an older package.
+    """
     release = release_of(target)
     words = _words(boot / "cmdline.txt") + (_words(boot / "bookworm/cmdline.txt") if release == "bookworm" else [])
     files = {
@@ -97,6 +133,8 @@ def prepare(target: Target, order: Order, *, boot: Path) -> list[str]:
         ).encode(),
     }
     _refuse_keys(files)
+    for path in set(target.paths(OURS)) - {*files, BOOTED}:
+        target.remove(path)
     for path, content in files.items():
         target.write(path, content)
     spoiled = [path for path, content in files.items() if target.read(path) != content]

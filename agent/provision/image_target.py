@@ -35,6 +35,12 @@ class Folder:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, content)
 
+    def paths(self, folder: str) -> list[str]:
+        return sorted(str(file.relative_to(self.root)) for file in (self.root / folder).rglob("*") if file.is_file())
+
+    def remove(self, path: str) -> None:
+        (self.root / path).unlink()
+
 
 @dataclass(frozen=True, slots=True)
 class FatImage:
@@ -63,6 +69,14 @@ class FatImage:
             raise UserError(
                 f"{self.image}: {path}: {_last_line(done.stderr)}", hint="is there room on the boot partition?"
             )
+
+    def paths(self, folder: str) -> list[str]:
+        done = self._run("mdir", "-/", "-b", f"::{folder}")
+        listed = [line.removeprefix("::/") for line in done.stdout.decode(errors="replace").splitlines()]
+        return sorted(path for path in listed if path and not path.endswith("/"))
+
+    def remove(self, path: str) -> None:
+        self._run("mdel", f"::{path}")
 
     def _make_folders(self, path: str) -> None:
         folders = Path(path).parents

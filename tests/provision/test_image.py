@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import replace
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import yaml
@@ -19,8 +20,10 @@ from agent.contract.topics import NodeName
 from agent.errors import UserError
 from agent.provision import image_label
 from agent.provision.bench import Bench
+from agent.provision.enrol import Word
 from agent.provision.enrol_desk import Desk
-from agent.provision.identity import Code, Ticket
+from agent.provision.enrol_node import Place, petition
+from agent.provision.identity import Code, Lock, Ticket
 from agent.provision.image import (
     CAMERAS,
     Order,
@@ -33,6 +36,7 @@ from agent.provision.image import (
     with_words,
 )
 from agent.provision.image_target import FatImage, Folder, open_target
+from agent.provision.keys import load_ring, load_signer
 
 NAME = NodeName("romagna-faentina", "brisighella", "n-0017")
 AT = 1_777_624_200.0
@@ -330,3 +334,97 @@ def test_first_boot_takes_everything_from_the_card_and_wipes_the_token(card, tmp
     left = b"".join(files(card).values())
     assert order.ticket.token.encode() not in left
     assert b"korrekt-pferd" not in left
+
+
+# A card that is somebody's already, and a node in another's place
+
+OTHER = NodeName("romagna-faentina", "brisighella", "n-0016")
+
+
+def prepared(card, authority, name, *more):
+    """The exit code of `piazza image` for this name."""
+    arguments = ["--node", str(name), "--keys", str(authority.folder), "--broker", "broker.example.org"]
+    return main(["image", str(card), *arguments, *more])
+
+
+def test_a_card_of_another_node_is_refused_by_that_node_s_name(card, authority, capsys):
+    prepared(card, authority, OTHER)
+    before = files(card)
+    capsys.readouterr()
+    assert prepared(card, authority, NAME) == 2
+    said = capsys.readouterr().err
+    assert f"prepared for {OTHER}" in said
+    assert "--replace" in said
+    assert files(card) == before
+    assert [entry.name for entry in Desk(authority).entries()] == [str(OTHER)]
+
+
+def test_a_card_that_is_replaced_keeps_nothing_of_the_other_node(card, authority, capsys, tmp_path):
+    (passphrase := tmp_path / "passphrase").write_text("korrekt-pferd")
+    prepared(card, authority, OTHER, "--wifi", "Piazza", "--wifi-passphrase-file", str(passphrase))
+    assert prepared(card, authority, NAME, "--replace") == 0
+    assert f"was the card of {OTHER}" in capsys.readouterr().out
+    assert not [path for path, content in files(card).items() if b"korrekt-pferd" in content or b"n-0016" in content]
+
+
+@pytest.mark.slow
+def test_an_image_file_that_is_replaced_keeps_nothing_of_the_other_node(disk):
+    image = open_target(disk)
+    prepare(image, an_order(wifi=Wifi("Piazza", "korrekt-pferd"), ssh_keys="ssh-ed25519 AAAA\n"), boot=BOOT)
+    written = prepare(image, an_order(), boot=BOOT)
+    assert image.paths("piazza") == [path for path in written if path.startswith("piazza/")]
+
+
+@pytest.mark.parametrize("more", [(), ("--replace",)])
+def test_a_card_that_another_node_booted_from_must_be_flashed_anew(card, authority, capsys, more):
+    """Its keys and its outbox are on the other partition, where nobody here can reach them."""
+    prepared(card, authority, OTHER)
+    (card / "piazza/firstboot.log").write_text("ok    the packages of this card are installed\n")
+    assert prepared(card, authority, NAME, *more) == 2
+    assert "flash Raspberry Pi OS Lite" in capsys.readouterr().err
+
+
+def test_the_same_node_s_card_is_prepared_again_without_a_word_though_it_has_booted(card, authority):
+    prepared(card, authority, NAME)
+    (card / "piazza/firstboot.log").write_text("ok    the packages of this card are installed\n")
+    assert prepared(card, authority, NAME) == 0
+    assert (card / "piazza/firstboot.log").exists()
+
+
+def test_a_broken_node_is_replaced_by_a_new_card_a_new_label_and_a_person_s_word(card, authority, capsys, tmp_path):
+    """The whole way of the guide: image, first boot, the desk, `--take-over`, and the label that opens from then on."""
+    old, old_code = booted(card, authority, tmp_path / "old", capsys)
+    main(["enrol", "approve", "--keys", str(authority.folder), str(NAME)])
+    assert asked(old, authority) is Word.GRANTED
+    fresh_card(card)
+    new, new_code = booted(card, authority, tmp_path / "new", capsys)
+    assert asked(new, authority) is Word.WAIT
+    assert main(["enrol", "approve", "--keys", str(authority.folder), str(NAME)]) == 2
+    assert "--take-over" in capsys.readouterr().err
+    assert main(["enrol", "approve", "--keys", str(authority.folder), str(NAME), "--take-over"]) == 0
+    assert asked(new, authority) is Word.GRANTED
+    assert [key.kid for key in load_ring(authority.ring)] == [load_signer(new.signing).kid]
+    assert asked(old, authority) is Word.REFUSED
+    lock = msgspec.json.decode((new.root / "aim.json").read_bytes(), type=Lock)
+    assert (lock.opens(new_code), lock.opens(old_code)) == (True, False)
+
+
+def booted(card, authority, machine, capsys):
+    """A machine after its first boot from the card, and the code of the label that was printed for it."""
+    prepared(card, authority, NAME)
+    code = capsys.readouterr().out.strip().rpartition("#")[2]
+    subprocess.run(["sh", str(card / "piazza/firstboot"), str(machine)], check=True, capture_output=True)
+    return Place(machine / "etc/piazza"), code
+
+
+def asked(place, authority):
+    """What the desk answers to a machine that asks with its card's ticket."""
+    ticket = Ticket.read(place.ticket.read_bytes())
+    return Desk(authority).take(petition(place, ticket), at=AT).word
+
+
+def fresh_card(card):
+    for path in sorted(card.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    for name, text in STOCK.items():
+        (card / name).write_text(text)
