@@ -1,7 +1,8 @@
 """Whether sense runs, as the kernel knows it: a lock that dies with its process.
 
 Link looks at it to say, in words that sense signed beforehand, that the node is lost; kill -9 leaves
-nobody else to say so.
+nobody else to say so. Who may look at a lock may also hold it, so another, which link cannot open,
+says that there is one sense only: a link that was taken over keeps none from starting.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 from agent.errors import UserError
 
 FILE = "sense.lock"
-_MODE = 0o640
+ONLY = "sense.only"
+_MODE, _OURS = 0o640, 0o600
 _TRIES = 1000
 """Some milliseconds: a link that looks holds its lock for some microseconds."""
 
@@ -23,16 +25,20 @@ class Life:
 
     def __init__(self, folder: Path) -> None:
         """UserError when another sense works in this folder."""
-        self._descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
-        os.fchmod(self._descriptor, _MODE)
-        if not any(_locks(self._descriptor, fcntl.LOCK_EX) for _ in range(_TRIES)):
-            os.close(self._descriptor)
+        self._only = _opened(folder / ONLY, _OURS)
+        if not _locks(self._only, fcntl.LOCK_EX):
+            os.close(self._only)
             raise UserError(
                 f"{folder}: another 'piazza sense' works here", hint="end it first, or give each its own state_dir"
             )
+        self._shown = _opened(folder / FILE, _MODE)
+        any(
+            _locks(self._shown, fcntl.LOCK_EX) for _ in range(_TRIES)
+        )  # held by link it would say only that we are lost
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        os.close(self._shown)
+        os.close(self._only)
 
 
 def runs(folder: Path) -> bool:
@@ -45,6 +51,12 @@ def runs(folder: Path) -> bool:
         return not _locks(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path, mode: int) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+    os.fchmod(descriptor, mode)
+    return descriptor
 
 
 def _locks(descriptor: int, how: int) -> bool:

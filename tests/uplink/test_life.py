@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import random
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from agent.contract.topics import Class, pattern
 from agent.errors import UserError
 from agent.transport import Message
 from agent.transport.memory import MemoryBroker, MemoryTransport
-from agent.uplink.life import Life, runs
+from agent.uplink.life import FILE, ONLY, Life, runs
 from agent.uplink.link import Link
 from tests.contract.makers import NODE
 from tests.uplink.nodes import STATE, Node
@@ -76,6 +78,18 @@ def test_looking_whether_it_runs_keeps_no_one_from_starting(tmp_path: Path):
     life = Life(tmp_path)
     assert runs(tmp_path)
     life.close()
+
+
+def test_whoever_may_only_look_keeps_no_one_from_starting(tmp_path: Path):
+    """A link that was taken over may hold for ever what it may look at; what says that there is one sense it cannot open."""
+    Life(tmp_path).close()
+    with (tmp_path / FILE).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        life = Life(tmp_path)
+        with pytest.raises(UserError, match="another 'piazza sense' works here"):
+            Life(tmp_path)
+        life.close()
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (FILE, ONLY)] == [0o640, 0o600]
 
 
 @dataclass
