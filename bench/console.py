@@ -28,7 +28,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 from agent.clock import Clock, SimulatedClock, SystemClock
-from agent.commands.loopback import HOST, free_port, prepare, wait_until_open
+from agent.commands.loopback import prepare
 from agent.commands.union import connected
 from agent.contract.jws import Key, Signer
 from agent.crew import Crew
@@ -43,6 +43,7 @@ from agent.simulation.script import CAMERA, GATE
 from agent.simulation.stage import ROOM, SEAT
 from agent.subscriber.store import Store
 from agent.transport import Transport
+from agent.transport.loopback import HOST, free_port, wait_until_open
 from agent.uplink.door import correlation
 from bench import machine
 

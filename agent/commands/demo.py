@@ -19,17 +19,17 @@ from agent.demo import report
 from agent.demo.screen import Plain, Screen, Terminal, picture
 from agent.demo.stage import CAMERA, NODE, Stage, set_up
 from agent.demo.viewer import Viewer
-from agent.errors import BrokerAbsent, UserError
+from agent.errors import UserError
 from agent.notify import end_as_by_hand
 from agent.provision.keys import load_ring
 from agent.subscriber import Reader
 from agent.subscriber.board import Board
 from agent.subscriber.store import Store
 from agent.transport import Address
+from agent.transport.loopback import wait_until_open
 from agent.transport.mqtt import MqttTransport
 
 LOOK_S = 0.25
-BROKER_S = 20.0
 DRAIN_S = 25.0
 
 
@@ -82,7 +82,7 @@ def _start(stage: Stage, crew: Crew, clock: Clock) -> None:
     """The broker first; the node's two processes know nothing of one another but the outbox."""
     python = [sys.executable, "-m"]
     crew.add("broker", [*python, "agent.demo.broker", str(stage.port)], log=stage.log("broker"))
-    _wait_for_broker(stage, clock)
+    wait_until_open(stage.port, clock, log=stage.log("broker"))
     Commissioning(stage.runtime).open()
     agent = [*python, "agent"]
     crew.add(
@@ -103,18 +103,6 @@ def _start(stage: Stage, crew: Crew, clock: Clock) -> None:
         log=stage.log("sense"),
         ends=True,
     )
-
-
-def _wait_for_broker(stage: Stage, clock: Clock) -> None:
-    import socket
-
-    until = clock.monotonic() + BROKER_S
-    while clock.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", stage.port)) == 0:
-                return
-        clock.sleep(0.1)
-    raise BrokerAbsent("the demonstration's broker did not start", hint=f"read {stage.log('broker')}")
 
 
 def _watch(viewer: Viewer, crew: Crew, screen: Screen, clock: Clock, *, seconds: float) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from pathlib import Path
 
-from agent.clock import Clock
-from agent.errors import BrokerAbsent, UserError
+from agent.errors import UserError
 from agent.files import write_atomic
 from agent.governance.box import Box, settings
 from agent.provision.bench import Bench
-
-HOST = "127.0.0.1"
-START_S = 20.0
+from agent.transport.loopback import HOST
 
 
 def prepare(folder: Path, bench: Bench, access: str, *, port: int) -> list[str]:
@@ -28,21 +24,3 @@ def prepare(folder: Path, bench: Bench, access: str, *, port: int) -> list[str]:
     # Started by root it would become another user, who cannot read our files.
     box.settings.write_text(f"{text}user {folder.owner()}\n", encoding="utf-8")
     return [program, "-c", str(box.settings)]
-
-
-def wait_until_open(port: int, clock: Clock, *, log: Path) -> None:
-    """Until somebody listens; BrokerAbsent with the place of its log when nobody does."""
-    until = clock.monotonic() + START_S
-    while clock.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                return
-        clock.sleep(0.05)
-    raise BrokerAbsent(f"nothing listens on port {port}", hint=f"read {log}")
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

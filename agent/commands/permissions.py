@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.commands.loopback import HOST, free_port, prepare, wait_until_open
+from agent.commands.loopback import prepare
 from agent.commands.party import host_and_port
 from agent.contract.topics import ACCESS, PREFIX, Class, NodeName, Topic
 from agent.errors import UserError
@@ -27,6 +27,7 @@ from agent.governance.union import PROBE, Union
 from agent.provision.bench import Bench
 from agent.provision.ca import Authority, TlsFiles, common_name
 from agent.transport import Address, Will
+from agent.transport.loopback import HOST, free_port, wait_until_open
 from agent.transport.mqtt import MqttTransport
 
 LISTENER = "trial/every/listener"

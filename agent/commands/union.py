@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.clock import Clock, SimulatedClock, SystemClock
 from agent.commands import union_around
-from agent.commands.loopback import HOST, free_port, prepare, wait_until_open
+from agent.commands.loopback import prepare
 from agent.contract.jws import Signer
 from agent.crew import Crew
 from agent.errors import BrokerAbsent, UserError
@@ -32,6 +32,7 @@ from agent.simulation.script import records
 from agent.simulation.stage import ROOM, SIGNERS, Town
 from agent.subscriber.store import Store
 from agent.transport import Acknowledged, Address, Connected, Disconnected, Transport
+from agent.transport.loopback import HOST, free_port, wait_until_open
 from agent.transport.mqtt import MqttTransport
 
 DAY_S = 86_400.0

@@ -16,7 +16,6 @@ from urllib.request import urlopen
 import msgspec
 
 from agent.clock import Clock
-from agent.commands.loopback import HOST, free_port, wait_until_open
 from agent.console.archive import Archive
 from agent.console.search import Question
 from agent.console.sight import Sight
@@ -29,6 +28,7 @@ from agent.provision.keys import load_ring, load_signer
 from agent.simulation.stage import FORM, ROOM, SQUARE, Town
 from agent.subscriber.speaker import Speaker, Word
 from agent.transport import Acknowledged, Transport
+from agent.transport.loopback import HOST, free_port, wait_until_open
 
 EXPORTS = {
     "csv": "events.csv",

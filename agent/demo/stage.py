@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent.errors import UserError
 from agent.provision.bench import Bench
+from agent.transport.loopback import free_port
 
 NODE = "romagna-faentina/brisighella/n-0001"
 STORE = "romagna-faentina/brisighella/store-1"
@@ -80,7 +80,7 @@ def set_up(folder: Path, source: str, *, at: float) -> Stage:
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise UserError(f"{folder} holds something that is not a demonstration", hint="choose another --folder")
     shutil.rmtree(folder, ignore_errors=True)
-    stage = Stage(folder, _free_port(), _PLACES.get(Path(source).name, _PLACES[""]))
+    stage = Stage(folder, free_port(), _PLACES.get(Path(source).name, _PLACES[""]))
     stage.runtime.mkdir(parents=True)
     (folder / MARK).touch()
     bench = Bench.make(folder / "keys", at=at)
@@ -137,9 +137,3 @@ def _rules(view: dict[str, Any]) -> list[dict[str, Any]]:
         *({"kind": "presence", "id": f"on-{zone}", "quantity": f"{zone}/person/count"} for zone in zones[2:]),
         {"kind": "limit", "id": "hot", "quantity": "cpu_temp_c", "above": 80, "hysteresis": 5},
     ]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

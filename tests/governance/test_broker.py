@@ -11,13 +11,13 @@ import pytest
 
 from agent import cli
 from agent.clock import SystemClock
-from agent.commands.loopback import wait_until_open
 from agent.governance.shut_out import ShutOut
 from agent.provision.bench import Bench
 from agent.provision.ca import Authority, belongs, ends_at, serial_of
 from agent.provision.keys import load_ring
 from agent.provision.revoked import Revoked
 from agent.transport import Address, Connected, Disconnected
+from agent.transport.loopback import wait_until_open
 from agent.transport.mqtt import MqttTransport
 from tests.brokers.mosquitto import free_port
 from tests.brokers.waiting import messages, opened, quiet
