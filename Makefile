@@ -15,6 +15,8 @@ BIN := .venv/bin
 # A machine of CI is shared and slow, and brokers, browsers and kernels are not ours: there a test that fails is
 # tried again, up to twice, and named at the end. On a developer's machine it fails at once.
 PYTEST := $(BIN)/python -m pytest $(if $(filter true,$(CI)),--reruns 2 --reruns-delay 3 -rR)
+# Slow tests wait more than they work, for brokers, leases and containers: one worker more than there are cores.
+WORKERS = $(shell expr $$(nproc) + 1)
 
 .PHONY: help demo union test check bench faults deb image vm vm-all models fmt lock clean lint types quick debian
 help: ## this list
@@ -55,7 +57,7 @@ test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the fau
 	@echo "test: all tests; those that miss a tool or data say so at the end"
 	@tools/fetch_clip >/dev/null || [ "$${CI:-}" != true ]
 	@CI= tools/apt $$(sed 's/#.*//' requirements/apt-images.txt)
-	@$(PYTEST) -q --numprocesses auto --dist loadgroup --hypothesis-profile=full --durations=20
+	@$(PYTEST) -q --numprocesses $(WORKERS) --dist loadgroup --hypothesis-profile=full --durations=20
 
 faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its counts and seed (LONG=1, SHARE=0.1, ONLY="f02 f13", SEED=, COUNT=, KEPT=FILE)
 	@tools/apt $$(sed 's/#.*//' requirements/apt-brokers.txt)
