@@ -1,6 +1,6 @@
 """What a day of work writes to a node's card: a real outbox, inbox, link and what was learned, on a real ext4.
 
-    python bench/wear.py [--hours N] [--events N] [--block BYTES] [--paced] [--json]
+    python bench/wear.py [--hours N] [--events N] [--block BYTES] [--commit SECONDS] [--paced] [--json]
 
 Every byte is real: the files lie on an ext4 of their own in a file (needs root, for the loop device), mounted as
 `piazza-data.service` mounts it and with the inbox in memory as its unit has it; the sectors that the kernel wrote to that
@@ -9,7 +9,7 @@ device are counted, its journal included. As long as it runs, this machine's ker
 camera has learned of its scene is kept as often as by a node.
 
 Time is simulated, and a fast clock would hide what the kernel writes by itself, so the file system is synced as often as it
-commits its journal. `--paced` lets each second last a second, after a warm-up that is fast, and syncs nothing.
+commits its journal. `--block 4096 --commit 5` is a root as Raspberry Pi OS mounts it: a node without a data partition. `--paced` lets each second last a second, after a warm-up that is fast, and syncs nothing.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def patience() -> Iterator[None]:
 
 
 @contextmanager
-def disk(block: int) -> Iterator[tuple[Path, Path]]:
+def disk(block: int, commit_s: int) -> Iterator[tuple[Path, Path]]:
     """A fresh ext4 and the kernel's count of what was written to it."""
     if os.geteuid():
         raise UserError("a loop device needs root", hint="run it as root")
@@ -99,7 +99,8 @@ def disk(block: int) -> Iterator[tuple[Path, Path]]:
         with image.open("wb") as file:
             file.truncate(DISK_MB << 20)
         subprocess.run(["mkfs.ext4", "-q", "-F", "-b", str(block), str(image)], check=True)
-        mount("-o", "loop," + option(DATA, r"ext4 -o (\S+)"), str(image), str(mounted))
+        how = re.sub(r"commit=\d+", f"commit={commit_s}", option(DATA, r"ext4 -o (\S+)"))
+        mount("-o", f"loop,{how}", str(image), str(mounted))
         inbox = mounted / "inbox"
         inbox.mkdir()
         mount("-t", "tmpfs", "-o", option(INBOX, r"(size=\w+)"), "tmpfs", str(inbox))
@@ -171,14 +172,18 @@ def written(stat_file: Path) -> int:
     return int(stat_file.read_text().split()[6]) * SECTOR_BYTES
 
 
-def measured(*, hours: float, events: int, block: int, paced: bool) -> dict[str, str]:
+def measured(*, hours: float, events: int, block: int, commit_s: int, paced: bool) -> dict[str, str]:
     """Bytes of so many hours, and what that makes in a day."""
     clock = SystemClock()
     logging.disable(logging.CRITICAL)
     libc = ctypes.CDLL(None)
-    with patience(), disk(block) as (card, stat_file), tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+    with (
+        patience(),
+        disk(block, commit_s) as (card, stat_file),
+        tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere,
+    ):
         life, descriptor = Life(card, Path(elsewhere)), os.open(card, os.O_RDONLY)
-        before, seconds, began, journal_s = 0, round(hours * 3600), 0.0, int(option(DATA, r"commit=(\d+),"))
+        before, seconds, began = 0, round(hours * 3600), 0.0
         for number in range(WARM_S + seconds):
             if number == WARM_S:
                 libc.syncfs(descriptor)
@@ -186,7 +191,7 @@ def measured(*, hours: float, events: int, block: int, paced: bool) -> dict[str,
             life.second(number, every_s=DAY_S / events)
             if paced and number > WARM_S:
                 clock.sleep(max(0.0, began + number - WARM_S - clock.monotonic()))
-            elif number % journal_s == 0:
+            elif number % commit_s == 0:
                 libc.syncfs(descriptor)
         libc.syncfs(descriptor)
         megabytes = (written(stat_file) - before) / 1e6 * DAY_S / seconds
@@ -195,7 +200,7 @@ def measured(*, hours: float, events: int, block: int, paced: bool) -> dict[str,
         os.close(descriptor)
         life.close()
     return {
-        "written to the card in a day": f"{megabytes:.1f} MB at {events} events, blocks of {block} bytes",
+        "written to the card in a day": f"{megabytes:.1f} MB at {events} events, blocks of {block} bytes, a journal every {commit_s} s",
         "real" if paced else "simulated": f"{hours:g} h, {kept} envelopes kept by the store",
         "learned.json": f"{learned:,} bytes, every {SAVE_S:g} s; a scene, {SCENE_BYTES:,} bytes, every {KEEP_S:g} s",
     }
@@ -206,10 +211,23 @@ if __name__ == "__main__":
     parser.add_argument("--hours", type=float, default=6.0)
     parser.add_argument("--events", type=int, default=500)
     parser.add_argument("--block", type=int, default=BLOCK_BYTES, help="bytes of the file system's blocks")
+    parser.add_argument(
+        "--commit",
+        type=int,
+        default=int(option(DATA, r"commit=(\d+),")),
+        metavar="SECONDS",
+        help="between two commits of the file system's journal",
+    )
     parser.add_argument("--paced", action="store_true", help="let each second last a second")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     show(
-        measured(hours=options.hours, events=options.events, block=options.block, paced=options.paced),
+        measured(
+            hours=options.hours,
+            events=options.events,
+            block=options.block,
+            commit_s=options.commit,
+            paced=options.paced,
+        ),
         as_json=options.json,
     )

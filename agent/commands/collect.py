@@ -10,6 +10,7 @@ import argparse
 import io
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,8 +63,14 @@ def run(options: argparse.Namespace) -> int:
     members = dict(bundle(machine, at))
     try:
         written(path, members, at)
+    except FileExistsError as error:
+        raise UserError(f"{path}: there is one already", hint="give another FILE") from error
     except OSError as error:
-        raise UserError(f"{path}: {why(error)}", hint="give a FILE in a folder that you may write to") from error
+        with suppress(OSError):
+            path.unlink()
+        raise UserError(
+            f"{path}: {why(error)}", hint="give a FILE on a disk that you may write to, such as /tmp"
+        ) from error
     print(f"{path}: {len(members)} files, {path.stat().st_size} bytes; no pictures and no secrets are in it")
     return 0
 

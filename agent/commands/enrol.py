@@ -79,22 +79,27 @@ def run(options: argparse.Namespace) -> int:
         case "party":
             return _renew_parties(options)
         case "list":
-            _list(Desk(Bench(options.keys)))
+            _list(_desk(options.keys))
         case "approve":
-            entry = Desk(Bench(options.keys)).approve(options.name, take_over=options.take_over)
+            entry = _desk(options.keys).approve(options.name, take_over=options.take_over)
             print(f"{entry.name}: approved ({entry.keys[:12] or 'it has not asked yet'})")
         case _:
-            Desk(Bench(options.keys)).forget(options.name)
+            _desk(options.keys).forget(options.name)
             print(f"{options.name}: its card is worthless now")
     return 0
 
 
+def _desk(keys: Path) -> Desk:
+    bench = Bench(keys)
+    bench.must_be_there()
+    return Desk(bench)
+
+
 def _serve(options: argparse.Namespace) -> None:
     logs.start()
-    clock, bench, stop = SystemClock(), Bench(options.keys), threading.Event()
-    desk = Desk(bench)
+    clock, desk, stop = SystemClock(), _desk(options.keys), threading.Event()
     server = EnrolServer(
-        (options.listen, options.port), bench.broker, lambda petition: desk.take(petition, at=clock.now())
+        (options.listen, options.port), desk.bench.broker, lambda petition: desk.take(petition, at=clock.now())
     )
     server.timeout = 0
     on_end(stop.set)
@@ -140,7 +145,20 @@ def _ask(place: Place) -> None:
         print(f"{place.ticket}: not there, so this node has enrolled already or was never given a card")
         return
     ticket, notify = Ticket.read(place.ticket.read_bytes()), Notify.of_service()
-    enrol(place, over_https(ticket.server, place.ca), clock=SystemClock(), say=notify.status)
+    told = ""
+
+    def say(status: str) -> None:
+        nonlocal told
+        notify.status(status)
+        if status != told:
+            print(f"{ticket.name}: {status}", flush=True)
+        told = status
+
+    try:
+        enrol(place, over_https(ticket.server, place.ca), clock=SystemClock(), say=say)
+    except PiazzaError as error:
+        notify.status(error.message)
+        raise
     print(f"{ticket.name}: enrolled; the ticket is wiped")
 
 
@@ -168,7 +186,10 @@ def _renew(place: Place, wait_s: float) -> None:
 
 
 def _list(desk: Desk) -> None:
-    for entry in desk.entries():
+    entries = list(desk.entries())
+    if not entries:
+        print("no card was made here yet: piazza image makes one")
+    for entry in entries:
         day = datetime.fromtimestamp(entry.expires, UTC).strftime("%Y-%m-%d")
         notes = [f"until {day}"] if entry.state != "enrolled" else []
         notes += ["takes over"] if entry.takes_over else []

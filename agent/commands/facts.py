@@ -5,6 +5,7 @@ Every path lies under a root and every program is asked through one call, so tes
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 from collections.abc import Callable, Mapping
@@ -16,9 +17,10 @@ import msgspec
 
 from agent.config import Config, load
 from agent.errors import ConfigError, OutboxBroken, PiazzaError
-from agent.provision.ca import ends_at
+from agent.provision.ca import begins_at, ends_at
 from agent.provision.checks import Facts, Unit
 from agent.provision.enrol_node import Place
+from agent.provision.identity import Ticket
 from agent.sensors.host import Host
 from agent.sensors.settings import HostSettings
 from agent.uplink import numbers
@@ -26,7 +28,10 @@ from agent.uplink.outbox import OutboxReader
 
 UNITS = {"sense": "piazza-sense.service", "link": "piazza-link.service", "firewall": "nftables-piazza.service"}
 NUMBERS = "run/piazza-sense/numbers.json"
+ENROL = "piazza-enrol.service"
 _SHOW = "ActiveState,LoadState,NRestarts,StatusText"
+SAID, NEXT = "piazza: ", "-> "
+"""How `piazza` ends with an error: its message, and what to do next."""
 
 Ask = Callable[..., str]
 
@@ -56,14 +61,21 @@ class Machine:
         return Facts(
             at=at,
             node=f"{config.node.union}/{config.node.comune}/{config.node.id}" if config else "",
+            rootless=not _may_enter(place.root),
+            absent=not _is_there(self.root / self.config),
             problems=problems,
+            broker=config.uplink.broker.host if config else "",
             cameras=tuple(camera.id for camera in config.cameras) if config else (),
-            ticket=place.ticket.exists(),
+            ticket=_is_there(place.ticket),
+            ticket_ends=_ticket_ends(place.ticket),
+            enrolment=self._enrolment(place),
             ticket_on_card=(self.root / "boot/firmware/piazza/enrol.json").exists(),
             missing_keys=tuple(file.name for file in files if not _is_there(file)),
             open_keys=tuple(file.name for file in (files[0], files[2]) if _is_open(file)),
-            certificate_ends=_ends(place.certificate("tls")),
+            certificate_begins=_of_certificate(place.certificate("tls"), begins_at),
+            certificate_ends=_of_certificate(place.certificate("tls"), ends_at),
             units={name: unit for name, service in UNITS.items() if (unit := self._unit(service))},
+            read_only=self._read_only(config),
             host=self._host(at, config),
             numbers_at=told.get("at"),
             numbers=told.get("sources", {}),
@@ -85,11 +97,32 @@ class Machine:
         )
         if shown.get("LoadState") != "loaded":
             return None
-        return Unit(
-            active=shown.get("ActiveState") == "active",
-            restarts=int(shown.get("NRestarts") or 0),
-            status=shown.get("StatusText", ""),
-        )
+        active, restarts = shown.get("ActiveState") == "active", int(shown.get("NRestarts") or 0)
+        reason, hint = ("", "") if active and not restarts else self._last_words(service)
+        return Unit(active=active, restarts=restarts, status=shown.get("StatusText", ""), reason=reason, hint=hint)
+
+    def _enrolment(self, place: Place) -> str:
+        asking = self._unit(ENROL) if _is_there(place.ticket) else None
+        return asking.reason or asking.status if asking else ""
+
+    def _last_words(self, service: str) -> tuple[str, str]:
+        """Message and hint with which the service last ended, as its log of this boot has them."""
+        log = self.ask("journalctl", "-b", "-u", service, "-n", "50", "-o", "cat", "--no-pager").splitlines()
+        ended = [number for number, line in enumerate(log) if line.startswith(SAID)]
+        if not ended:
+            return "", ""
+        hints = [line.strip().removeprefix(NEXT) for line in log[ended[-1] :] if line.strip().startswith(NEXT)]
+        return log[ended[-1]].removeprefix(SAID), hints[0] if hints else ""
+
+    def _read_only(self, config: Config | None) -> bool:
+        """Whether the state folder's disk takes nothing, as the kernel tells of the innermost mount above it."""
+        folder = Path(config.state_dir if config else "/var/lib/piazza")
+        try:
+            rows = [line.split() for line in (self.root / "proc/mounts").read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError):
+            return False
+        above = [row for row in rows if len(row) > 3 and folder.is_relative_to(row[1])]  # noqa: PLR2004 -- fstab(5)
+        return bool(above) and "ro" in max(above, key=lambda row: len(row[1]))[3].split(",")
 
     def _host(self, at: float, config: Config | None) -> Mapping[str, float]:
         disk = config.state_dir if config else "/var/lib/piazza"
@@ -148,8 +181,23 @@ def _is_open(file: Path) -> bool:
         return False
 
 
-def _ends(certificate: Path) -> float | None:
+def _may_enter(folder: Path) -> bool:
+    """Whether what is in the folder can be seen; nobody is kept out of one that is not there."""
     try:
-        return ends_at(certificate.read_text(encoding="ascii"))
+        return not folder.exists() or os.access(folder, os.X_OK)
+    except OSError:
+        return False
+
+
+def _of_certificate(certificate: Path, told: Callable[[str], float]) -> float | None:
+    try:
+        return told(certificate.read_text(encoding="ascii"))
     except (OSError, ValueError, PiazzaError):
+        return None
+
+
+def _ticket_ends(ticket: Path) -> float | None:
+    try:
+        return Ticket.read(ticket.read_bytes()).expires
+    except (OSError, PiazzaError):
         return None

@@ -71,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     name, target = named(options.node), open_target(options.target)
+    Bench(options.keys).must_be_there()
     refuse_taken(target, name, replace=options.replace)
     before = whose(target)
     at, bench, code = SystemClock().now(), Bench(options.keys), Code()

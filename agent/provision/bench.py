@@ -28,6 +28,11 @@ class Bench:
 
     folder: Path
 
+    def must_be_there(self) -> None:
+        """UserError where the folder holds no authority."""
+        if not self.ca.is_file():
+            raise UserError(f"{self.folder}: no authority lies there", hint="make one with: piazza keys init DIR")
+
     @property
     def ca(self) -> Path:
         return self.folder / "ca" / "ca.pem"

@@ -221,6 +221,11 @@ def fingerprint(certificate: str) -> str:
     return x509.load_pem_x509_certificate(certificate.encode("ascii")).fingerprint(hashes.SHA256()).hex(":").upper()
 
 
+def begins_at(certificate: str) -> float:
+    """The instant from which on a certificate in PEM is valid."""
+    return x509.load_pem_x509_certificate(certificate.encode("ascii")).not_valid_before_utc.timestamp()
+
+
 def ends_at(certificate: str) -> float:
     """The instant at which a certificate in PEM is no longer valid."""
     return x509.load_pem_x509_certificate(certificate.encode("ascii")).not_valid_after_utc.timestamp()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -38,11 +39,13 @@ class Finding(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A service as systemd knows it."""
+    """A service as systemd knows it; `reason` and `hint` are what it said when it last ended by itself."""
 
     active: bool
     restarts: int = 0
     status: str = ""
+    reason: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +54,25 @@ class Facts:
 
     at: float
     node: str = ""
+    rootless: bool = False
+    """Whoever asks may not look into the node's folders."""
+    absent: bool = False
+    """There is no document at all."""
     problems: tuple[str, ...] = ()
+    broker: str = ""
     cameras: tuple[str, ...] = ()
     ticket: bool = False
+    ticket_ends: float | None = None
+    enrolment: str = ""
+    """What stands between this node and its certificates, in the words of who asks for them."""
     ticket_on_card: bool = False
     missing_keys: tuple[str, ...] = ()
     open_keys: tuple[str, ...] = ()
+    certificate_begins: float | None = None
     certificate_ends: float | None = None
     units: Mapping[str, Unit] = field(default_factory=dict)
+    read_only: bool = False
+    """What sense keeps lies where nothing can be written."""
     host: Mapping[str, float] = field(default_factory=dict)
     numbers_at: float | None = None
     numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -83,20 +97,25 @@ def healthy(found: Sequence[Finding]) -> bool:
 
 
 def _configuration(facts: Facts) -> Iterator[Finding]:
-    if facts.problems:
-        yield Finding("configuration", ok=False, said=facts.problems[0], todo="piazza check /etc/piazza/node.yaml")
+    if facts.rootless:
+        yield Finding("configuration", ok=False, said="only root may look into /etc/piazza", todo="sudo piazza doctor")
+    elif facts.absent:
+        said = "no /etc/piazza/node.yaml: first boot has not ended, or this is no node"
+        todo = "read /boot/firmware/piazza/firstboot.log; then sudo sh /boot/firmware/piazza/firstboot"
+        yield Finding("configuration", ok=False, said=said, todo=todo)
+    elif facts.problems:
+        more = f", and {len(facts.problems) - 1} more" if len(facts.problems) > 1 else ""
+        todo = "piazza check /etc/piazza/node.yaml names every line"
+        yield Finding("configuration", ok=False, said=f"{facts.problems[0]}{more}", todo=todo)
     else:
         yield Finding("configuration", ok=True, said=f"good, for {facts.node}")
 
 
 def _identity(facts: Facts) -> Iterator[Finding]:
     if facts.ticket:
-        yield Finding(
-            "identity",
-            ok=False,
-            said="this node has not enrolled yet",
-            todo="journalctl -u piazza-enrol, then approve it",
-        )
+        yield _not_enrolled(facts)
+    elif facts.rootless:
+        return
     elif facts.missing_keys:
         yield Finding(
             "identity", ok=False, said=f"missing: {', '.join(facts.missing_keys)}", todo="make a new card: piazza image"
@@ -116,9 +135,28 @@ def _identity(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _not_enrolled(facts: Facts) -> Finding:
+    if facts.ticket_ends is not None and facts.ticket_ends < facts.at:
+        said = f"the ticket of this card ended on {_day(facts.ticket_ends)}"
+        return Finding("identity", ok=False, said=said, todo="make a new card: piazza image")
+    said = f"not enrolled yet: {facts.enrolment}" if facts.enrolment else "this node has not enrolled yet"
+    todo = "at the authority: piazza enrol list, then approve it; here: journalctl -u piazza-enrol -n 20"
+    return Finding("identity", ok=False, said=said, todo=todo)
+
+
+def _day(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
+
+
 def _certificate(facts: Facts) -> Iterator[Finding]:
+    if facts.ticket or facts.rootless:
+        return  # it comes with enrolment
     if facts.certificate_ends is None:
-        yield Finding("certificate", ok=False, said="none that can be read", todo="systemctl start piazza-enrol")
+        yield Finding("certificate", ok=False, said="none that can be read", todo="make a new card: piazza image")
+        return
+    if facts.certificate_begins is not None and facts.at < facts.certificate_begins:
+        said = f"not valid before {_day(facts.certificate_begins)}, and the clock says {_day(facts.at)}"
+        yield Finding("certificate", ok=False, said=said, todo="mend the clock: timedatectl timesync-status")
         return
     days = (facts.certificate_ends - facts.at) / DAY_S
     if days < 0:
@@ -135,12 +173,9 @@ def _services(facts: Facts) -> Iterator[Finding]:
     for name in ("sense", "link"):
         unit = facts.units.get(name)
         if unit is None or not unit.active:
-            said = "not known to systemd" if unit is None else "does not run"
-            yield Finding(name, ok=False, said=said, todo=f"journalctl -u piazza-{name} -n 50")
+            yield _stopped(name, unit, "not known to systemd" if unit is None else "does not run")
         elif unit.restarts > RESTARTS:
-            yield Finding(
-                name, ok=False, said=f"started again {unit.restarts} times", todo=f"journalctl -u piazza-{name}"
-            )
+            yield _stopped(name, unit, f"started again {unit.restarts} times")
         else:
             yield Finding(name, ok=True, said=unit.status or "runs")
     if "firewall" in facts.units:
@@ -151,27 +186,43 @@ def _services(facts: Facts) -> Iterator[Finding]:
         yield Finding("firewall", ok=active, said="loaded" if active else "not loaded", todo=todo)
 
 
+def _stopped(name: str, unit: Unit | None, said: str) -> Finding:
+    """What the service itself said of its end, where it said something."""
+    if unit and unit.reason:
+        said = f"{said}: {unit.reason}"
+    return Finding(name, ok=False, said=said, todo=(unit and unit.hint) or f"journalctl -u piazza-{name} -n 50")
+
+
 def _broker(facts: Facts) -> Iterator[Finding]:
     """Link runs, and may still reach nobody."""
     if facts.connected is None:
         return
     said = "a session stands" if facts.connected else facts.units.get("link", Unit(active=False)).status or "no session"
-    todo = "" if facts.connected else "ip -brief address; getent hosts BROKER; journalctl -u piazza-link -n 20"
+    todo = (
+        ""
+        if facts.connected
+        else f"ip -brief address; getent hosts {facts.broker or 'BROKER'}; journalctl -u piazza-link -n 20"
+    )
     yield Finding("broker", ok=facts.connected, said=said, todo=todo)
 
 
 def _cameras(facts: Facts) -> Iterator[Finding]:
-    if not facts.cameras:
-        return
+    sense = facts.units.get("sense")
+    if not facts.cameras or sense is None or not sense.active:
+        return  # no pictures without sense, which has a line of its own
     if facts.numbers_at is None or abs(facts.at - facts.numbers_at) > STALE_S:
         yield Finding(
             "cameras", ok=False, said="no numbers from sense", todo="journalctl -u piazza-sense -n 50; run as root"
         )
-        return
+    else:
+        yield _pictures(facts)
+
+
+def _pictures(facts: Facts) -> Finding:
     rates = {camera: facts.numbers.get(camera, {}).get("camera/fps", 0.0) for camera in facts.cameras}
     dark = [camera for camera, fps in rates.items() if fps < LEAST_FPS]
     said = ", ".join(f"{camera} {fps:.1f} fps" for camera, fps in rates.items())
-    yield Finding("cameras", ok=not dark, said=said, todo=f"see to the cable of {', '.join(dark)}" if dark else "")
+    return Finding("cameras", ok=not dark, said=said, todo=f"see to the cable of {', '.join(dark)}" if dark else "")
 
 
 def _outbox(facts: Facts) -> Iterator[Finding]:
@@ -212,8 +263,11 @@ def _heat(facts: Facts) -> Iterator[Finding]:
 
 def _room(facts: Facts) -> Iterator[Finding]:
     disk, memory = facts.host.get("disk_free_mb"), facts.host.get("memory_available_mb")
-    if disk is not None:
-        todo = "" if disk >= LEAST_DISK_MB else "is it the card that was ordered? df -h"
+    if facts.read_only:
+        todo = "journalctl -k | grep -i ext4; a card that fails is replaced: piazza image"
+        yield Finding("disk", ok=False, said="what sense keeps lies on a disk that is read-only", todo=todo)
+    elif disk is not None:
+        todo = "" if disk >= LEAST_DISK_MB else "df -h /var/lib/piazza; is it the card that was ordered?"
         yield Finding("disk", ok=disk >= LEAST_DISK_MB, said=f"{disk:.0f} MB free", todo=todo)
     if memory is not None:
         todo = "" if memory >= LEAST_MEMORY_MB else "a smaller model or fewer cameras: piazza models list"

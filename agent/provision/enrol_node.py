@@ -14,7 +14,7 @@ import msgspec
 
 from agent.clock import Clock
 from agent.contract.certificates import Wish
-from agent.errors import BrokerAbsent, KeyFileError, Refused
+from agent.errors import BrokerAbsent, KeyFileError, Refused, why
 from agent.files import sync_folder, write_atomic
 from agent.provision.ca import belongs, new_request
 from agent.provision.enrol import PATH, Answer, Petition, Word
@@ -147,7 +147,7 @@ def home(place: Place) -> Home:
     try:
         return msgspec.json.decode(place.home.read_bytes(), type=Home)
     except (OSError, msgspec.DecodeError) as error:
-        raise KeyFileError(f"{place.home}: {error}", hint="enrol first: systemctl start piazza-enrol") from error
+        raise KeyFileError(f"{place.home}: {why(error)}", hint="enrol first: systemctl start piazza-enrol") from error
 
 
 def wipe(path: Path) -> None:

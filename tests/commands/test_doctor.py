@@ -6,6 +6,7 @@ import json
 import os
 import tarfile
 
+import msgspec
 import pytest
 
 from agent.cli import main
@@ -14,8 +15,10 @@ from agent.commands.collect import FILES, LEFT, bundle, written
 from agent.commands.doctor import examined, last_step
 from agent.commands.facts import Machine, ask
 from agent.commands.status import screen
+from agent.contract.topics import NodeName
 from agent.provision.bench import Bench
 from agent.provision.checks import findings
+from agent.provision.identity import Ticket
 from agent.uplink import numbers
 from agent.uplink.outbox import Outbox
 from agent.uplink.settings import OutboxSettings
@@ -117,6 +120,53 @@ def test_the_command_ends_with_one_when_something_is_not_well(tmp_path, capsys):
     assert main(["doctor", "--root", str(tmp_path), "--gate"]) == 1
     assert "certificate" not in capsys.readouterr().out
     assert main(["status", "--root", str(tmp_path)]) == 0
+
+
+def test_a_folder_that_is_no_node_is_said_to_have_no_document(tmp_path, capsys):
+    main(["doctor", "--root", str(tmp_path)])
+    said = capsys.readouterr().out.splitlines()
+    assert "no /etc/piazza/node.yaml" in said[0]
+    assert "firstboot.log" in said[1]
+
+
+LOG = """{"level": "info", "event": "starting"}
+piazza: gate: /dev/video0: no such file or directory
+  -> is the camera's cable in its place?
+"""
+
+
+@pytest.mark.parametrize("log", [LOG, LOG.replace("  ->", "->")])
+def test_a_service_that_ended_says_why_in_the_words_of_its_log(node, log):
+    """Journald may keep the blanks at the beginning of a line or not."""
+
+    def stopped(*command):
+        if command[0] == "journalctl":
+            return log
+        return RUNNING.replace("=active", "=failed") if "NRestarts" in str(command) else asked(*command)
+
+    (found,) = (one for one in findings(Machine(node.root, stopped).facts(AT)) if one.what == "sense")
+    assert found.said == "does not run: gate: /dev/video0: no such file or directory"
+    assert found.todo == "is the camera's cable in its place?"
+
+
+@pytest.mark.parametrize(("options", "told"), [("rw,noatime", []), ("ro,noatime", ["disk"])])
+def test_a_data_partition_that_the_kernel_made_read_only_is_found(node, options, told):
+    mounts = f"/dev/root / ext4 rw 0 0\n/dev/mmcblk0p3 /var/lib/piazza ext4 {options} 0 0\ntmpfs /var/lib/piazza/inbox tmpfs rw 0 0\n"
+    (node.root / "proc").mkdir(exist_ok=True)
+    (node.root / "proc/mounts").write_text(mounts)
+    assert [what for what in wrong(node) if what == "disk"] == told
+
+
+def test_a_card_that_lay_in_a_drawer_too_long_is_told_by_its_ticket(node):
+    ticket = Ticket.new(NodeName.parse(NAME), "authority.example:8884", at=AT - 60 * 86_400)
+    (node.root / "etc/piazza/enrol.json").write_bytes(msgspec.json.encode(ticket))
+    (found,) = (one for one in findings(node.facts(AT)) if one.what == "identity")
+    assert found.said == "the ticket of this card ended on 2026-04-01"
+
+
+def test_a_node_whose_clock_is_behind_its_certificate_is_told_about_the_clock(node):
+    (found,) = (one for one in findings(node.facts(AT - 40 * 86_400)) if one.what == "certificate")
+    assert "the clock says 2026-03-22" in found.said
 
 
 def test_a_program_that_is_missing_or_fails_is_simply_not_known():

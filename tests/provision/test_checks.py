@@ -48,6 +48,11 @@ def test_a_node_that_does_its_work_has_nothing_to_see_to():
 
 FAULTS = {
     "the document is spoiled": (replace(WELL, problems=("rules[0].kind: unknown",)), "configuration"),
+    "there is no document": (replace(WELL, absent=True), "configuration"),
+    "nobody but root may look": (replace(WELL, rootless=True), "configuration"),
+    "its card is too old": (replace(WELL, ticket=True, ticket_ends=AT - DAY_S), "identity"),
+    "its certificate begins later": (replace(WELL, certificate_begins=AT + DAY_S), "certificate"),
+    "the disk takes nothing": (replace(WELL, read_only=True), "disk"),
     "it has not enrolled": (replace(WELL, ticket=True), "identity"),
     "a key is gone": (replace(WELL, missing_keys=("sign.pem",)), "identity"),
     "a key is open": (replace(WELL, open_keys=("sign.pem",)), "identity"),
@@ -93,6 +98,41 @@ def test_what_link_says_of_a_broker_that_it_does_not_reach_is_passed_on():
     link = Unit(active=True, status="broker.example.org: name not known")
     found = findings(replace(WELL, connected=False, units={**WELL.units, "link": link}))
     assert [one.said for one in found if one.what == "broker"] == ["broker.example.org: name not known"]
+
+
+def the_line(facts, what):
+    """What the doctor says of this part, and what to do."""
+    ((said, todo),) = ((one.said, one.todo) for one in findings(facts) if one.what == what)
+    return said, todo
+
+
+def test_what_a_service_said_when_it_ended_is_passed_on_with_its_hint():
+    sense = Unit(active=False, reason="gate: no camera at /dev/video0", hint="see to the cable")
+    facts = replace(WELL, units={**WELL.units, "sense": sense})
+    assert the_line(facts, "sense") == ("does not run: gate: no camera at /dev/video0", "see to the cable")
+
+
+def test_a_spoiled_document_is_told_by_its_first_fault_and_how_many_more():
+    facts = replace(WELL, problems=("rules[0].kind: unknown", "a: b", "c: d"))
+    assert the_line(facts, "configuration")[0] == "rules[0].kind: unknown, and 2 more"
+
+
+def test_a_clock_that_is_behind_is_not_taken_for_a_certificate_that_lasts_for_decades():
+    facts = replace(WELL, at=1_735_689_600.0, certificate_begins=AT, numbers_at=1_735_689_600.0)
+    said, todo = the_line(facts, "certificate")
+    assert said == "not valid before 2026-05-01, and the clock says 2025-01-01"
+    assert todo.startswith("mend the clock")
+
+
+def test_what_enrolment_waits_for_is_said():
+    facts = replace(WELL, ticket=True, enrolment="a person must approve this node", certificate_ends=None)
+    assert the_line(facts, "identity")[0] == "not enrolled yet: a person must approve this node"
+    assert wrong(facts) == ["identity"]
+
+
+def test_who_is_not_root_is_told_so_and_not_that_keys_are_missing():
+    keys = ("sign.pem", "key.pem")
+    assert wrong(replace(WELL, rootless=True, missing_keys=keys, certificate_ends=None)) == ["configuration"]
 
 
 def test_the_writes_of_a_boot_say_nothing_about_a_day():

@@ -371,7 +371,7 @@ def test_a_server_that_the_card_does_not_name_gets_no_token(server, tmp_path):
     stranger = Bench.make(tmp_path / "stranger", at=AT)
     ticket = a_ticket(server)
     asked = petition(a_node(tmp_path, ticket), ticket)
-    with pytest.raises(BrokerAbsent, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(BrokerAbsent, match="its certificate is refused"):
         over_https(ticket.server, stranger.ca)(asked)
 
 
@@ -421,7 +421,35 @@ def test_the_list_tells_what_became_of_each_card(desk, bench, tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in said[:2]] == ["expected", "waiting"]
     assert f"{NAME}: approved" in said[2]
-    assert len(said) == 4
+    assert said[4:] == ["no card was made here yet: piazza image makes one"]
+
+
+@pytest.mark.parametrize("act", [("list",), ("approve", str(NAME)), ("forget", str(NAME)), ("serve",)])
+def test_a_folder_without_an_authority_is_told_as_such(act, tmp_path, capsys):
+    assert main(["enrol", *act, "--keys", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path}: no authority lies there" in said
+    assert "piazza keys init" in said
+
+
+def test_a_node_without_the_authority_s_certificate_says_which_file_and_what_to_do(tmp_path, capsys):
+    place = a_node(tmp_path, a_ticket())
+    assert main(["enrol", "node", "--etc", str(place.root)]) == 2
+    said = capsys.readouterr().err
+    assert f"{place.ca}: no such file" in said
+    assert "piazza image" in said
+
+
+def test_a_node_that_is_refused_says_why_and_what_to_do(server, desk, bench, tmp_path, capsys):
+    ticket = Ticket.new(NAME, server, at=AT)
+    desk.expect(ticket, approved=True)
+    desk.forget(str(NAME))
+    place = a_node(tmp_path, ticket)
+    place.ca.write_bytes(bench.ca.read_bytes())
+    assert main(["enrol", "node", "--etc", str(place.root)]) == 1
+    said = capsys.readouterr().err
+    assert "this card is not known" in said
+    assert "piazza image" in said
 
 
 def shown_by(server, bench):
