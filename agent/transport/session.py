@@ -1,4 +1,4 @@
-"""One connection to a broker, from CONNECT until it ends: the only import of paho.
+"""One connection to a broker, from CONNECT until it ends: paho is known here and in `properties` alone.
 
 paho runs without its thread: whoever calls `turn` does the work, so an exception in a call-back
 rises out of it and ends the process, not a thread that nobody looks at.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from functools import cache
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -21,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.clock import Clock
 from agent.transport import Acknowledged, Connected, Disconnected, Exchange, Happening, Message, Subscribed, tls
 from agent.transport.gulps import GulpingSocket
+from agent.transport.properties import expiring, properties_of, telling, told
 from agent.transport.terms import Protocol, Terms
 
 CONNECT_S = 10.0
@@ -34,6 +34,9 @@ INBOUND = 400
 
 TURN = INBOUND // 2
 """About the most that one turn gives."""
+
+BREATH = 10
+"""Acknowledgements after which a turn ends, half of link's usual window: while the broker works on one half, the next is made."""
 
 MAX_PACKET_BYTES = 300_000
 GOOD_BYE_S = 1.0
@@ -82,17 +85,18 @@ class Session:
     def turn(self, timeout_s: float) -> list[Happening]:
         """Wait for the network, read and write what it allows, and tell what happened."""
         if self.ended is None:
+            self._rest(yes=False)
             self._wait(timeout_s)
             self._work()
         news, self._news = self._news, []
         return news
 
-    def publish(self, topic: str, payload: bytes, retain: bool, expires_s: int | None, told: Exchange | None) -> int:  # noqa: FBT001
+    def publish(self, topic: str, payload: bytes, retain: bool, expires_s: int | None, beside: Exchange | None) -> int:  # noqa: FBT001
         if self._stood_since is None or self.ended is not None:
             return 0
-        properties = _telling(told, expires_s) if told is not None and self._v5 else None
+        properties = telling(beside, expires_s) if beside is not None and self._v5 else None
         if expires_s is not None and properties is None and self._v5:
-            properties = _expiring(expires_s)
+            properties = expiring(expires_s)
         return self._client.publish(topic, payload, 1, retain, properties).mid
 
     def subscribe(self, pattern: str, *, qos: int = 1) -> None:
@@ -146,7 +150,7 @@ class Session:
         if tls_context is not None:
             client.tls_set_context(tls_context)
         if terms.will is not None:
-            delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=terms.will.delay_s) if self._v5 else None
+            delay = properties_of(PacketTypes.WILLMESSAGE, WillDelayInterval=terms.will.delay_s) if self._v5 else None
             client.will_set(terms.will.topic, terms.will.payload, 1, terms.will.retain, delay)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -159,7 +163,7 @@ class Session:
     def _connect(self, terms: Terms) -> None:
         where = (terms.address.host, terms.address.port, terms.address.keepalive_s)
         if self._v5:
-            properties = _properties(
+            properties = properties_of(
                 PacketTypes.CONNECT,
                 SessionExpiryInterval=terms.session_s,
                 ReceiveMaximum=INBOUND,
@@ -197,7 +201,14 @@ class Session:
             self._end(Disconnected(f"{self._address} takes connections but does not answer as an MQTT broker"))
         self.flush()
 
+    def _rest(self, *, yes: bool) -> None:
+        """Have paho, which reads as long as there is something, find nothing more."""
+        if isinstance(self._connection, GulpingSocket):
+            self._connection.resting = yes
+
     def _readable(self) -> bool:
+        if getattr(self._connection, "resting", False):
+            return False
         if getattr(self._connection, "pending", int)():
             return True
         self._poller.register(self._connection, select.POLLIN)
@@ -256,44 +267,10 @@ class Session:
 
     def _on_publish(self, _client: Client, _: Any, mid: int, code: ReasonCode, _p: Properties | None) -> None:
         self._news.append(Acknowledged(mid, code.value))
+        if len(self._news) >= BREATH:
+            self._rest(yes=True)
 
     def _on_message(self, _client: Client, _: Any, message: MQTTMessage) -> None:
         if message.qos:
             self._unacknowledged.append(message.mid)
-        self._news.append(Message(message.topic, bytes(message.payload), message.retain, _told(message)))
-
-
-class _Packed(Properties):
-    """Properties that are turned into bytes once: doing it for each message costs as much as sending it."""
-
-    _packed: bytes
-
-    def __init__(self, packed: bytes) -> None:
-        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        object.__setattr__(self, "_packed", packed)  # the class refuses names that are no property
-
-    def pack(self) -> bytes:
-        return self._packed
-
-
-@cache
-def _expiring(seconds: int) -> Properties:
-    """One for each of the few expiries."""
-    return _Packed(_properties(PacketTypes.PUBLISH, MessageExpiryInterval=seconds).pack())  # type: ignore[no-untyped-call]
-
-
-def _telling(it: Exchange, expires_s: int | None) -> Properties:
-    said = {"CorrelationData": it.correlation, "ResponseTopic": it.topic, "MessageExpiryInterval": expires_s}
-    return _properties(PacketTypes.PUBLISH, **{name: value for name, value in said.items() if value})
-
-
-def _told(message: MQTTMessage) -> Exchange | None:
-    correlation = getattr(message.properties, "CorrelationData", None)
-    return Exchange(getattr(message.properties, "ResponseTopic", ""), bytes(correlation)) if correlation else None
-
-
-def _properties(packet: int, **values: Any) -> Properties:
-    properties = Properties(packet)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
+        self._news.append(Message(message.topic, bytes(message.payload), message.retain, told(message)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,9 @@ DELIVERED = "delivered"
 
 ANSWER = ".crt"
 """What the authority of the union answers, for the program that has asked; no letter."""
+
+SOON_S = 0.25
+"""Longest that a letter is held back; sense looks once a second."""
 
 MAX_LETTERS = 256
 MAX_LETTER_BYTES = 300_000
@@ -109,6 +112,31 @@ class Inbox:
             self._next += 1
             written = True
         return written  # noqa: RET504 -- a full disk ends the block before it is set
+
+
+class Soon:
+    """Puts the latest letter of each topic into an inbox: the first at once, those after it every now and then.
+
+    A file that takes the place of another may have to wait for the disk, and link would wait so for each window. What is
+    held back goes with the process; it comes again, because link keeps nothing of what it has heard either.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._held: dict[str, Callable[[], Letter]] = {}
+        self._next_at = 0.0
+
+    def put(self, topic: str, letter: Callable[[], Letter]) -> None:
+        """Hold a letter instead of an older one of its topic; it is written when it is put."""
+        self._held[topic] = letter
+
+    def look(self, at: float, *, now: bool = False) -> None:
+        """Put what is held, if it is time for it or `now`."""
+        if self._held and (now or at >= self._next_at):
+            self._next_at = at + SOON_S
+            held, self._held = self._held, {}
+            for letter in held.values():
+                self._inbox.put_latest(letter())
 
 
 def _read(path: Path | str) -> Letter | None:

@@ -34,7 +34,7 @@ from agent.transport.backoff import Backoff
 from agent.transport.errand import Errand, Way
 from agent.uplink import unverified
 from agent.uplink.database import runs
-from agent.uplink.inbox import DELIVERED, Inbox, Letter
+from agent.uplink.inbox import DELIVERED, Inbox, Letter, Soon
 from agent.uplink.ledger import Counts, Ledger
 from agent.uplink.outbox import Row, Statement
 from agent.uplink.rights import RightsTrial
@@ -93,7 +93,7 @@ class Link:
         self._say = say
         self._reader = reader
         self._transport = transport
-        self._inbox = inbox
+        self._inbox, self._soon = inbox, Soon(inbox)
         self._by_puback = settings.delete_on == "puback"
         self._clock = clock
         self._window = Window(size=settings.window, resend_s=settings.resend_s, randomness=randomness)
@@ -141,6 +141,7 @@ class Link:
             self._fill()
             self._statements.say(self._reader.statements(), Class.STATE, Class.HEAD)
         self._transport.close(lost=not self._statements.down)
+        self._soon.look(self._clock.monotonic(), now=True)
         self._connected = False
         self._ledger.tell(connected=False, now=True)
 
@@ -152,6 +153,7 @@ class Link:
         if self._errand is not None:
             self._errand.look(self._clock.monotonic())
         self._report_delivered()
+        self._soon.look(self._clock.monotonic())
         self._updates.look(self._clock.monotonic())
         statements = self._reader.statements()
         self._statements.see_will(statements)
@@ -209,7 +211,7 @@ class Link:
         if klass is Class.OTA:
             self._updates.receive(topic, message.payload)
         elif klass is Class.RCPT:
-            self._inbox.put_latest(letter)
+            self._soon.put(letter.topic, lambda: letter)
             self._believe(unverified.receipt(message.payload))
         elif klass in READS and not self._inbox.put(letter):
             log.warning("inbox full, a letter is lost", extra={"topic": message.topic})
@@ -248,15 +250,17 @@ class Link:
         """Tell sense what the broker has, where the configuration says that this is enough."""
         if not self._just_delivered:
             return
-        fresh = runs(sorted(self._just_delivered))
-        self._just_delivered.clear()
+        fresh, self._just_delivered = runs(sorted(self._just_delivered)), []
         self._window.receive(cum=0, ranges=fresh, at=self._clock.monotonic())
         for first, last in fresh:
             self._delivered.add(first, last)
-        oldest = next((row.seq for row in self._reader.after(0, limit=1)), fresh[0][0])
-        self._delivered.remove(0, min(oldest, fresh[0][0]) - 1)
+        self._soon.put(DELIVERED, self._delivery)
+
+    def _delivery(self) -> Letter:
+        oldest = next((row.seq for row in self._reader.after(0, limit=1)), 0)
+        self._delivered.remove(0, oldest - 1)
         report = ReceiptData(node=str(self._name), cum=0, ranges=tuple(self._delivered)[:REPORTED])
-        self._inbox.put_latest(Letter(DELIVERED, msgspec.json.encode(report)))
+        return Letter(DELIVERED, msgspec.json.encode(report))
 
     def _send_again(self) -> None:
         now = self._clock.monotonic()

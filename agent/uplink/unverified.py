@@ -6,8 +6,10 @@ sense verifies before it deletes.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from agent.contract.jws import MAX_BYTES, unb64
 from agent.contract.times import seconds
@@ -22,7 +24,18 @@ class _Header(msgspec.Struct, frozen=True):
     kid: str
 
 
+_T = TypeVar("_T")
+
+
+class _Lasting(msgspec.Struct, frozen=True):
+    """The members of a payload that say how long it is worth carrying; the others are passed over, which is quick."""
+
+    time: str
+    expirytime: str | UnsetType = UNSET
+
+
 _HEADER = msgspec.json.Decoder(_Header)
+_LASTING = msgspec.json.Decoder(_Lasting)
 _PAYLOAD = msgspec.json.Decoder(Payload)
 _RECEIPT = msgspec.json.Decoder(ReceiptData)
 _STATE = msgspec.json.Decoder(StateData)
@@ -60,25 +73,26 @@ def lasts_s(token: bytes, klass: Class) -> int | None:
     An agreement makes it shorter; sense has it from the configuration, and the broker hears it from us.
     """
     most = EXPIRES_S.get(klass)
-    payload = None if most is None else _payload(token)
-    if most is None or payload is None or payload.expirytime is UNSET:
+    said = None if most is None else _decoded(token, _LASTING)
+    if most is None or said is None or said.expirytime is UNSET:
         return most
     try:
-        return max(1, min(most, round(seconds(payload.expirytime) - seconds(payload.time))))
+        return max(1, min(most, round(seconds(said.expirytime) - seconds(said.time))))
     except Refused:
         return most
 
 
 def _data(token: bytes, klass: Class) -> msgspec.Raw | None:
-    payload = _payload(token)
+    payload = _decoded(token, _PAYLOAD)
     return payload.data if payload and payload.type.startswith(f"piazza.{klass}.") else None
 
 
-def _payload(token: bytes) -> Payload | None:
+def _decoded(token: bytes, decoder: msgspec.json.Decoder[_T]) -> _T | None:
+    """What stands between the dots, None where the token has no such form."""
     parts = token[: MAX_BYTES + 1].split(b".")
     if len(token) > MAX_BYTES or len(parts) != 3:  # noqa: PLR2004 -- header, payload, signature
         return None
     try:
-        return _PAYLOAD.decode(unb64(parts[1].decode("ascii")))
+        return decoder.decode(unb64(parts[1].decode("ascii")))
     except (Refused, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

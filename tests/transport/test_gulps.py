@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import threading
@@ -98,3 +99,49 @@ def shout(end: GulpingSocket, *, times: int) -> None:
     for _ in range(times):
         end.send(b"anybody there?")
         end.flush()
+
+
+def test_what_arrives_is_given_byte_by_byte_in_its_order(pair: Pair):
+    ours, theirs = pair
+    theirs.sendall(b"one")
+    theirs.sendall(b"two")
+    assert b"".join(heard(ours) for _ in range(6)) == b"onetwo"
+    with pytest.raises(ssl.SSLWantReadError):
+        ours.recv(1)
+
+
+def test_what_was_read_ahead_is_pending(pair: Pair):
+    """Whoever polls the network for it would wait for ever."""
+    ours, theirs = pair
+    theirs.sendall(b"four")
+    assert heard(ours) == b"f"
+    assert ours.pending() == 3
+
+
+def test_nothing_is_given_while_it_rests_and_nothing_is_lost(pair: Pair):
+    ours, theirs = pair
+    theirs.sendall(b"ab")
+    assert heard(ours) == b"a"
+    ours.resting = True
+    with pytest.raises(BlockingIOError):
+        ours.recv(1)
+    ours.resting = False
+    assert heard(ours) == b"b"
+
+
+def test_the_end_comes_after_what_was_said_before_it(pair: Pair):
+    ours, theirs = pair
+    theirs.sendall(b"a")
+    theirs.close()
+    assert (heard(ours), heard(ours)) == (b"a", b"")
+
+
+def heard(end: GulpingSocket) -> bytes:
+    """The next byte, as soon as it is there; nothing at the end."""
+    while not end.pending():
+        assert select.select([end], [], [], 60.0)[0]
+        try:
+            return end.recv(1)
+        except ssl.SSLWantReadError:  # a word of TLS itself
+            continue
+    return end.recv(1)

@@ -6,11 +6,12 @@ import os
 import pathlib
 import tracemalloc
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from agent.uplink.inbox import MAX_LETTER_BYTES, Inbox, Letter
+from agent.uplink.inbox import MAX_LETTER_BYTES, SOON_S, Inbox, Letter, Soon
 
 
 def test_letters_are_taken_once_in_the_order_in_which_they_came(tmp_path: Path):
@@ -33,6 +34,20 @@ def test_only_the_latest_receipt_of_a_topic_is_kept(tmp_path: Path):
         inbox.put_latest(Letter("rcpt/store", b"%d" % cum))
     inbox.put_latest(Letter("rcpt/other", b"x"))
     assert {letter.payload for letter in inbox.take()} == {b"49", b"x"}
+
+
+def test_of_many_receipts_the_first_is_put_at_once_and_then_the_latest_now_and_then(tmp_path: Path):
+    """A link that carries a backlog hears hundreds a second, and each file might wait for the disk."""
+    inbox = Inbox(tmp_path)
+    soon = Soon(inbox)
+    found: list[bytes] = []
+    for cum in range(10):
+        soon.put("rcpt/store", partial(Letter, "rcpt/store", b"%d" % cum))
+        soon.look(cum * SOON_S / 4)
+        found += [letter.payload for letter in inbox.take()]
+    assert found == [b"0", b"4", b"8"]
+    soon.look(9 * SOON_S / 4, now=True)
+    assert [letter.payload for letter in inbox.take()] == [b"9"]
 
 
 def test_a_full_inbox_takes_no_more_commands_but_still_the_latest_receipt(tmp_path: Path):
