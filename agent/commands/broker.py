@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.commands.broker_out import readmit, revoke
-from agent.commands.broker_place import Place, terms
+from agent.commands.broker_place import Place, date_ring, terms
 from agent.commands.broker_renewal import renew
 from agent.commands.in_force import Agreed, beforehand
 from agent.commands.keys import SIGNERS
@@ -80,6 +80,7 @@ def _init(place: Place, options: argparse.Namespace, at: float) -> int:
             bench.add_signer(role, name, at=at, days=days)
         else:
             bench.add_reader(name, at=at, days=days)
+    date_ring(place, agreed.union, agreed.agreements, at)
     place.revoked.add((), at=at)
     place.box.state.mkdir(parents=True)
     write_atomic(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.commands.broker_place import Place, terms
+from agent.commands.broker_place import Place, date_ring, terms
 from agent.commands.in_force import Agreed, reloaded
 from agent.commands.keys import SIGNERS
 from agent.errors import UserError
@@ -50,6 +50,7 @@ def readmit(place: Place, name: str, union: Path, at: float) -> int:
     _retire(place, name, role)
     if role in SIGNERS:
         place.bench.add_signer(role, name, at=at, days=days)
+        date_ring(place, agreed.union, agreed.agreements, at)
     else:
         place.bench.add_reader(name, at=at, days=days)
     out.take_back(name)

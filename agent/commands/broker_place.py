@@ -14,6 +14,7 @@ from agent.provision.bench import Bench
 from agent.provision.ca import Authority, TlsFiles
 from agent.provision.enrol_desk import DAYS
 from agent.provision.issued import Issued
+from agent.provision.keys import load_ring, save_ring, until_ends
 from agent.provision.revoked import Revoked
 
 
@@ -53,9 +54,31 @@ def terms(whole: Union, agreed: Sequence[Agreement], at: float) -> dict[str, tup
     known: dict[str, tuple[str, float]] = {
         whole.full_name(party.id): (str(party.role), DAYS) for party in whole.parties
     }
-    ends: dict[str, tuple[str, float]] = {}
+    until = ends(whole, agreed)
+    partners = {
+        name: (str(one.partner.role), min(DAYS, (until[name] - at) / DAY_S))
+        for name, one in ((whole.full_name(one.partner.id), one) for one in agreed)
+        if until[name] > at
+    }
+    return known | partners
+
+
+def ends(whole: Union, agreed: Sequence[Agreement]) -> dict[str, float]:
+    """Full name of every partner, and the instant at which the last agreement with them is over."""
+    found: dict[str, float] = {}
     for one in agreed:
         name = whole.full_name(one.partner.id)
-        ends[name] = (one.partner.role, max(one.ends_at, ends.get(name, ("", 0.0))[1]))
-    partners = {name: (role, min(DAYS, (until - at) / DAY_S)) for name, (role, until) in ends.items() if until > at}
-    return known | partners
+        found[name] = max(one.ends_at, found.get(name, 0.0))
+    return found
+
+
+def date_ring(place: Place, whole: Union, agreed: Sequence[Agreement], at: float) -> int:
+    """Give the keys of partners the ends of their agreements, and end those that nobody names any more; how many changed."""
+    until, ring = ends(whole, agreed), load_ring(place.bench.ring)
+    named = {whole.full_name(party.id) for party in whole.parties} | until.keys()
+    gone = {key.subject: min(key.until, at) for key in ring if key.until is not None and key.subject not in named}
+    fresh = until_ends(ring, until | gone)
+    changed = sum(key not in set(ring) for key in fresh)
+    if changed:
+        save_ring(place.bench.ring, fresh)
+    return changed

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.commands.broker_place import Place, terms
+from agent.commands.broker_place import Place, date_ring, terms
 from agent.commands.in_force import Agreed, reloaded
 from agent.commands.party import host_and_port
 from agent.errors import PiazzaError
@@ -28,6 +28,8 @@ def renew(place: Place, options: argparse.Namespace, at: float) -> int:
         turn.renew(name, files, days=days.get(name, 0)) for name, files in place.certificates() if name != "broker"
     ]
     found.append(turn.renew("broker", place.bench.broker, days=DAYS))
+    if dated := date_ring(place, agreed.union, agreed.agreements, at):
+        print(f"{place.bench.ring}: {dated} keys count until another day; give it to stores and nodes")
     place.revoked.add((), at=at)
     print(f"{found.count('renewed')} renewed; {reloaded(options.reload)}")
     return 1 if "stays" in found else 0

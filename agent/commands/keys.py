@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from agent.clock import SystemClock
+from agent.contract.times import instant
 from agent.provision.bench import LOOPBACK, Bench
 from agent.provision.keys import load_ring
 
@@ -53,4 +54,5 @@ def _tell(bench: Bench, name: str) -> None:
 def _show(path: Path) -> None:
     ring = load_ring(Bench(path).ring if path.is_dir() else path)
     for key in sorted(ring, key=lambda key: (key.role, key.subject)):
-        print(f"{key.role:10} {key.subject:40} {key.kid}")
+        until = "" if key.until is None else f" until {instant(key.until)}"
+        print(f"{key.role:10} {key.subject:40} {key.kid}{until}")

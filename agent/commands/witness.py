@@ -86,8 +86,8 @@ def _seal(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    ring, seals = party.ring(options), _seals(options)
-    added = sum(seals.add(note, ring) for note in notes(_read(options.file)))
+    ring, seals, at = party.ring(options), _seals(options), SystemClock().now()
+    added = sum(seals.add(note, ring, at=at) for note in notes(_read(options.file)))
     print(f"{added} signatures added")
     seals.close()
     return 0

@@ -125,6 +125,8 @@ def opened(note: str, ring: KeyRing) -> Opened:
             said, signature = (text, raw[4:]) if kind == _PLAIN else (_seen(text, second), raw[12:])
             if not ring.signed_lines(key.kid, said, signature):
                 raise Refused("signature", f"this is not the signature of {name}")
+            if kind == _COSIGNED and key.ended(second):
+                continue  # as if it had not signed: its agreement was over
             signers += [key] if kind == _PLAIN else []
             witnesses += [(key, second)] if kind == _COSIGNED else []
     if not signers and not witnesses:

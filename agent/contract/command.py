@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent.contract.envelope import Envelope
+from agent.contract.jws import Key
 from agent.contract.times import seconds
 from agent.contract.topics import EXPIRES_S, ITSELF, Class
 from agent.contract.types import AckData, CommandData
@@ -69,10 +70,11 @@ class Memory:
     _until: dict[str, float] = field(default_factory=dict)
     _floor: float = 0.0
 
-    def admit(self, envelope: Envelope, *, at: float, retained: bool) -> None:
-        """Take note of a verified command or verdict that is to be acted on now.
+    def admit(self, envelope: Envelope, *, at: float, retained: bool, is_sure: bool = True) -> None:
+        """Take note of a verified command or verdict that is to be acted on now; `is_sure` whether `at` may be believed.
 
-        NotAllowed: `role`, `data` (no such mode or range). Refused: `retained`, `topic` (it is for somebody else),
+        NotAllowed: `ended` (the agreement of its key), `clock` (it has an end, and nobody knows what time it is; a
+        verdict is Refused so), `role`, `data` (no such mode or range). Refused: `retained`, `topic` (it is for somebody else),
         `data` (an id that no answer could name), `expired`, `deadline` (too far away), `replayed`, `rate` (too many at a time).
         """
         if retained:
@@ -85,10 +87,13 @@ class Memory:
         if known in self._until:
             raise Refused("replayed", "this was taken before")
         _check(envelope, at)
+        if isinstance(envelope.data, AckData):
+            _check_end(envelope.key, at, is_sure, Refused)
         if len(self._until) >= MOST:
             raise Refused("rate", "more than can be remembered")
         self._until[known] = until
         if isinstance(envelope.data, CommandData):
+            _check_end(envelope.key, at, is_sure, NotAllowed)
             _check_command(envelope.data, envelope.key.role)
 
     def encode(self) -> str:
@@ -134,6 +139,14 @@ def _check(envelope: Envelope, at: float) -> None:
             raise Refused("class", f"no command is '{envelope.klass}'")
     if ahead:
         raise Refused("deadline", "farther ahead than a command may wait")
+
+
+def _check_end(key: Key, at: float, is_sure: bool, kind: type[Refused]) -> None:  # noqa: FBT001 -- as `admit` was told
+    """A key with an end counts only while it is known not to have come; one without is no agreement's."""
+    if key.ended(at):
+        raise kind("ended", "the agreement of this key has ended")
+    if key.until is not None and not is_sure:
+        raise kind("clock", "this key has an end, and it is not known what time it is")
 
 
 def _check_command(command: CommandData, role: str) -> None:

@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from agent.contract.quick import surely
+from agent.contract.times import instant, seconds
 from agent.errors import KeyFileError, Refused
 
 MAX_BYTES = 4096
@@ -94,6 +95,11 @@ class Key:
     public: bytes
     role: str
     subject: str
+    until: float | None = None
+    """The end of the agreement by which its owner is trusted: what was signed before stays genuine, nothing new is accepted."""
+
+    def ended(self, at: float) -> bool:
+        return self.until is not None and at >= self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +173,9 @@ class KeyRing:
         ring = cls()
         try:
             for jwk in document["keys"]:
-                ring.add(Key(jwk["kid"], unb64(jwk["x"]), jwk["piazza_role"], jwk["piazza_subject"]))
-        except (KeyError, TypeError, ValueError) as error:
+                until = seconds(jwk["piazza_until"]) if "piazza_until" in jwk else None
+                ring.add(Key(jwk["kid"], unb64(jwk["x"]), jwk["piazza_role"], jwk["piazza_subject"], until))
+        except (KeyError, TypeError, ValueError, Refused) as error:
             raise KeyFileError(f"not a key set of Piazza: {error!r}", hint="make one with: piazza keys") from error
         return ring
 
@@ -206,6 +213,8 @@ def _check_ours(part: str) -> None:
 
 
 def _to_jwk(key: Key) -> dict[str, str]:
+    """Readers of before know no `piazza_until` and pass it over."""
+    dated = {} if key.until is None else {"piazza_until": instant(key.until)}
     return {
         "kty": "OKP",
         "crv": "Ed25519",
@@ -214,4 +223,5 @@ def _to_jwk(key: Key) -> dict[str, str]:
         "use": "sig",
         "piazza_role": key.role,
         "piazza_subject": key.subject,
+        **dated,
     }

@@ -112,18 +112,27 @@ def compared(
     *,
     read: Container[str],
     arrived: Container[tuple[str, str]],
+    audible: Container[str],
     spoken: Container[str] | None = None,
 ) -> Iterator[Cell]:
     """The rows of one party: what `rights` promise it, against the topics that it read and the (writer, topic) that arrived.
 
-    `spoken` are the topics on which somebody may say anything, where a right to read shows by what arrives alone.
+    A right to write shows only on topics that are `audible`, which somebody may read; `spoken` are those on which
+    somebody may say anything, where a right to read shows by what arrives alone.
     """
     own = [right for right in rights if right.party == party]
     for topic in topics:
         name = str(topic)
         is_heard = allowed(own, party, Verb.READ, topic) and (spoken is None or name in spoken)
         yield Cell(party, Verb.READ, name, is_heard, name in read)
-        yield Cell(party, Verb.WRITE, name, allowed(own, party, Verb.WRITE, topic), (party, name) in arrived)
+        is_said = allowed(own, party, Verb.WRITE, topic) and name in audible
+        yield Cell(party, Verb.WRITE, name, is_said, (party, name) in arrived)
+
+
+def of_anybody(verb: Verb, parties: Container[str], topics: Sequence[Topic], rights: Sequence[Right]) -> set[str]:
+    """The topics that any of these parties may read, or write."""
+    some = [right for right in rights if right.verb is verb and right.party in parties]
+    return {str(topic) for topic in topics if any(right.covers(topic) for right in some)}
 
 
 @dataclass
@@ -156,11 +165,8 @@ class Trial:
         finally:
             for client in self.clients.values():
                 client.close()
-        spoken = {str(topic) for topic in self.topics if any(self._says(right, topic) for right in rights)}
-        return [cell for party in self.parties for cell in self._cells(party, rights, way, spoken)]
-
-    def _says(self, right: Right, topic: Topic) -> bool:
-        return right.verb is Verb.WRITE and right.covers(topic) and right.party in self.clients
+        spoken, audible = (of_anybody(verb, self.clients, self.topics, rights) for verb in (Verb.WRITE, Verb.READ))
+        return [cell for party in self.parties for cell in self._cells(party, rights, way, (spoken, audible))]
 
     def _subscribe(self, way: Way) -> None:
         for party, client in self.clients.items():
@@ -169,11 +175,14 @@ class Trial:
             client.open()
         self._wait_for_sessions(1 if way is Way.SHARED else 2)
 
-    def _cells(self, party: str, rights: Sequence[Right], way: Way, spoken: Container[str]) -> Iterator[Cell]:
+    def _cells(
+        self, party: str, rights: Sequence[Right], way: Way, known: tuple[Container[str], Container[str]]
+    ) -> Iterator[Cell]:
         """The rows of one party, and whatever it heard that is in no row."""
         writers = {pair for pairs in self.heard.values() for pair in pairs}
         read = {topic for _, topic in self.heard[party]}
-        for cell in compared(party, self.topics, rights, read=read, arrived=writers, spoken=spoken):
+        spoken, audible = known
+        for cell in compared(party, self.topics, rights, read=read, arrived=writers, audible=audible, spoken=spoken):
             if way is not Way.RETAINED or cell.verb is Verb.READ:
                 yield replace(cell, way=way)
         for topic in sorted(read - {str(topic) for topic in self.topics}):

@@ -15,7 +15,7 @@ from agent.clock import Clock
 from agent.contract.topics import Topic
 from agent.errors import BrokerAbsent
 from agent.governance.rights import Right, Verb
-from agent.governance.table import PATIENCE_S, QUIET_S, Cell, Way, compared
+from agent.governance.table import PATIENCE_S, QUIET_S, Cell, Way, compared, of_anybody
 from agent.transport import Acknowledged, Connected, Disconnected, Happening, Message, Subscribed, Transport
 
 
@@ -50,8 +50,11 @@ class StrictTrial:
 
     def cells(self, rights: Sequence[Right]) -> Iterator[Cell]:
         """The table: what `rights` promise against what was found."""
+        audible = of_anybody(Verb.READ, self.parties, self.topics, rights)
         for party in self.parties:
-            yield from compared(party, self.topics, rights, read=self.readable[party], arrived=self.arrived)
+            yield from compared(
+                party, self.topics, rights, read=self.readable[party], arrived=self.arrived, audible=audible
+            )
             for one in self.wide:
                 yield Cell(party, Verb.READ, one, expected=False, found=one in self.readable[party], way=Way.WIDE)
 

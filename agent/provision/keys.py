@@ -11,6 +11,8 @@ import binascii
 import json
 import os
 import stat
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from agent.contract.jws import Key, KeyRing, Signer
@@ -62,6 +64,14 @@ def without(ring: KeyRing, role: str, subject: str) -> KeyRing:
         if (key.role, key.subject) != (role, subject):
             kept.add(key)
     return kept
+
+
+def until_ends(ring: KeyRing, ends: Mapping[str, float]) -> KeyRing:
+    """A ring in which the keys of these subjects count until their ends, all others as they were."""
+    made = KeyRing()
+    for key in ring:
+        made.add(replace(key, until=ends.get(key.subject, key.until)))
+    return made
 
 
 def new_signing_key(path: Path, *, role: str, subject: str) -> Key:

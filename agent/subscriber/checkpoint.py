@@ -85,9 +85,15 @@ class Seals:
             lines = "".join(f"{b64encode(step).decode()}\n" for step in proof)
             yield f"old {old}\n{lines}\n{note}"
 
-    def add(self, note: str, ring: KeyRing) -> bool:
-        """Keep a witness's line beside our own; False where it was there; Refused for a checkpoint that we never made."""
-        checkpoint = opened(note, ring).checkpoint
+    def add(self, note: str, ring: KeyRing, *, at: float) -> bool:
+        """Keep a witness's line beside our own; False where it was there.
+
+        Refused: `unknown` for a checkpoint that we never made, `ended` where the agreement of a witness is over by now.
+        """
+        found = opened(note, ring)
+        checkpoint = found.checkpoint
+        if any(key.ended(at) for key, _ in found.witnesses):
+            raise Refused("ended", "the agreement of this witness has ended, so nothing new of it is taken")
         key = (checkpoint.origin, checkpoint.size)
         with self._tables.together():
             kept = self._tables.rows("SELECT note FROM checkpoint WHERE origin = ? AND size = ?", key)

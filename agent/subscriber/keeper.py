@@ -161,10 +161,12 @@ class Keeper:
     def _opened(self, came: Sequence[Message]) -> list[Item]:
         """What is genuine of it, in its order."""
         batch: list[Item] = []
+        at = self._clock.now()
         for message, opened in zip(came, self._openers.open(came), strict=True):
-            if isinstance(opened, Refused):
+            why = opened.why if isinstance(opened, Refused) else _too_late(opened, at)
+            if why or isinstance(opened, Refused):
                 self.tally.refused += 1
-                log.warning("refused", extra={"topic": message.topic, "why": opened.why})
+                log.warning("refused", extra={"topic": message.topic, "why": why})
             else:
                 batch.append(opened)
         return batch
@@ -192,3 +194,9 @@ class Keeper:
             for node in (node for node in nodes if node in senders):
                 topic, token = self._receipts.receipt(node, self._store.held(node), lately=lately.get(node, ()))
                 self.tally.receipts += self._transport.publish(topic, token, retain=True) != 0
+
+
+def _too_late(item: Item, at: float) -> str:
+    """Why what a person says is not taken any more: the agreement of their key has ended."""
+    said = item.envelope.klass in (Class.CMD, Class.ACK)
+    return "ended" if said and item.envelope.key.ended(at) else ""

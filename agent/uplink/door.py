@@ -210,7 +210,8 @@ REFUSALS = frozenset(
     {
         "not-declared", "not-a-number", "too-big", "malformed", "header", "unknown-key", "signature", "payload",
         "spelling", "source", "role", "topic", "chain", "data", "bad-topic", "bad-name", "bad-instant", "retained",
-        "expired", "ahead", "key", "delivered", "class", "replayed", "deadline", "rate",
+        "expired", "ahead", "key", "delivered", "class", "replayed", "deadline", "rate", "ended",
+        "clock",
     }
 )  # fmt: skip
 """`why` of everything that is refused, at the door or from outside."""

@@ -133,6 +133,10 @@ class Sealer:
             known = self._topics[klass, kind] = str(Topic(self.name, klass, kind))
         return known
 
+    def knows_the_time(self) -> bool:
+        """Whether a time server or a clock that runs without supply vouches for our clock."""
+        return self._clock_quality() is not ClockQuality.UNSYNCED
+
     def _clock_quality(self) -> ClockQuality:
         """What `trust` says, asked again when its answer is old: it looks into several files."""
         now = self.clock.monotonic()

@@ -251,7 +251,7 @@ class Spool:
         if not is_for_node(asked):
             return []
         try:
-            self._memory.admit(asked, at=at, retained=retained)
+            self._memory.admit(asked, at=at, retained=retained, is_sure=self._sealer.knows_the_time())
         except NotAllowed as refused:
             self._outbox.keep(_COMMANDS, self._memory.encode())
             self._say(ResultData(command=asked.payload.id, outcome="refused", why=refused.why))

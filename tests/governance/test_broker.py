@@ -53,6 +53,33 @@ def test_leaves_are_good_for_90_days_and_partners_no_longer_than_their_agreement
     assert -2 < over <= 0
 
 
+def test_a_partners_key_counts_until_the_agreement_ends_and_a_party_of_the_unions_without_an_end(box, tmp_path):
+    ends = {key.subject: key.until for key in load_ring(Bench(box[0] / "keys").ring)}
+    (agreed,) = loaded(tmp_path / "union")[1]
+    assert (ends["romagna/centre/police"], ends[ROOM], ends[STORE]) == (agreed.ends_at, None, None)
+
+
+def test_the_ring_follows_an_agreement_that_is_made_shorter_longer_or_torn_up(box, tmp_path, capsys):
+    """As the authority's machine does each day."""
+    bench, words = Bench(box[0] / "keys"), ["broker", "renew", str(box[0]), "--union", str(tmp_path / "union")]
+
+    def until(**changes):
+        folder(tmp_path / "union", police(**changes))
+        assert cli.main(words) == 0
+        (agreed,) = loaded(tmp_path / "union")[1]
+        (end,) = [key.until for key in load_ring(bench.ring) if key.subject == "romagna/centre/police"]
+        assert end == agreed.ends_at
+        return end
+
+    assert until(since="2020-01-01", until="2098-12-31") < until(since="2020-01-01", until="2099-06-30")
+    assert "1 keys count until another day" in capsys.readouterr().out
+    (tmp_path / "union/agreements/0.yaml").unlink()
+    assert cli.main(words) == 0
+    (end,) = [key.until for key in load_ring(bench.ring) if key.subject == "romagna/centre/police"]
+    assert end is not None
+    assert end <= SystemClock().now()
+
+
 def test_a_partner_whose_agreement_is_over_gets_no_certificate(tmp_path):
     source = folder(tmp_path / "union", police(since="2020-01-01", until="2020-12-31"))
     assert cli.main(["broker", "init", str(tmp_path / "box"), "--union", str(source), "--host", "localhost"]) == 0

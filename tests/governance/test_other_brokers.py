@@ -23,7 +23,10 @@ from tests.governance.unions import JUNE, POLICE, folder, loaded
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(600)]
 COMUNI = [{"id": "faenza", "name": "Faenza"}, {"id": "riolo", "name": "Riolo Terme"}]
-ROLES = {"room": "operator", "square": "publisher", "store-1": "store", "fleet": "maintainer", "anybody": "public"}
+ROLES = {
+    "room": "operator", "square": "publisher", "store-1": "store", "fleet": "maintainer", "anybody": "public",
+    "authority": "authority",
+}  # fmt: skip
 ROOM = NodeName("romagna", "centre", "room")
 PROBED = NodeName("romagna", "faenza", "probe")
 LISTENER = NodeName("trial", "every", "listener")

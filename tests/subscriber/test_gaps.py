@@ -10,6 +10,7 @@ import pytest
 from agent.clock import SimulatedClock
 from agent.contract.command import MOST_NUMBERS
 from agent.contract.envelope import open_envelope
+from agent.contract.jws import Key
 from agent.contract.times import instant
 from agent.contract.topics import Class, NodeName, pattern
 from agent.contract.types import AuditData, CommandData, ResultData
@@ -105,6 +106,14 @@ def test_a_command_is_answered_once(place: Place):
     command = place.command(1, 3)
     assert len(place.answers.answer(command)) == 4
     assert place.answers.answer(command) == []
+
+
+def test_who_asks_after_the_end_of_their_agreement_is_told_so_and_given_nothing(place: Place):
+    place.ring.add(Key(signer("operator").kid, signer("operator").public, "operator", str(OPERATOR), AT + 60))
+    assert place.answered(place.command(1, 2))[0] == [1, 2]
+    place.clock.sleep(60)
+    numbers, result = place.answered(place.command(1, 2))
+    assert (numbers, result.outcome, result.why) == ([], "refused", "ended")
 
 
 def test_a_retained_command_is_not_answered(place: Place):

@@ -10,12 +10,14 @@ import pytest
 
 from agent.clock import SimulatedClock
 from agent.contract.envelope import open_envelope
-from agent.contract.topics import Class, pattern
-from agent.contract.types import Data, ReceiptData
+from agent.contract.jws import Key
+from agent.contract.topics import Class, NodeName, pattern
+from agent.contract.types import AckData, Data, ReceiptData
 from agent.errors import BrokerRefused, StoreError
 from agent.subscriber.holding import Item, Taken
 from agent.subscriber.keeper import Keeper
 from agent.subscriber.receipts import RANGES, Receipts
+from agent.subscriber.speaker import Speaker
 from agent.subscriber.store import Store
 from agent.transport import Disconnected, Message
 from agent.transport.memory import MemoryBroker
@@ -236,3 +238,16 @@ def test_stores_of_a_group_share_what_is_chained_and_each_hear_every_statement(b
     asked = set(keeper._transport._patterns)  # type: ignore[attr-defined]
     assert f"$share/stores/{pattern(NODE.union, klass=Class.EVT)}" in asked
     assert pattern(NODE.union, klass=Class.HEAD) in asked
+
+
+def test_what_a_person_says_after_the_end_of_their_agreement_is_not_kept(bench: Bench):
+    police = NodeName("romagna-faentina", "centre", "police")
+    bench.ring.add(Key(signer("police").kid, signer("police").public, "police", str(police), AT + 60))
+    speaker, refused = Speaker(police, signer("police"), clock=bench.clock), []
+    for event in ("00000000000000aa", "00000000000000bb"):
+        word = speaker.say(Class.ACK, "verdict", AckData(node=str(NODE), event=event, verdict="useful"))
+        bench.publish(Message(str(word.topic), word.token))
+        bench.keeper.run_once(0.0)
+        refused.append(bench.keeper.tally.refused)
+        bench.clock.sleep(60)
+    assert refused == [0, 1]

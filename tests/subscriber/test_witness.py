@@ -14,6 +14,7 @@ from agent.contract.jws import Key, KeyRing
 from agent.contract.topics import Class, NodeName
 from agent.contract.types import HeadData
 from agent.errors import Refused, StoreError
+from agent.provision.keys import until_ends
 from agent.subscriber.checkpoint import Seals
 from agent.subscriber.holding import Item
 from agent.subscriber.tables import open_store, open_tables
@@ -68,7 +69,7 @@ class Place:
             self.witness.cosign(request, self.ring, at=AT) for request in self.seals.requests(self.ring, str(WITNESS))
         ]
         for note in signed:
-            assert self.seals.add(note, self.ring)
+            assert self.seals.add(note, self.ring, at=AT)
         return [opened(note, self.ring).checkpoint.size for note in signed]
 
     def head(self, seq: int | None = None, digest: str = ""):
@@ -206,8 +207,21 @@ def test_a_signature_for_a_checkpoint_that_was_never_made_is_not_kept(place: Pla
     (note,) = place.seals.notes()
     place.change("DELETE FROM checkpoint")
     with pytest.raises(Refused) as refused:
-        place.seals.add(note, place.ring)
+        place.seals.add(note, place.ring, at=AT)
     assert refused.value.why == "unknown"
+
+
+def test_nothing_new_is_taken_of_a_witness_whose_agreement_has_ended(place: Place):
+    """Whatever second it says that it signed in: it could say any."""
+    place.keep(several(place.chain, 3))
+    place.seal()
+    (request,) = place.seals.requests(place.ring, str(WITNESS))
+    note = place.witness.cosign(request, place.ring, at=AT)
+    place.ring = until_ends(place.ring, {str(WITNESS): AT + 60})
+    with pytest.raises(Refused) as refused:
+        place.seals.add(note, place.ring, at=AT + 60)
+    assert refused.value.why == "ended"
+    assert place.seals.add(note, place.ring, at=AT + 59)
 
 
 # Heads

@@ -49,8 +49,8 @@ def health(at: float = AT) -> Health:
     return Health(at, (("cpu_temp_c", 61.3), ("gate-cam/fps", 5.02)))
 
 
-def sealer(clock: SimulatedClock | None = None) -> Sealer:
-    return Sealer(NODE, signer("node"), WORDS, clock=clock or SimulatedClock(AT), boot="0000beef")
+def sealer(clock: SimulatedClock | None = None, **more: Any) -> Sealer:
+    return Sealer(NODE, signer("node"), WORDS, clock=clock or SimulatedClock(AT), boot="0000beef", **more)
 
 
 def letter(

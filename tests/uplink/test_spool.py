@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from agent.contract.chain import BAD, ChainCheck
+from agent.contract.jws import KeyRing
 from agent.contract.topics import Class
 from agent.contract.types import AckData, AuditData, CommandData, HeadData, ReceiptData, StateData
 from agent.provision.keys import save_ring
 from agent.provision.ring_file import RingFile
-from agent.records import Audit, Event, Health, Phase, Reason, Record, Stat
+from agent.records import Audit, ClockQuality, Event, Health, Phase, Reason, Record, Stat
 from agent.uplink.inbox import DELIVERED, Letter
 from agent.uplink.outbox import WILL
 from agent.uplink.spool import Spool
@@ -256,3 +257,34 @@ def test_a_full_spool_gives_up_health_first_and_every_gap_is_explained(tmp_path:
     assert {data.subject for data in dropped} == {"health"}
     assert sum(envelope.klass == "evt" for envelope in seen) == 300
     assert (tmp_path / "outbox.sqlite").stat().st_size <= 1024 * 1024
+
+
+# A key with an end, as an agreement gives it
+
+
+def verdict_of_a_dated_key(folder: Path, until: float, trust: ClockQuality) -> Node:
+    """A node that has got a verdict of an operator whose agreement ends, by a clock of this quality."""
+    node = Node(folder)
+    held = KeyRing()
+    for key in node.ring:
+        held.add(dataclasses.replace(key, until=until if key.role == "operator" else None))
+    clock = sealer(node.clock, trust=lambda: trust)
+    node.spool = Spool(node.outbox, clock, node.inbox, held, node.settings)
+    verdict = AckData(node=str(NODE), event="00000000000000aa", verdict="useful")
+    node.inbox.put(letter(Class.ACK, verdict, role="operator"))
+    return node
+
+
+@pytest.mark.parametrize(
+    ("until", "trust", "word"),
+    [
+        (AT + 60, ClockQuality.NTP, ""),
+        (AT - 60, ClockQuality.NTP, "ended"),
+        (AT + 60, ClockQuality.RTC, ""),
+        (AT + 60, ClockQuality.UNSYNCED, "clock"),
+    ],
+)
+def test_a_verdict_counts_until_the_agreement_ends_and_only_where_the_time_is_known(tmp_path, until, trust, word):
+    node = verdict_of_a_dated_key(tmp_path, until, trust)
+    assert len(node.tick()) == (not word)
+    assert node.audits() == ([("letter-refused", "ack", word)] if word else [])
