@@ -33,6 +33,8 @@ _CONFIG_LINE = 98
 _CMDLINE = 1024
 """Raspberry Pi's firmware passes on as many bytes of cmdline.txt."""
 _PORT = re.compile(r"cam[01]")
+_INSTANCE = re.compile(r"(?<= ds=nocloud)(\S*;)(?:i|instance-id)=[^;\s]*")
+"""Who flashed the card may have named it here, and cloud-init would believe that name before our meta-data's."""
 _BAD_TEXT = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -73,6 +75,11 @@ class Order:
     debs: Sequence[Path] = ()
     updates: bytes = b""
     """The root by which updates are believed; without it the node takes none in until it is given one by hand."""
+
+    @property
+    def instance(self) -> str:
+        """What this card is to cloud-init: another one each time that it is prepared, so that it is read anew."""
+        return f"piazza-{self.ticket.digest()[:12]}"
 
 
 def firmware_folder() -> Path:
@@ -128,8 +135,11 @@ def prepare(target: Target, order: Order, *, boot: Path) -> list[str]:
     files = {
         **contents(order, release=release, boot=boot),
         "config.txt": with_include((target.read("config.txt") or b"").decode("utf-8")).encode(),
-        "cmdline.txt": with_words(
-            (target.read("cmdline.txt") or b"").decode("utf-8"), [_filled(word, _values(order)) for word in words]
+        "cmdline.txt": with_instance(
+            with_words(
+                (target.read("cmdline.txt") or b"").decode("utf-8"), [_filled(word, _values(order)) for word in words]
+            ),
+            order.instance,
         ).encode(),
     }
     _refuse_keys(files)
@@ -188,12 +198,17 @@ def with_words(cmdline: str, words: Iterable[str]) -> str:
     return f"{line}\n"
 
 
+def with_instance(cmdline: str, instance: str) -> str:
+    """The kernel's line that names this instance where it named another; unchanged where it names none."""
+    return _INSTANCE.sub(rf"\g<1>i={instance}", f" {cmdline}").removeprefix(" ")
+
+
 def _values(order: Order) -> dict[str, str]:
     return {
         "HOSTNAME": order.name.node,
         "TIMEZONE": order.timezone,
         "COUNTRY": order.country,
-        "INSTANCE": order.ticket.digest()[:12],
+        "INSTANCE": order.instance,
         "APN": order.apn,
         "SSID": order.wifi.ssid if order.wifi else "",
         "PASSPHRASE": order.wifi.passphrase if order.wifi else "",

@@ -33,6 +33,7 @@ from agent.provision.image import (
     prepare,
     release_of,
     with_include,
+    with_instance,
     with_words,
 )
 from agent.provision.image_target import FatImage, Folder, open_target
@@ -175,6 +176,29 @@ def test_bookworm_is_called_by_the_kernel_s_line_and_trixie_by_cloud_init(card):
         assert yaml.safe_load((card / "user-data").read_text())["runcmd"] == [["sh", "/boot/firmware/piazza/firstboot"]]
     else:
         assert tomllib.loads((card / "custom.toml").read_text())["system"] == {"hostname": "n-0017"}
+
+
+def test_cloud_init_reads_a_card_anew_each_time_that_it_is_prepared(tmp_path):
+    """It remembers an instance by `instance-id`; the spelling with an underscore means nothing to it."""
+    seen = []
+    for _ in range(2):
+        made = contents(an_order(), release="trixie", boot=BOOT)
+        seen.append(yaml.safe_load(made["meta-data"]))
+    assert [sorted(one) for one in seen] == [["dsmode", "instance-id"]] * 2
+    assert seen[0]["instance-id"] != seen[1]["instance-id"]
+
+
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [
+        ("ds=nocloud;i=imager-1759", "ds=nocloud;i=piazza-1"),
+        ("ds=nocloud;h=pi;instance-id=other;x=y", "ds=nocloud;h=pi;i=piazza-1;x=y"),
+        ("ds=nocloud", "ds=nocloud"),
+        ("rootwait", "rootwait"),
+    ],
+)
+def test_an_instance_that_the_kernel_s_line_names_is_ours_from_then_on(word, ours):
+    assert with_instance(f"console=tty1 {word} quiet\n", "piazza-1") == f"console=tty1 {ours} quiet\n"
 
 
 def test_the_token_is_in_one_file_only_so_that_wiping_it_wipes_it(card):
