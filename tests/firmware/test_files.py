@@ -80,7 +80,7 @@ def test_a_shell_script_has_nothing_that_shellcheck_objects_to(script, program):
 def test_the_firewall_loads_and_loads_again(program, tmp_path):
     """In a network of its own, with numbers for the users that only a node has."""
     rules = (ROOT / "etc/piazza/firewall.nft").read_text()
-    rules = re.sub(r'skuid "[\w-]+"', "skuid 7", rules).replace("/etc/piazza/firewall.d", str(tmp_path))
+    rules = re.sub(r'"(?:piazza-\w+|_apt)"', "7", rules).replace("/etc/piazza/firewall.d", str(tmp_path))
     (tmp_path / "site.nft").write_text("add element inet piazza open { 22 }\n")
     (file := tmp_path / "firewall").write_text(rules)
     nft = program("nft")
@@ -102,9 +102,9 @@ def test_the_firewall_opens_no_port_to_anybody_by_itself():
     assert "elements" not in "".join(rules)
 
 
-def test_only_the_link_may_speak_to_a_broker():
+def test_only_the_link_may_speak_to_a_broker_and_root_which_tries_a_renewed_certificate_there():
     (line,) = [line for line in lines(ROOT / "etc/piazza/firewall.nft") if "8883" in line]
-    assert 'skuid "piazza-link"' in line
+    assert 'skuid { "piazza-link", 0 } ' in line
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "usr/lib/systemd").glob("*.conf.d/*.conf")), ids=named)
