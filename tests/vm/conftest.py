@@ -108,7 +108,11 @@ def machine(rung, authority, updates, *, program, tmp_path_factory, request):
     try:
         yield one
         if request.session.testsfailed and one.process:
-            print(one.inside("journalctl", "--no-pager", "-n", "100", "-u", "piazza-*", "-u", "nftables-piazza").stdout)
+            print(
+                one.inside(
+                    "journalctl", "--no-pager", "-b", "-n", "100", "-u", "piazza-*", "-u", "nftables-piazza"
+                ).stdout
+            )
     finally:
         one.power_off()
         shutil.rmtree(folder, ignore_errors=True)

@@ -158,8 +158,14 @@ def at_the_end(machine, authority, updates):
     for _ in range(TRIES):
         updates.order()
         within(4 * PATIENCE_S, lambda: ended(machine, updates.orders))
-        if outcomes(machine).startswith(f"order {updates.orders}: committed"):
+        said = outcomes(machine)
+        if said.startswith(f"order {updates.orders}: committed"):
             break
+        print(
+            f"went back: {said}",
+            machine.inside("journalctl", "--no-pager", "-b", "-u", "piazza-*").stdout[-5000:],
+            sep="\n",
+        )
     acknowledged = power_cut(machine, authority)
     found = looked(machine)
     judge(found, updates, acknowledged)

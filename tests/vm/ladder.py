@@ -41,6 +41,12 @@ class Result:
     why: str = ""
 
 
+READY = Rung(
+    "ready",
+    "card, units and chain on Debian's own user-mode Linux, which has no firewall, pins or camera",
+    (*ALONE, *PYTEST, "-x", "tests/vm/ready.py"),
+)
+"""Nothing is compiled for it, so `make test` climbs it too."""
 LADDER = (
     Rung("nspawn", "card, packages, units, firewall, enrolment", (*PYTEST, "tests/vm/first_boot.py"), {"VM": "nspawn"}),
     Rung(
@@ -50,6 +56,7 @@ LADDER = (
         {"VM": "nspawn", "RELEASE": "trixie"},
     ),
     Rung("package", "installed without systemd, upgraded, removed, purged", (*PYTEST, "tests/vm/package.py")),
+    READY,
     Rung("pins", "pins, I2C and IIO of a kernel", ("tests/sensors/kernel/boot",)),
     Rung(
         "uml",
@@ -65,11 +72,10 @@ def run(rung: Rung, clock: SystemClock) -> Result:
     """Climb one rung; its output is shown as it comes."""
     print(f"\n== {rung.name}: {rung.shows}", flush=True)
     began = clock.monotonic()
-    process = subprocess.Popen(
-        rung.command, cwd=CHECKOUT, env={**os.environ, **rung.environment}, stdout=subprocess.PIPE, text=True
-    )
-    lines = [line for line in process.stdout or () if print(line, end="", flush=True) is None]
-    code = process.wait()
+    environment = {**os.environ, **rung.environment}
+    with subprocess.Popen(rung.command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        lines = [line for line in process.stdout or () if print(line, end="", flush=True) is None]
+    code = process.returncode
     skips = [line for line in lines if line.startswith("SKIPPED")]
     said = "skip" if code in {SKIPPED, FOUND_NOTHING} or (code == 0 and skips) else "fail" if code else "ok"
     why = skips[0].strip() if skips else (lines[-1].strip() if lines and said != "ok" else "")

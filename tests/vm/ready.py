@@ -1,0 +1,150 @@
+"""A node boots on Debian's ready kernel: the real units under a real systemd and a Linux of their own, and its event is verified here.
+
+Not collected by pytest on its own account: `test_ready.py` runs it in a network of its own, `make vm-all` as a rung.
+
+No firewall can be loaded on this kernel, and a node without its firewall must not begin by itself: that is what first boot
+is held to. Then the units are begun by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import pytest
+
+from agent.provision.enrol_desk import Desk
+from tests.systemd.container import PYTHON, made_root
+from tests.vm import authority as other_side
+from tests.vm.authority import CLOCK, NAME, ask_store, events, within
+from tests.vm.conftest import prepare
+from tests.vm.cuts import stored
+from tests.vm.debian_kernel import made_image, refused, spoilt
+from tests.vm.guest import Guest, cut, flashed_image, tap
+
+pytestmark = pytest.mark.timeout(1200)
+PATIENCE_S = 300
+BEGUN = ("piazza-aim.path", "piazza-enrol.service", "piazza.target", "piazza-renew.timer", "piazza-health.timer")
+"""What first boot would have begun after the firewall."""
+LACKS = {"gpio-sim": "for pins", "vimc": "for a camera"}
+"""Modules that it has not, and what the node therefore has not."""
+UNABLE = {"nftables-piazza.service", "called.service"}
+"""What fails here: the firewall, and first boot, which therefore ends with an error."""
+AGAIN = {"nftables-piazza.service", "piazza-firstboot.service"}
+"""The same at the next boot, which goes on with what the first one could not end."""
+
+
+@pytest.fixture(scope="module")
+def base(program):
+    """The bare Debian on which this machine lets such a kernel run a program; whoever refuses that is told by name."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can lay a cable to a machine")
+    if sys.version_info[:2] != PYTHON:
+        pytest.skip("the environment's wheels are not for the Python of Debian 12")
+    if name := spoilt():
+        pytest.skip(f"another package has written over {name} in this environment")
+    try:
+        base = made_root(program("mmdebstrap"))
+    except RuntimeError as error:
+        pytest.skip(f"mmdebstrap cannot make a Debian here: {error}")
+    if why := refused(program("linux.uml"), base, f"piazza-{os.getpid()}"):
+        pytest.skip(f"this machine does not run Debian's user-mode Linux: {why}")
+    return base
+
+
+@pytest.fixture(scope="module")
+def cable():
+    if why := tap():
+        pytest.skip(f"no cable for the machine: {why}")
+    yield
+    cut()
+
+
+@pytest.fixture(scope="module")
+def authority(cable, tmp_path_factory):
+    with other_side.authority(tmp_path_factory.mktemp("authority")) as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def machine(base, authority, *, program, tmp_path_factory):
+    """A machine whose card `piazza image` has prepared; it has never been on."""
+    folder = tmp_path_factory.mktemp("machine")
+    (folder / "kernel").mkdir()
+    (folder / "kernel/linux").symlink_to(program("linux.uml"))
+    card = flashed_image(folder / "boot.img")
+    prepare(card, folder / "node.yaml", authority, parts=False, debs=())
+    image = made_image(base, folder / "root", folder / "root.ext4")
+    one = Guest(folder, card, folder / "kernel", image)
+    try:
+        yield one
+    finally:
+        one.power_off()
+        print((folder / "console").read_text(errors="replace")[-2000:])
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def store(authority):
+    started = [other_side.begun_store(authority)]
+    yield
+    other_side.ended(started)
+
+
+def said(machine, *command):
+    return machine.inside(*command).stdout.strip()
+
+
+def failed(machine):
+    """The units that have failed once all has come up that a boot begins."""
+    said(machine, "systemctl", "is-system-running", "--wait")
+    told_of = said(machine, "systemctl", "list-units", "--failed", "--plain", "--no-legend", "--no-pager")
+    return {line.split()[0] for line in told_of.splitlines()}
+
+
+def test_without_a_firewall_first_boot_begins_no_node(machine):
+    """All of it works but the last step, and all that fails is the firewall and what waits for it."""
+    machine.start()
+    assert failed(machine) == UNABLE, said(machine, "journalctl", "--no-pager", "-p", "warning")
+    steps = said(machine, "cat", "/boot/firmware/piazza/firstboot.log").splitlines()
+    assert [step for step in steps if step.startswith("FAIL")] == ["FAIL  the node enrols and starts"], steps
+    for unit in ("piazza-sense", "piazza-link", "piazza-enrol"):
+        assert said(machine, "systemctl", "is-active", unit) == "inactive", unit
+    machine.inside("sh", "-c", "touch /var/lib/first-boot-done; sync")  # a system calls it once, whatever came of it
+
+
+def test_what_this_kernel_lacks_is_told(machine):
+    """When a newer one of Debian has it, this rung can do more."""
+    for module in LACKS:
+        assert machine.inside("modprobe", module).returncode != 0, module
+    assert machine.inside("nft", "add", "table", "inet", "any").returncode != 0
+    print(
+        "not on this kernel, so not tried here: firewall (nftables for inet), "
+        + ", ".join(map(" ".join, LACKS.items()))
+    )
+
+
+def test_the_units_lead_to_a_verified_event(machine, authority, store):
+    """Begun by hand, in their sandboxes: the node enrols with a person's yes, and none of them fails."""
+    began = CLOCK.monotonic()
+    assert machine.inside("systemctl", "start", "--no-block", *BEGUN).returncode == 0
+    desk = Desk(authority)
+    within(PATIENCE_S, lambda: next(desk.entries()).state == "waiting")
+    desk.approve(NAME)
+    within(PATIENCE_S, lambda: next(desk.entries()).state == "enrolled")
+    within(PATIENCE_S, lambda: events(authority, "alive"))
+    assert failed(machine) == UNABLE, said(machine, "journalctl", "--no-pager", "-u", "piazza-*")
+    print(f"event verified {CLOCK.monotonic() - began:.1f} s after the units were begun")
+
+
+def test_after_a_pulled_plug_the_chain_goes_on(machine, authority, store):
+    """The units begin by themselves now; what the store had acknowledged is not told again under another content."""
+    before = stored(authority)
+    machine.power_off()
+    machine.start()
+    within(PATIENCE_S, lambda: stored(authority) > before)
+    ((least, most, many),) = ask_store(authority, "SELECT min(seq), max(seq), count(*) FROM envelope")
+    assert (least, many) == (1, most)
+    assert ask_store(authority, "SELECT * FROM equivocation") == []
+    assert failed(machine) == AGAIN
