@@ -43,6 +43,7 @@ def made_base(mmdebstrap: str, release: str = "bookworm") -> Path:
     base = BASES[release]
     if not (base / "usr/sbin/nft").exists():
         shutil.rmtree(base, ignore_errors=True)
+        base.parent.mkdir(exist_ok=True)
         habits = base.parent / "apt.conf"
         habits.write_text(subprocess.check_output(["apt-config", "dump", "Acquire"], text=True))
         command = [
