@@ -236,7 +236,7 @@ def _guarded(desktop: Desktop, looks: Looks, answer: Answer) -> Answer:
     """Only with the cookie, only from our own page, and no look without a line in the log."""
 
     async def guarded(request: Request) -> Response:
-        allowed = secrets.compare_digest(request.cookies.get(COOKIE, ""), desktop.secret)
+        allowed = _same(request.cookies.get(COOKIE, ""), desktop.secret)
         posted = request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
         what, question = request.url.path.rpartition("/")[2], f"{request.url.path}?{request.url.query}".rstrip("?")
         if not allowed or posted:
@@ -258,7 +258,7 @@ def _guarded(desktop: Desktop, looks: Looks, answer: Answer) -> Answer:
 def _file(desktop: Desktop, name: str) -> Answer:
     async def file(request: Request) -> Response:
         if given := request.query_params.get("key"):
-            if not secrets.compare_digest(given, desktop.secret):
+            if not _same(given, desktop.secret):
                 return PlainTextResponse("this address has ended; take the one that `piazza console` printed last", 401)
             back = RedirectResponse("/", status_code=303, headers=HEADERS)
             back.set_cookie(COOKIE, desktop.secret, httponly=True, samesite="strict")
@@ -266,6 +266,11 @@ def _file(desktop: Desktop, name: str) -> Answer:
         return FileResponse(PAGE / name, headers=HEADERS)
 
     return file
+
+
+def _same(given: str, secret: str) -> bool:
+    """Whether somebody knows the secret; as bytes, because text that is not ASCII could not be compared in constant time."""
+    return secrets.compare_digest(given.encode("utf-8", "surrogatepass"), secret.encode("ascii"))
 
 
 def _question(request: Request) -> Question:

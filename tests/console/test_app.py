@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from agent.clock import SimulatedClock
-from agent.console.app import QUEUED, _queue, application
+from agent.console.app import COOKIE, QUEUED, _queue, application
 from agent.console.archive import Archive
 from agent.console.items import Item
 from agent.console.search import Question
@@ -68,6 +68,15 @@ def test_without_the_secret_nothing_is_shown(desktop, path):
     with TestClient(application(desktop)) as stranger:
         assert stranger.get(path).status_code == 401
         assert stranger.get("/", params={"key": "guess"}).status_code == 401
+
+
+@pytest.mark.parametrize("key", ["é", "日本", "\x00", "x" * 10_000])
+def test_a_key_of_strange_letters_is_a_wrong_key(desktop, key):
+    """Whoever guesses is refused and noted, whatever they send."""
+    with TestClient(application(desktop)) as stranger:
+        assert stranger.get("/", params={"key": key}).status_code == 401
+        cookie = f"{COOKIE}=".encode() + key.encode("utf-8").replace(b"\x00", b"\xff")
+        assert stranger.get("/api/now", headers={"cookie": cookie}).status_code == 401
 
 
 def test_the_secret_leaves_the_address_bar(desktop):
