@@ -33,7 +33,8 @@ AT_BOOT = 0.25
 LEAST_IN_PROGRESS = 0.5
 """Share of the cuts of a phase which must have come while it was in progress."""
 PATIENCE_S = 300.0
-TRIES = 3
+WELL_S = 200
+TRIES = 6
 PHASES = ("events", "update", "visit")
 IDLE = {"not begun", "update idle", "update committed", "update rolled-back"}
 """What is found where nothing was in progress, or no more."""
@@ -156,6 +157,7 @@ def at_the_end(machine, authority, updates):
     A machine that is slow enough may be ill by its own measure for the whole trial: then it goes back, and is asked again.
     """
     for _ in range(TRIES):
+        machine.inside("piazza", "ota", "well", "--wait", str(WELL_S))  # by the same measure, before there is a trial
         updates.order()
         within(4 * PATIENCE_S, lambda: ended(machine, updates.orders))
         said = outcomes(machine)
