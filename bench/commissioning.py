@@ -25,6 +25,7 @@ def measured(rounds: int) -> dict[str, str]:
     return {
         "steps passed": f"{states.count('ok')} of {len(states)}, {states.count('later')} left for the night",
         "taps and typed characters": f"{visits[0].taps}",
+        "smallest thing to touch, and faintest text": f"{visits[0].legible.side_px:.0f} px, {visits[0].legible.contrast:.1f}:1",
         "from the code to the report": f"{seconds:.0f} s ({seconds / 60:.1f} min), {rounds} rounds",
     }
 

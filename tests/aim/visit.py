@@ -41,6 +41,7 @@ from agent.provision.enrol_node import Place
 from agent.provision.identity import Code
 from agent.subscriber.store import Store
 from agent.uplink import rights
+from tests.aim.legible import Legible
 from tests.aim.phone import phone
 from tests.brokers.town import NODE, Town, town
 
@@ -228,6 +229,7 @@ class Thumb:
     shots: Path | None = None
     taps: int = 0
     taken: list[str] = field(default_factory=list)
+    legible: Legible = field(default_factory=Legible)
 
     def tap(self, selector: str) -> None:
         self.page.locator(selector).scroll_into_view_if_needed()
@@ -253,7 +255,8 @@ class Thumb:
         expect(self.page.locator(f"[data-step={step}].{state}")).to_be_visible(timeout=PATIENCE_MS)
 
     def shoot(self, name: str, above: str) -> None:
-        """The screen as it is with `above` near its top."""
+        """The screen as it is with `above` near its top, measured and, where a folder was given, kept."""
+        self.legible.look(self.page)
         if self.shots:
             self.page.locator(above).evaluate(
                 "one => window.scrollTo(0, one.getBoundingClientRect().top + scrollY - 60)"
@@ -323,6 +326,7 @@ class Outcome:
     seconds: float
     shots: list[str]
     chain: list[tuple[str, str]]
+    legible: Legible
 
 
 def visited(folder: Path, chromium: str, shots: Path | None = None) -> Outcome:
@@ -338,7 +342,7 @@ def visited(folder: Path, chromium: str, shots: Path | None = None) -> Outcome:
         report = msgspec.json.decode((one.runtime / "report.json").read_bytes(), type=Report)
         closed(one.root)
         one.town.wait(lambda: ("accepted", "night-open") in audits(one.town))
-        return Outcome(report, thumb.taps, seconds, thumb.taken, audits(one.town))
+        return Outcome(report, thumb.taps, seconds, thumb.taken, audits(one.town), thumb.legible)
 
 
 if __name__ == "__main__":
