@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, get_args
 
-import jsonschema
 from lxml import etree
 
 from agent.clock import SimulatedClock
@@ -53,8 +52,7 @@ class Judges:
         if (message := onvif.message(envelope)) is not None:
             self._count("onvif", valid=self.onvif.validate(etree.fromstring(onvif.xml(message))))
         for entity in ngsi.entities(envelope):
-            judge = jsonschema.Draft202012Validator(self.models[entity["type"]])
-            self._count("ngsi-ld", valid=judge.is_valid(entity))
+            self._count("ngsi-ld", valid=self.models[entity["type"]].is_valid(entity))
         for topic, payload in homeassistant.messages(envelope):
             if topic.endswith("/config"):
                 judge = self.home[topic.split("/")[1]]
