@@ -34,6 +34,9 @@ UNABLE = {"nftables-piazza.service", "called.service"}
 AGAIN = {"nftables-piazza.service", "piazza-firstboot.service"}
 """The same at the next boot, which goes on with what the first one could not end."""
 
+SPEAKS = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('203.0.113.1', 9))"
+GROUP = "/sys/fs/cgroup/system.slice/piazza-link.service/cgroup.procs"
+
 
 @pytest.fixture(scope="module")
 def base(program):
@@ -136,6 +139,14 @@ def test_the_units_lead_to_a_verified_event(machine, authority, store):
     within(PATIENCE_S, lambda: events(authority, "alive"))
     assert failed(machine) == UNABLE, said(machine, "journalctl", "--no-pager", "-u", "piazza-*")
     print(f"event verified {CLOCK.monotonic() - began:.1f} s after the units were begun")
+
+
+def test_the_link_may_not_speak_to_a_public_address(machine):
+    """Its unit's address filter, which the newer kernel of the rung uml does not load."""
+    assert "BPF allow maps failed" not in said(machine, "journalctl", "--no-pager", "-b")
+    assert machine.inside("python3", "-c", SPEAKS).returncode == 0
+    done = machine.inside("sh", "-c", f'echo $$ > {GROUP} && exec python3 -c "{SPEAKS}"')
+    assert "PermissionError" in done.stderr, done
 
 
 def test_after_a_pulled_plug_the_chain_goes_on(machine, authority, store):
