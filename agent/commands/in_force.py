@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from agent import __version__
-from agent.commands.rabbit import Rabbit
+from agent.commands.rabbit import Rabbit, words
 from agent.contract.times import instant
 from agent.errors import UserError
 from agent.files import write_atomic
@@ -88,8 +88,7 @@ def apply(options: argparse.Namespace, at: float) -> int:
         print(f"{name}: was revoked and is kept out; piazza broker readmit takes it back")
     coming = changes(agreed.union, agreed.agreements, after=at)
     print(f"next change: {instant(coming[0])}" if coming else "next change: never")
-    if options.broker != "rabbitmq":  # whose users only a conversation takes away
-        beforehand(options.write, agreed, WRITERS[options.broker], at)
+    beforehand(options.write, agreed, WRITERS[options.broker], at)
     if wrong is not None:
         raise UserError(
             f"{wrong.message}\nthe documents that were last good are in force meanwhile, and end by themselves",
@@ -105,11 +104,16 @@ def beforehand(access: Path, agreed: Agreed, write: Callable[[Sequence[Right]], 
     def made(second: int) -> str:
         return write(out.without(rights(agreed.union, agreed.agreements, at=second)))
 
+    def told(second: int) -> str:
+        """Of what was in force at any moment until then: a machine may have slept over several changes."""
+        return words([made(math.floor(at)), *(made(one) for one in seconds if one < second)], made(second))
+
     seconds = [math.ceil(edge) for edge in changes(agreed.union, agreed.agreements, after=at)]
     source = msgspec.json.encode((__version__, write.__name__, agreed, out.names()))
     Beforehand(access).keep(
-        hashlib.sha256(source).hexdigest(), {second: partial(made, second) for second in seconds}, at=at
-    )
+        hashlib.sha256(source).hexdigest(), {second: partial(made, second) for second in seconds}, at=at,
+        words={second: partial(told, second) for second in seconds} if write is lists.rabbitmq else None,
+    )  # fmt: skip
 
 
 def _put_in_force(options: argparse.Namespace, granted: Sequence[Right]) -> None:

@@ -71,6 +71,11 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
                 action="store_true",
                 help="with --broker: for NATS and RabbitMQ, which hang up on a refusal",
             )
+            act.add_argument(
+                "--retained",
+                action="store_true",
+                help="with --one-by-one: also what is retained, on a broker that nobody uses",
+            )
             act.add_argument("--json", action="store_true", help="every cell as a line of JSON")
 
 

@@ -50,7 +50,7 @@ def try_table(options: argparse.Namespace, union: Union, rights: Sequence[Right]
             host, port = HOST, stack.enter_context(_broker(folder, bench, rights))
         addresses = {party: _address(bench, folder, party, host=host, port=port) for party in (*known, LISTENER)}
         if options.one_by_one:
-            cells = _strictly(known, addresses, union, rights)
+            cells = _strictly(known, addresses, union, rights, retained=options.retained)
         elif options.broker:
             cells = Trial(tuple(known), topics(union), _opener(addresses), SystemClock()).run(rights)
         else:
@@ -96,12 +96,12 @@ def _one_of_each(some: Sequence[Topic], union: Union) -> list[Topic]:
 
 
 def _strictly(
-    known: Mapping[str, str], addresses: Mapping[str, Address], union: Union, rights: Sequence[Right]
+    known: Mapping[str, str], addresses: Mapping[str, Address], union: Union, rights: Sequence[Right], *, retained: bool
 ) -> list[Cell]:
     """Only who has any right: such a broker knows no other, and does not let them in at all."""
     named = {right.party for right in rights}
     parties = [party for party in known if party in named]
-    trial = StrictTrial(parties, topics(union), _opener(addresses), SystemClock(), wide(union))
+    trial = StrictTrial(parties, topics(union), _opener(addresses), SystemClock(), wide(union), retain=retained)
     trial.run()
     return list(trial.cells(rights))
 
@@ -150,7 +150,8 @@ def _print(cells: Sequence[Cell], known: Mapping[str, str], *, as_json: bool) ->
             allowed[(known[cell.party], cell.topic.split("/")[5], cell.verb)] += cell.found
     _print_grid(allowed, sorted(set(known.values())), list(Class))
     ways = Counter(cell.way for cell in cells)
-    print(", ".join(f"{way} {count}" for way, count in ways.items()))
+    groups = "" if Way.SHARED in ways or Way.WIDE not in ways else "; no groups: `$share` is refused as a filter (wide)"
+    print(", ".join(f"{way} {count}" for way, count in ways.items()) + groups)
     wrong = sum(cell.wrong for cell in cells)
     print(f"patto: {len(cells)} cells tried, {sum(cell.found for cell in cells)} allowed, {wrong} wrong")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,16 @@ class Rabbit:
             raise BrokerAbsent(
                 f"{shlex.join(command)}: {said}", hint="nothing is lost: the next `patto apply` tries again"
             )
+
+
+def words(before: Sequence[str], after: str) -> str:
+    """What must be told besides importing the definitions `after`, whichever of `before` is in force then: an act and a name a line."""
+    new, old = _reads(after), [pair for text in before for pair in _reads(text).items()]
+    gone = sorted({name for name, _ in old if name not in new})
+    changed = sorted({name for name, own in old if new.get(name, own) != own})
+    acts = [f"delete_user {name}" for name in gone]
+    acts += [f"delete_queue {queue}" for name in (*gone, *changed) for queue in _queues(name)]
+    return "".join(f"{act}\n" for act in acts)
 
 
 def _reads(text: str) -> Mapping[str, str]:

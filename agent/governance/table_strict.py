@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from agent.clock import Clock
 from agent.contract.topics import Topic
 from agent.errors import BrokerAbsent
-from agent.governance.rights import Right, Verb
+from agent.governance.rights import Right, Verb, allowed
 from agent.governance.table import PATIENCE_S, QUIET_S, Cell, Way, compared, of_anybody
 from agent.transport import Acknowledged, Connected, Disconnected, Happening, Message, Subscribed, Transport
 
@@ -29,6 +29,10 @@ class StrictTrial:
     clock: Clock
     wide: Sequence[str] = ()
     """Filters that are beyond everybody's rights."""
+    retain: bool = False
+    """Whether what is written stays, for who comes afterwards: on a broker that nobody uses."""
+    kept: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Party -> topics of which something was there when it came afterwards."""
     readable: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     arrived: set[tuple[str, str]] = field(default_factory=set)
     """(writer, topic) of everything that reached anybody."""
@@ -44,17 +48,23 @@ class StrictTrial:
             for party in self.parties:
                 self._write(party)
             self._settle()
+            if self.retain:
+                self._come_afterwards()
         finally:
             for client in self._open.values():
                 client.close()
 
     def cells(self, rights: Sequence[Right]) -> Iterator[Cell]:
         """The table: what `rights` promise against what was found."""
-        audible = of_anybody(Verb.READ, self.parties, self.topics, rights)
+        spoken, audible = (of_anybody(verb, self.parties, self.topics, rights) for verb in (Verb.WRITE, Verb.READ))
         for party in self.parties:
             yield from compared(
                 party, self.topics, rights, read=self.readable[party], arrived=self.arrived, audible=audible
             )
+            for topic in self.topics if self.retain else ():
+                is_there = str(topic) in spoken and allowed(rights, party, Verb.READ, topic)
+                found = str(topic) in self.kept[party]
+                yield Cell(party, Verb.READ, str(topic), is_there, found, way=Way.RETAINED)
             for one in self.wide:
                 yield Cell(party, Verb.READ, one, expected=False, found=one in self.readable[party], way=Way.WIDE)
 
@@ -75,11 +85,17 @@ class StrictTrial:
 
     def _write(self, party: str) -> None:
         for topic in map(str, self.topics):
-            mid = self._open[party].publish(topic, party.encode("ascii"))
+            mid = self._open[party].publish(topic, party.encode("ascii"), retain=self.retain)
             client = self._open[party]
             if not self._answer(client, party, Acknowledged(mid)):
                 self._restart(party)
             self._turn(other for other in self.parties if other != party)
+
+    def _come_afterwards(self) -> None:
+        """Everybody leaves and comes again: what is there then comes marked as retained."""
+        for party in self.parties:
+            self._restart(party)
+        self._settle()
 
     def _restart(self, party: str) -> None:
         if party in self._open:
@@ -95,7 +111,7 @@ class StrictTrial:
         until, stands = self.clock.monotonic() + 3 * PATIENCE_S, False
         while waiting or not stands:
             for news in client.poll(0.05):
-                self._hear(news)
+                self._hear(party, news)
                 stands = (stands or isinstance(news, Connected)) and not isinstance(news, Disconnected)
                 if isinstance(news, Subscribed):
                     waiting.discard(news)
@@ -110,7 +126,7 @@ class StrictTrial:
         while self.clock.monotonic() < until:
             said = client.poll(0.05)
             for news in said:
-                self._hear(news)
+                self._hear(party, news)
             if yes in said:
                 return True
             if any(isinstance(news, Disconnected) for news in said):
@@ -122,15 +138,18 @@ class StrictTrial:
         quiet_since, before = self.clock.monotonic(), -1
         while self.clock.monotonic() - quiet_since < QUIET_S:
             self._turn(self.parties)
-            if len(self.arrived) != before:
-                quiet_since, before = self.clock.monotonic(), len(self.arrived)
+            heard = len(self.arrived) + sum(map(len, self.kept.values()))
+            if heard != before:
+                quiet_since, before = self.clock.monotonic(), heard
             self.clock.sleep(0.01)
 
     def _turn(self, parties: Iterable[str]) -> None:
         for party in parties:
             for news in self._open[party].poll(0.0):
-                self._hear(news)
+                self._hear(party, news)
 
-    def _hear(self, news: Happening) -> None:
+    def _hear(self, party: str, news: Happening) -> None:
         if isinstance(news, Message):
             self.arrived.add((news.payload.decode("ascii", "replace"), news.topic))
+            if news.retained:
+                self.kept[party].add(news.topic)

@@ -126,3 +126,62 @@ def test_shellcheck_finds_nothing_to_say_about_the_switch(program):
         text=True,
     )
     assert done.stdout == ""
+
+
+# RabbitMQ, whom nothing but a conversation makes take anybody away
+
+
+class Control:
+    """`rabbitmqctl` that writes down what it is told, and answers as it is told to."""
+
+    def __init__(self, place):
+        self.place, self.said = place / "rabbitmqctl", place / "said"
+        self.answer("exit 0")
+
+    def answer(self, line):
+        self.place.write_text(f'#!/bin/sh\necho "$@" >> {self.said}\n{line}\n')
+        self.place.chmod(0o755)
+
+    def words(self):
+        return [line.split() for line in self.said.read_text().splitlines()] if self.said.exists() else []
+
+
+@pytest.fixture
+def definitions(tmp_path):
+    """Those of June, as `apply` leaves them with a broker that takes everything; what it was told then is forgotten."""
+    folder(tmp_path / "union", POLICE, police(id="counts", comuni=["riolo"], until="2026-06-30"))
+    access, control = tmp_path / "definitions.json", Control(tmp_path)
+    command = ["patto", "apply", str(tmp_path / "union"), "--at", JUNE, "--broker", "rabbitmq", "--write", str(access)]
+    assert cli.main([*command, "--rabbitmqctl", str(control.place)]) == 0
+    control.said.unlink()
+    return access, control
+
+
+def test_rabbitmq_is_told_whom_to_let_go_by_a_shell_alone(definitions):
+    access, control = definitions
+    assert switch(access, LAST_SECOND, f"{control.place} --quiet").returncode == 0
+    queues = [["--quiet", "delete_queue", f"mqtt-subscription-romagna.centre.policeqos{qos}"] for qos in (0, 1)]
+    assert [words[1] for words in control.words()] == ["import_definitions", "delete_queue", "delete_queue"]
+    assert control.words()[1:] == queues
+    assert switch(access, NEXT_SECOND, f"{control.place} --quiet").returncode == 0
+    assert control.words()[4:] == [["--quiet", "delete_user", "romagna.centre.police"], *queues]
+    assert "police" not in access.read_text()
+    assert [path.name for path in Beforehand(access).folder.iterdir() if path.name[-1].isdecimal()] == []
+
+
+def test_a_rabbitmq_that_slept_over_several_changes_lets_everybody_go_who_has_gone(definitions):
+    access, control = definitions
+    assert switch(access, "20280101000000", str(control.place)).returncode == 0
+    assert ["delete_user", "romagna.centre.police"] in control.words()
+
+
+def test_a_rabbitmq_that_is_away_is_told_again_and_what_it_knows_already_is_no_failure(definitions):
+    """The list in force stays until then, so `apply` would tell it too."""
+    access, control = definitions
+    control.answer('echo "unable to perform an operation" >&2; exit 69')
+    done = switch(access, NEXT_SECOND, str(control.place))
+    assert (done.returncode, "unable to perform" in done.stderr) == (1, True)
+    assert "police" in access.read_text()
+    control.answer('case "$1" in delete_*) echo "Queue not found, user does not exist" >&2; exit 70;; esac')
+    assert switch(access, NEXT_SECOND, str(control.place)).returncode == 0
+    assert "police" not in access.read_text()
