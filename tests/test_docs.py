@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -173,10 +174,51 @@ def test_every_verb_is_stated_with_its_options(verb: str):
     page = (CHECKOUT / "docs" / "reference" / "command.md").read_text()
     row = re.search(rf"^\| `{verb}` \|.*$", page, re.MULTILINE)
     assert row
+    asked = {name for action in parser_of(verb)._actions for name in action.option_strings}
+    assert f"piazza {verb} --help" in row[0] or asked <= set(re.findall(r"--[a-z-]+", row[0]))
+
+
+def test_a_command_that_is_not_there_would_be_seen():
+    (gone,), (right,) = called("`piazza erase --log`, which is gone"), called("$ piazza ota status DIR --broker HOST >x")
+    assert unknown(parser_of(gone[0]), gone[1:]) == ["--log"]
+    assert unknown(parser_of("ota"), ["statuses", "--json"]) == ["statuses", "--json"]
+    assert unknown(parser_of(right[0]), right[1:]) == []
+
+
+def called(text: str) -> Iterator[list[str]]:
+    """The words behind each `piazza` that a page, a unit or a script has, to the end of its line or its quotes."""
+    for found in re.finditer(r"(?:^|[`$ /(])piazza ([a-z]+(?: [^`\n|;>&]*)?)", text.replace("\\\n", " ")):
+        yield [word.partition("=")[0].strip(",.()[]'\"") for word in found[1].split()]
+
+
+@cache
+def parser_of(verb: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     importlib.import_module(f"agent.commands.{verb}").add_arguments(parser)
-    asked = {name for action in parser._actions for name in action.option_strings}
-    assert f"piazza {verb} --help" in row[0] or asked <= set(re.findall(r"--[a-z-]+", row[0]))
+    return parser
+
+
+def unknown(parser: argparse.ArgumentParser, words: list[str]) -> list[str]:
+    """Those of the words that are no option of the command, and no verb below it where it has such."""
+    below = next((one.choices for one in parser._actions if isinstance(one, argparse._SubParsersAction)), {})
+    first = words[0] if words else ""
+    if first in below:
+        return unknown(below[first], words[1:])
+    known = {name for action in parser._actions for name in action.option_strings} | {"--help"}
+    odd = [first] if below and re.fullmatch("[a-z][a-z-]*", first) else []
+    return odd + [word for word in words if re.match("--[a-z]", word) and word not in known]
+
+
+TOLD = [page for page in PAGES if page.name != "CHANGELOG.md" and "decisions" not in page.parts]
+STARTED = [path for folder in ("deploy", "systemd", "firmware_config") for path in (CHECKOUT / folder).rglob("*")]
+
+
+@pytest.mark.parametrize("page", [*TOLD, *(path for path in STARTED if path.is_file())], ids=named)
+def test_every_command_that_is_named_exists(page: Path):
+    """With its options; what only the past knew stays in the list of changes and in the decisions."""
+    named = [words for words in called(page.read_text(encoding="utf-8", errors="replace")) if words[0] in VERBS]
+    odd = {" ".join(words): unknown(parser_of(words[0]), words[1:]) for words in named}
+    assert {words: which for words, which in odd.items() if which} == {}
 
 
 def test_every_floor_of_the_house_is_described():
