@@ -21,12 +21,13 @@ from agent.inference.manifest import SoundDecoding
 from agent.inference.runtime import Interpreter, Tensor
 from agent.inference.selftest import opened, require
 from agent.records import Observation
-from agent.sensors.loudness import level_db
+from agent.sensors.loudness import FADE_S, level_db
 from agent.sensors.mel import NEXT, PATCH, RATE_HZ, Samples, patch
 from agent.sensors.microphone import Device, File, Source
 from agent.sensors.settings import AudioSettings
 from agent.sensors.states import States
 
+FADE = round(FADE_S * RATE_HZ)
 MODEL = "yamnet"
 LEVEL = "sound_db"
 SILENT_S = 5.0
@@ -72,8 +73,7 @@ class Audio:
         yield from self._states.tell("fault", at, on=fresh is None or at - self._heard_at > SILENT_S)
         if fresh is None or not fresh.size:
             return
-        level = level_db(fresh, rate_hz=RATE_HZ, full_scale_db=self._settings.full_scale_db)
-        yield Observation(self._settings.id, LEVEL, level, at)
+        yield Observation(self._settings.id, LEVEL, self._level(fresh), at)
         for name, score in self._scores(fresh).items():
             yield Observation(self._settings.id, name, score, at)
 
@@ -81,6 +81,11 @@ class Audio:
         """Let go of the device and of what was heard."""
         self._source.close()
         self._held = np.zeros(0, np.float32)
+
+    def _level(self, fresh: Samples) -> float:
+        """How loud it was; what the reading before faded out, the end of what is held, is faded in."""
+        sound = np.concatenate([self._held[-FADE:], fresh])
+        return level_db(sound, rate_hz=RATE_HZ, full_scale_db=self._settings.full_scale_db)
 
     def _scores(self, fresh: Samples) -> dict[str, float]:
         """The highest score of each group in the patches that are now complete; the rest is held for the next."""

@@ -3,7 +3,8 @@
 The slow background is the place as it usually is, the quick one the place as it has been for the last
 seconds. Where the two differ and the present picture agrees with the quick one, something has come and
 stays, or has gone and stays away (dual background, Porikli, Ivanov and Haga 2008). A difference that keeps the
-texture below it is light or shadow and is taken over into the slow background at once.
+texture below it is light or shadow and is taken over into the slow background at once; how the place looked before
+is remembered for a minute or so, because a headlight passes and what it lit is no thing when it is dark again.
 
 The invariant: nothing is learned of a pixel while somebody is near it, so nobody is ever background.
 """
@@ -75,6 +76,8 @@ class Ground:
 
     _slow: Colour = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
     _quick: Colour = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
+    _usual: Colour = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
+    """The slow one as it was before lights and shadows of the last minute."""
     _restless: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     _free_looks: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 0), np.int32))
     _out: Mask = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
@@ -90,7 +93,8 @@ class Ground:
         if now.shape != self._slow.shape:
             self._begin(now)
         free = ~painted(busy, now.shape, around=AROUND)
-        change = strongest(now - self._relit(now, free))
+        light = self._light(now, free)
+        change = strongest(now - self._slow * light)
         lately = strongest(now - self._quick)
         still = lately < STILL
         known = self._free_looks >= KNOWN
@@ -100,7 +104,7 @@ class Ground:
             self._begin(now)
             return []
         held = painted(kept, now.shape)
-        patches = list(self._patches(out & still & free, now, held))
+        patches = list(self._patches(out & still & free, now, light, held))
         self._learn(now, change, free, held, elapsed_s)
         return patches
 
@@ -123,19 +127,19 @@ class Ground:
         self._slow[place] = self._quick[place]
 
     def _begin(self, now: Colour) -> None:
-        self._slow, self._quick = now.copy(), now.copy()
+        self._slow, self._quick, self._usual = now.copy(), now.copy(), now.copy()
         self._restless = np.zeros(now.shape[:2], np.float32)
         self._free_looks = np.zeros(now.shape[:2], np.int32)
 
-    def _relit(self, now: Colour, free: Mask) -> Colour:
-        """The slow background under the light of the present picture: each channel by the median ratio of some pixels."""
+    def _light(self, now: Colour, free: Mask) -> Colour:
+        """How much lighter it is than usual, shape (3,): each channel's median ratio of some pixels."""
         some = free[::SPARSE, ::SPARSE]
         if not some.any():
-            return self._slow
+            return np.ones(3, np.float32)
         one, other = (plate[::SPARSE, ::SPARSE][some] + PEDESTAL for plate in (now, self._slow))
-        return np.asarray(self._slow * np.median(one / other, axis=0), np.float32)
+        return np.asarray(np.median(one / other, axis=0), np.float32)
 
-    def _patches(self, standing: Mask, now: Colour, held: Mask) -> Iterator[Patch]:
+    def _patches(self, standing: Mask, now: Colour, light: Colour, held: Mask) -> Iterator[Patch]:
         """What is a thing among what stands out; where only the light has changed, the place is learned as it is now.
 
         But not where a thing is `held`: half of it behind somebody's legs can look like a shadow for a moment.
@@ -144,7 +148,8 @@ class Ground:
             place = (slice(blob.top, blob.bottom), slice(blob.left, blob.right))
             seen = standing[place]
             after, before = (contrast(plate, standing, self._out, blob) for plate in (now, self._slow))
-            if max(after, before) < APART or is_light(now[place][seen], self._slow[place][seen]):
+            is_back = float(strongest(now[place] - self._usual[place] * light)[seen].mean()) < CHANGED
+            if max(after, before) < APART or is_back or is_light(now[place][seen], self._slow[place][seen]):
                 self._slow[place] = np.where(held[place][..., None], self._slow[place], self._quick[place])
             elif is_a_things_shape(blob, standing.shape):
                 yield Patch(_box(blob, standing.shape), taken=before > after)
@@ -159,6 +164,7 @@ class Ground:
         later = np.where(self._out, _share(elapsed_s, RESIDUE_S), _share(elapsed_s, SLOW_S))
         rate = np.where(free, np.where(self._free_looks <= KNOWN, 1.0 / np.maximum(1, self._free_looks), later), 0.0)
         self._slow += (now - self._slow) * rate[..., None].astype(np.float32)
+        self._usual += (self._slow - self._usual) * np.float32(_share(elapsed_s, SLOW_S))
         self._restless += np.where(free & ~self._out, change - self._restless, 0.0) * np.float32(
             _share(elapsed_s, SLOW_S)
         )

@@ -40,6 +40,8 @@ _NIGHT = 80.0
 """A view whose median is darker than this grey level can be dazzled by a lamp; by day no lamp hides anything."""
 _SEARCHED = 0.3
 """When more than this share is hidden, the view may be elsewhere in the picture."""
+_RISES = 0.1
+"""How much slower a block's usual fineness rises than it falls: rain and grain are fine, come and go, and are no better focus."""
 _FLAT = 1.0
 """Grey levels a pixel below which steepness is grain."""
 _STEP = 0.25
@@ -80,6 +82,7 @@ class Reference:
         self._open = blocks(halved(valid.astype(np.float32))) >= BLOCK * BLOCK - 0.5
         self._usual: Traits | None = None
         self._seen_share = np.ones_like(self._open, np.float32)
+        self._detail = np.zeros_like(self._open, np.float32)
         self._gone = np.zeros_like(self._open)
 
     @property
@@ -97,17 +100,21 @@ class Reference:
         self._gone = known & lost & (now.light < _DAZZLED)
         hidden = float(self._gone.sum() / known.sum())
         found, shift = search(now.edges, self._usual.edges) if hidden > _SEARCHED else (0.0, (0.0, 0.0))
-        sharp = sharpness(now, self._usual, where=known & ~self._gone)
+        sharp = sharpness(now, self._detail, where=known & ~self._gone)
         return Likeness(hidden, sharp, found, shift, dazzles=self._dazzles(now, self._usual))
 
     def learn(self, now: Traits, *, share: float, slow: float) -> None:
         """Take over `share` of a picture, `slow` where the view is hidden; a first one is taken whole."""
         if self._usual is None:
-            self._usual = now
+            self._usual, self._detail = now, detail(now)
             return
         rates = np.where(self._gone, np.float32(slow), np.float32(share))
         there = np.clip(seen(now, self._usual), np.float32(0.0), np.float32(1.0))
         self._seen_share += (there - self._seen_share) * rates
+        finer = detail(now) - self._detail
+        self._detail += (
+            bounded(finer, self._detail) * rates * np.where(finer > 0.0, np.float32(_RISES), np.float32(1.0))
+        )
         old = self._usual
         self._usual = Traits(
             old.edges + (now.edges - old.edges) * spread(rates, old.edges.shape),
@@ -162,14 +169,14 @@ def energy(edges: Edges) -> Grey:
     return blocks(np.square(edges.real) + np.square(edges.imag))
 
 
-def sharpness(now: Traits, usual: Traits, *, where: NDArray[np.bool_]) -> float:
-    """How fine the detail is beside the usual: the median over the blocks `where` it can be told.
+def sharpness(now: Traits, usual: Grey, *, where: NDArray[np.bool_]) -> float:
+    """How fine the detail is beside the usual detail: the median over the blocks `where` it can be told.
 
     Detail is steepness in the full picture over steepness in a coarse one, so contrast and light cancel.
     """
     if not where.any():
         return 1.0
-    before = np.maximum(detail(usual)[where], np.float32(1e-3))
+    before = np.maximum(usual[where], np.float32(1e-3))
     return float(np.median(detail(now)[where] / before))
 
 

@@ -19,8 +19,8 @@ from agent.inference import manifest
 from agent.inference.manifest import SoundDecoding
 from agent.records import Observation
 from agent.sensors.allowed import Allowed
-from agent.sensors.audio import SILENT_S, Audio, classifier
-from agent.sensors.loudness import a_weight_db, level_db
+from agent.sensors.audio import LEVEL, SILENT_S, Audio, classifier
+from agent.sensors.loudness import FADE_S, a_weight_db, level_db
 from agent.sensors.mel import BANDS, FLOOR, HOP, NEXT, PATCH, RATE_HZ, STEPS, mel, patch
 from agent.sensors.microphone import BACKLOG_S, File, sounding
 from agent.sensors.settings import AudioSettings
@@ -100,6 +100,27 @@ def test_a_tenth_of_the_amplitude_is_twenty_decibels_less():
 
 def test_a_deep_hum_is_hardly_heard():
     assert level_db(tone(63, 1.0), rate_hz=RATE_HZ, full_scale_db=100) == pytest.approx(100 - 26.2, abs=0.2)
+
+
+@pytest.mark.parametrize("hertz", [31.62, 39.81, 50.12, 63.1])
+def test_a_hum_that_does_not_fit_the_second_leaks_into_nothing_higher(hertz: float):
+    """Cut off hard, 31.62 Hz were told 3.7 dB too loud, against 1.5 dB that a class 1 meter may err."""
+    told = level_db(tone(hertz, 1.0), rate_hz=RATE_HZ, full_scale_db=100)
+    assert told == pytest.approx(100 + a_weight_db(np.array([hertz]))[0], abs=0.2)
+
+
+def energy_of_a_click(at_s: float) -> float:
+    """Decibels of all that two readings of a second tell of one click."""
+    sound = np.zeros(2 * RATE_HZ, np.float32)
+    sound[round(at_s * RATE_HZ) :][:16] = tone(1000, 0.001)
+    first, second = values(heard(microphone(Played(sound)), (1.0, 2.0)), LEVEL)
+    return 10 * math.log10(10 ** (first / 10) * (1 - FADE_S) + 10 ** (second / 10))
+
+
+@pytest.mark.parametrize("at_s", [0.972, 0.985, 0.99, 1.0, 1.01])
+def test_a_click_counts_once_wherever_it_falls_between_two_readings(at_s: float):
+    """Readings overlap where they fade, and the squares of their gains add up to one."""
+    assert energy_of_a_click(at_s) == pytest.approx(energy_of_a_click(0.5), abs=0.1)
 
 
 def test_silence_has_a_level_too():

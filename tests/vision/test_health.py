@@ -129,6 +129,23 @@ def test_light_that_is_switched_is_no_fault():
     assert meant(told(film((place(), 8), ((place() * 0.4).astype(np.uint8), 8), (place(), 8)))) == set()
 
 
+def rained_on(picture: Picture, seed: int) -> Picture:
+    """Bright streaks somewhere else in each picture."""
+    chance, wet = np.random.default_rng(seed), picture.copy()
+    y, x = chance.integers(0, HEIGHT - 12, (500, 1, 1)), chance.integers(0, WIDTH - 2, (500, 1, 1))
+    streaks = y + np.arange(12)[:, None], x + np.arange(2)
+    wet[streaks] = np.minimum(wet[streaks], 185) + 70
+    return wet
+
+
+@pytest.mark.slow
+def test_rain_that_ends_is_no_loss_of_focus():
+    """Streaks are fine detail; what had been learned of them made the dry place look soft."""
+    soft = smeared(place(), radius_px=2)
+    pictures = [*[soft] * 20, *(rained_on(soft, seed) for seed in range(300)), *[soft] * 20]
+    assert meant(told(grainy(picture, seed) for seed, picture in enumerate(pictures))) == set()
+
+
 def test_people_in_a_third_of_the_picture_are_no_fault():
     assert meant(told(film((place(), 8), (plate(place(), 0.33), 8)))) == set()
 

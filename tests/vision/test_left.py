@@ -86,6 +86,20 @@ def test_what_looks_like_a_shadow_for_a_moment_is_learned_but_not_where_a_thing_
     assert one.holds(BAG) is stands
 
 
+def test_a_headlight_that_passes_leaves_no_thing_behind():
+    """A light that the place was taken to have for good left, once it was gone, a ghost for half an hour."""
+    one, place = Ground(), ground()
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    glow = 300 * np.exp(-((x - 0.55 * WIDTH) ** 2 + (y - 0.6 * HEIGHT) ** 2) / 10**2)
+    lit = np.clip(place + glow[:, :, None], 0, 255).astype(np.uint8)
+    for _ in range(12):
+        one.look(place, [], [], elapsed_s=STEP_S)
+    for _ in range(6):
+        one.look(lit, [], [], elapsed_s=STEP_S)
+    patches = [patch for _ in range(40) for patch in one.look(place, [], [], elapsed_s=STEP_S)]
+    assert not patches
+
+
 def test_a_bag_is_left_from_when_its_owner_has_gone():
     walks = told(bag(lambda t: [person(0.56 if t < 9 else 0.56 + 0.1 * (t - 9))] if 5 <= t < 13 else []))
     assert max(walks[:9]) == 0.0
