@@ -16,7 +16,7 @@ from agent.clock import Clock
 from agent.contract.certificates import MAX_REPLY_BYTES, MAX_WISH_BYTES, SIGNED, Given, Reply, Wish
 from agent.contract.jws import b64
 from agent.contract.topics import EXPIRES_S, Class, NodeName, Topic, pattern
-from agent.errors import Refused
+from agent.errors import Refused, UserError
 from agent.provision.bench import Bench
 from agent.provision.ca import Authority
 from agent.provision.enrol import Answer, Petition, Word
@@ -63,7 +63,7 @@ class Counter:
     def turn(self, timeout_s: float) -> None:
         """Answer whoever has asked."""
         if self._clock.monotonic() - self._looked_at >= LOOK_S:
-            self._look()
+            self._look_again()
         for news in self._transport.poll(timeout_s):
             if isinstance(news, Message):
                 self._hear(news)
@@ -73,6 +73,13 @@ class Counter:
 
     def close(self) -> None:
         self._transport.close()
+
+    def _look_again(self) -> None:
+        """Documents that have become unreadable change nothing: who was heard is heard on."""
+        try:
+            self._look()
+        except UserError as error:
+            log.warning("new comuni are not heard yet", extra={"why": error.message, "next": error.hint})
 
     def _look(self) -> None:
         self._looked_at = self._clock.monotonic()

@@ -19,6 +19,9 @@ from agent.transport import Exchange, Happening, Message, Subscribed, Transport
 
 LOOK_S = 1.0
 AGAIN_S = 30.0
+MOST_TIMES = 20
+"""A question that lies there for longer was left by somebody who is gone."""
+
 EXPIRES_S = 600
 MOST_ASKED, MOST_TOLD = 16_384, 262_144
 """Bytes: a longer question is not carried, a longer answer not kept."""
@@ -54,6 +57,9 @@ class Errand:
     _looked_at: float = field(default=float("-inf"))
     _asked_at: float = field(default=float("-inf"))
     _asked: bytes = b""
+    _last: bytes = b""
+    _times: int = 0
+    """How often the last question was tried, over sessions too."""
 
     def look(self, at: float) -> None:
         """Take up a question that lies there, ask once more, or stop listening; `at` is of the monotonic clock."""
@@ -67,6 +73,8 @@ class Errand:
         elif not question:
             self.end()
         if question and self._stands and (question != self._asked or at - self._asked_at >= AGAIN_S):
+            self._times = self._times + 1 if question == self._last else 1
+            self._last = question
             self._ask(question, at)
 
     def end(self) -> None:
@@ -94,7 +102,7 @@ class Errand:
 
     def _ask(self, question: bytes, at: float) -> None:
         self._asked_at = at
-        if self.may_send(self.way.asks, question):
+        if self._times <= MOST_TIMES and self.may_send(self.way.asks, question):
             told = Exchange(self.way.hears, _correlation(question))
             if self.transport.publish(self.way.asks, question, expires_s=EXPIRES_S, exchange=told):
                 self._asked = question

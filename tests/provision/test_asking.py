@@ -13,7 +13,7 @@ from agent.clock import SimulatedClock
 from agent.contract.certificates import MAX_REPLY_BYTES, MAX_WISH_BYTES, SIGNED, Given, Reply, Wish, topics
 from agent.contract.jws import b64
 from agent.contract.topics import Class, NodeName, Topic
-from agent.errors import BrokerAbsent
+from agent.errors import BrokerAbsent, UserError
 from agent.provision.asking import Question
 from agent.provision.bench import Bench
 from agent.provision.ca import Authority, belongs, ends_at, new_request
@@ -24,7 +24,7 @@ from agent.provision.enrol_node import Place, enrol, renew, wish_of
 from agent.provision.identity import Ticket
 from agent.provision.renewal import RenewalDesk, new_nonce, renew_party
 from agent.transport import Connected
-from agent.transport.errand import AGAIN_S, MOST_ASKED, MOST_TOLD, Errand, Way
+from agent.transport.errand import AGAIN_S, MOST_ASKED, MOST_TIMES, MOST_TOLD, Errand, Way
 from agent.transport.memory import MemoryBroker, MemoryTransport
 
 STORE, NODE = NodeName("romagna", "centre", "store-1"), NodeName("romagna", "faenza", "n-1")
@@ -180,6 +180,35 @@ def test_no_more_leaves_than_the_budget_allows(network):
     with pytest.raises(BrokerAbsent):
         renewed(network, network.question(STORE, way, errand, within_s=10.0))
     assert network.asks() == 0
+
+
+def test_a_question_that_nobody_waits_for_any_more_is_not_asked_for_ever(tmp_path):
+    """Whoever left it was killed; the next one who asks leaves another."""
+    network = Network(tmp_path, opened=False)
+    way = of_store(network)
+    errand = network.carrier(STORE, way)
+    turn = network.question(STORE, way, errand).turn
+    way.question.write_bytes(b"left behind")
+    until = network.clock.now() + 3 * MOST_TIMES * AGAIN_S
+    while network.clock.now() < until:
+        turn()
+        network.clock.sleep(10)
+    assert network.asks() == MOST_TIMES
+    way.question.write_bytes(b"another")
+    network.clock.sleep(AGAIN_S)
+    turn()
+    turn()
+    assert network.asks() == MOST_TIMES + 1
+
+
+def test_documents_that_become_unreadable_leave_those_heard_who_were(network):
+    def unreadable():
+        raise UserError("union.yaml: not YAML")
+
+    network.counter._places = unreadable  # as its documents become
+    network.clock.sleep(60)
+    way = of_store(network)
+    assert renewed(network, network.question(STORE, way, network.carrier(STORE, way)))
 
 
 # Who lies between
