@@ -1,4 +1,4 @@
-"""`piazza aim`: commissioning on a phone. `open` says that somebody stands here, `serve` is the page.
+"""`piazza aim`: commissioning on a phone. `open` says that somebody stands here, `serve` is the page, `label` makes a new label.
 
 The page is open for half an hour, to who has the label, and needs no internet.
 """
@@ -18,11 +18,14 @@ from agent.clock import SystemClock
 from agent.commands.facts import Machine
 from agent.commissioning import Commissioning
 from agent.config import Config, load
+from agent.contract.topics import NodeName
 from agent.errors import KeyFileError, UserError, why
+from agent.files import write_atomic
 from agent.notify import Notify
+from agent.provision import image_label
 from agent.provision.ca import TlsFiles
 from agent.provision.enrol_node import Place
-from agent.provision.identity import AIM_PORT, Lock
+from agent.provision.identity import AIM_PORT, Code, Lock
 from agent.provision.keys import load_ring
 from agent.sensors.settings import ButtonSettings, DoorSettings, PirSettings, TamperSettings
 from agent.uplink import rights
@@ -36,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve = acts.add_parser("serve", help="the page, until it is finished or half an hour has passed")
     serve.add_argument("--listen", default="", metavar="ADDRESS", help="default: all addresses of this machine")
     serve.add_argument("--port", type=int, default=AIM_PORT, help=f"default: {AIM_PORT}")
-    for act in (opened, serve):
+    label = acts.add_parser("label", help="a new label, where the old one is lost or cannot be read")
+    label.add_argument("--label", type=Path, metavar="FILE", help="the QR label as SVG")
+    for act in (opened, serve, label):
         act.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="a folder instead of this machine")
 
 
@@ -45,6 +50,9 @@ def run(options: argparse.Namespace) -> int:
     if options.act == "open":
         _open(folder, options.root)
         print(f"open for half an hour: https://THIS-NODE.local:{AIM_PORT}, with the code of the label")
+        return 0
+    if options.act == "label":
+        _label(Place(options.root / "etc/piazza"), options.label)
         return 0
     logs.start()
     clock = SystemClock()
@@ -99,6 +107,18 @@ def contacts(config: Config) -> tuple[str, ...]:
 
 def _inbox(root: Path, config: Config) -> Path:
     return root / config.state_dir.lstrip("/") / "inbox"
+
+
+def _label(place: Place, svg: Path | None) -> None:
+    """Lock the page by a new code and show it: whoever may do this is root on the node already."""
+    node, code = load(place.root / "node.yaml").node, Code()
+    name = NodeName(node.union, node.comune, node.id)
+    write_atomic(place.root / "aim.json", msgspec.json.encode(code.lock()), mode=0o644)
+    address = code.address(name)
+    if svg:
+        svg.write_text(image_label.svg(name, address), encoding="utf-8")
+        print(f"label: {svg}")
+    print(f"{image_label.terminal(address)}{address}\nfrom the next visit on the old label opens nothing")
 
 
 def _open(folder: Path, root: Path) -> None:

@@ -31,7 +31,7 @@ from agent.errors import ConfigError, Refused, UserError
 from agent.provision.bench import Bench
 from agent.provision.ca import Authority, TlsFiles
 from agent.provision.checks import DAY_S, Facts, Unit
-from agent.provision.identity import Code
+from agent.provision.identity import Code, Lock
 from agent.uplink.rights import Rights
 from agent.vision.settings import Line, View, Zone
 from tests.serving import served
@@ -549,6 +549,17 @@ def test_nothing_is_served_while_nobody_stands_at_the_node(node, capsys):
     assert "nobody stands here" in capsys.readouterr().err
     assert main(["aim", "open", "--root", str(node)]) == 0
     assert Commissioning(node / "run/piazza-sense").is_open(SystemClock().now())
+
+
+def test_a_label_that_nobody_can_read_any_more_is_replaced_at_the_node(node, capsys, tmp_path):
+    old, lock = Code(), node / "etc/piazza/aim.json"
+    lock.write_bytes(msgspec.json.encode(old.lock()))
+    assert main(["aim", "label", "--root", str(node), "--label", str(tmp_path / "label.svg")]) == 0
+    address = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("https://"))
+    code = address.partition("#")[2]
+    now = msgspec.json.decode(lock.read_bytes(), type=Lock)
+    assert (now.opens(code), now.opens(old.text)) == (True, False)
+    assert code in (tmp_path / "label.svg").read_text()
 
 
 @pytest.mark.slow
