@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from agent.errors import StoreAbsent, StoreError
@@ -44,19 +45,37 @@ def connect_surely(
         return db
 
 
-def claim(db: sqlite3.Connection, path: Path, *, table: str, version: int) -> None:
-    """Write our version into a database that is new or ours; StoreAbsent for any other, which stays as it is.
+Connect = Callable[[Path], sqlite3.Connection]
 
-    Ours has `table`; one without a version is of the first.
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A writer's ordinary connection, whose threads take turns; transactions are its own to begin and end."""
+    return connect_surely(
+        path, partial(sqlite3.connect, path, isolation_level=None, timeout=10.0, check_same_thread=False)
+    )
+
+
+def claim(db: sqlite3.Connection, path: Path, *, table: str, version: int, tables: Iterable[str]) -> None:
+    """Make our `tables` in a database that is new or ours; StoreAbsent for any other, which stays as it is.
+
+    Ours has `table`; one without a version is of the first. Nobody ever finds some of the tables: they come in one
+    transaction. What is committed from here on is on the disk: EXTRA, because under FULL a power cut may bring back the
+    journal of the first pages, which undoes them under what was added since.
     """
-    tables = {str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    there = {str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     (found,) = db.execute("PRAGMA user_version").fetchone()
-    if tables and table not in tables:
+    if there and table not in there:
         raise StoreAbsent(f"{path}: a database of something else", hint="give another path; nothing was changed")
     if found > version:
         raise StoreAbsent(
             f"{path}: made by a newer release, whose version {found} of the database is unknown here",
             hint="update this machine; nothing was changed",
         )
+    for setting in ("synchronous = EXTRA", "journal_mode = WAL"):
+        db.execute(f"PRAGMA {setting}").fetchall()
+    db.execute("BEGIN")
+    for made in tables:
+        db.execute(made)
     if found < version:
         db.execute(f"PRAGMA user_version = {version:d}")
+    db.execute("COMMIT")

@@ -1,6 +1,6 @@
 """The store: envelopes in SQLite, each once, whatever a network repeats.
 
-One writer. The invariants: what `commit` has returned for is on the disk (`synchronous=FULL`), a
+One writer. The invariants: what `commit` has returned for is on the disk (`claim` sees to it), a
 receipt can be made only of that, and of one number a second content is kept beside the first, never
 in its place.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import chain as joined
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from agent.contract.chain import Span
 from agent.contract.types import MAX_SEQ
 from agent.errors import StoreError
 from agent.subscriber.holding import Chains, Held, Item, Taken, verdict_row
-from agent.subscriber.opening import claim, connect_surely, unopened
+from agent.subscriber.opening import Connect, claim, connect, unopened
 
 VERSION = 1
 """Of the tables below: raised when an older release could no longer write them."""
@@ -61,16 +60,10 @@ TOGETHER = 250
 class Store:
     """One database file, which no other store writes; threads take turns."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, connect: Connect = connect) -> None:
         try:
-            self._db = connect_surely(
-                path, partial(sqlite3.connect, path, isolation_level=None, timeout=10.0, check_same_thread=False)
-            )
-            claim(self._db, path, table="envelope", version=VERSION)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            for table in _TABLES:
-                self._db.execute(table)
+            self._db = connect(path)
+            claim(self._db, path, table="envelope", version=VERSION, tables=_TABLES)
         except sqlite3.Error as error:
             raise unopened(path, error, hint="give the path of a database that can be written") from error
         self._chains = Chains(

@@ -10,7 +10,6 @@ import sqlite3
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from agent.contract.checkpoint import HEAD, Checkpoint, cosign, opened, origin
@@ -19,7 +18,7 @@ from agent.contract.jws import KeyRing, Signer
 from agent.contract.tree import begins_with
 from agent.contract.types import HeadData
 from agent.errors import Refused, StoreError
-from agent.subscriber.opening import claim, connect_surely, unopened
+from agent.subscriber.opening import Connect, claim, connect, unopened
 
 EVERY_S = 3600.0
 """A node's head is co-signed this often; each one is looked at."""
@@ -39,15 +38,13 @@ _TABLES = (
 class Witness:
     """One witness and its memory in one SQLite file."""
 
-    def __init__(self, path: Path, signer: Signer | None = None, name: str = "") -> None:
+    def __init__(self, path: Path, signer: Signer | None = None, name: str = "", *, connect: Connect = connect) -> None:
         """Without a `signer` only for looking into the memory."""
         self._signer = signer
         self._name = name
         try:
-            self._db = connect_surely(path, partial(sqlite3.connect, path, isolation_level=None, timeout=10.0))
-            claim(self._db, path, table="seen", version=VERSION)
-            for command in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", *_TABLES):
-                self._db.execute(command)
+            self._db = connect(path)
+            claim(self._db, path, table="seen", version=VERSION, tables=_TABLES)
         except sqlite3.Error as error:
             raise unopened(path, error, hint="give the path of a file that can be written") from error
 

@@ -16,13 +16,14 @@ import pytest
 from agent.contract.topics import Class
 from agent.errors import OutboxBroken
 from agent.uplink.sure import Word
-from tests.faults import f01_kill_sense, f02_power_cut, f03_disk_errors, f15_tampering, f20_camera
+from tests.faults import f01_kill_sense, f02_power_cut, f03_disk_errors, f03_keeper_errors, f15_tampering, f20_camera
 from tests.faults.row import line
 
 ROWS = [
     (f01_kill_sense, "F1 kill -9 of sense", 20, 400),
     (f02_power_cut, "F2 power cut", 60, 2_000),
     (f03_disk_errors, "F3 disk errors", 200, 20_000),
+    (f03_keeper_errors, "F3 disk errors under store and witness", 40, 1_200),
     (f15_tampering, "F15 tampering", 28, 2_000),
     (f20_camera, "F20 camera faults", 10, 20),
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.files import write_again
-from agent.subscriber.opening import connect_surely
+from agent.subscriber.opening import claim, connect_surely
 
 
 def fails(_: int) -> None:
@@ -80,3 +80,24 @@ def test_nobody_writes_into_a_log_while_it_is_written_again(left: Path):
 def test_a_file_that_is_new_or_was_left_in_order_is_only_opened(tmp_path: Path):
     path = tmp_path / "new.sqlite"
     connect_surely(path, connecting(path), again=lambda _: os.abort()).close()
+
+
+def test_tables_that_could_not_all_be_made_are_made_by_the_next_who_comes(tmp_path: Path):
+    """Some of them alone would look like a database of something else, for ever."""
+    path = tmp_path / "store.sqlite"
+    db = connecting(path)()
+    with pytest.raises(sqlite3.OperationalError, match="incomplete"):
+        claim(db, path, table="two", version=1, tables=("CREATE TABLE one(x)", "CREATE TABLE two("))
+    db.close()
+    again = connecting(path)()
+    claim(again, path, table="two", version=1, tables=("CREATE TABLE one(x)", "CREATE TABLE two(x)"))
+    assert [row for (row,) in again.execute("SELECT count(*) FROM sqlite_master")] == [2]
+    again.close()
+
+
+def test_the_journal_of_the_first_pages_is_surely_gone(tmp_path: Path):
+    """Under FULL a power cut may bring it back, and it undoes those pages under what the log has added since."""
+    db = connecting(tmp_path / "store.sqlite")()
+    claim(db, tmp_path / "store.sqlite", table="one", version=1, tables=("CREATE TABLE one(x)",))
+    assert db.execute("PRAGMA synchronous").fetchone() == (3,), "EXTRA"
+    db.close()

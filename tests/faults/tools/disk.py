@@ -192,7 +192,7 @@ class _File(apsw.VFSFile):
 
 
 class _Connection:
-    """What the outbox asks of a connection, with the standard library's errors."""
+    """What a program asks of a connection that begins and ends its transactions itself, with the standard library's errors."""
 
     def __init__(self, path: Path, vfs: str, synchronous: str) -> None:
         self._synchronous = synchronous
@@ -206,9 +206,19 @@ class _Connection:
         """All rows at once, so that an error shows here and not in a loop."""
         sql = sql.replace("synchronous = EXTRA", f"synchronous = {self._synchronous}")
         try:
-            return _Rows(self._db.execute(sql, tuple(str(v) if isinstance(v, str) else v for v in values)))
+            rows = _Rows(self._db.execute(sql, tuple(str(v) if isinstance(v, str) else v for v in values)))
         except apsw.Error as error:
             raise _translated(error) from error
+        rows.rowcount = self._db.changes()
+        return rows
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        for values in rows:
+            self.execute(sql, values)
+
+    @property
+    def in_transaction(self) -> bool:
+        return bool(self._db.in_transaction)
 
     def close(self) -> None:
         try:
@@ -218,7 +228,9 @@ class _Connection:
 
 
 class _Rows(list[Any]):
-    """Rows that were read."""
+    """Rows that were read, or how many were changed."""
+
+    rowcount = 0
 
     def fetchone(self) -> Any:
         return self[0] if self else None
@@ -227,7 +239,8 @@ class _Rows(list[Any]):
         return self
 
 
-def _translated(error: apsw.Error) -> sqlite3.OperationalError:
-    translated = sqlite3.OperationalError(str(error))
+def _translated(error: apsw.Error) -> sqlite3.DatabaseError:
+    kind = sqlite3.IntegrityError if isinstance(error, apsw.ConstraintError) else sqlite3.OperationalError
+    translated = kind(str(error))
     translated.sqlite_errorcode = getattr(error, "extendedresult", 0)
     return translated
