@@ -204,11 +204,10 @@ def _check_ours(part: str) -> None:
     """Refused unless a header is exactly as ours are, byte for byte."""
     raw = unb64(part)
     try:
-        header = json.loads(raw)
-        kid = header["kid"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        ours = _header(json.loads(raw)["kid"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:  # half a surrogate pair is a ValueError
         raise Refused("header", "not a header of ours") from error
-    if raw != _header(kid):
+    if raw != ours:
         raise Refused("header", "alg, typ or members are not the agreed ones")
 
 

@@ -155,10 +155,12 @@ def test_commands_and_verdicts_are_opened_for_their_roles(role: str, klass: Clas
         '{"alg":"EdDSA","jwk":{},"kid":"KID","typ":"piazza+jws"}',
         '{"kid":"KID","alg":"EdDSA","typ":"piazza+jws"}',
         '{"alg": "EdDSA","kid":"KID","typ":"piazza+jws"}',
-        "[]", "null", "{}", "[[[[",
+        "[]", "null", "{}", "[[[[", "[" * 1000 + "]" * 1000,
+        '{"kid":"\\ud800"}', '{"alg":"EdDSA","kid":"\\ud800","typ":"piazza+jws"}', '{"kid":[]}', '{"kid":' + "1" * 900 + "}",
     ],
 )  # fmt: skip
 def test_a_header_that_is_not_exactly_ours_is_refused(header: str) -> None:
+    """Half a surrogate pair is JSON and no text: it would end every reader of the broker."""
     _, body, signature = Chain().make().split(".")
     assert refusal(f"{b64(header.replace('KID', NODE_KEY.kid).encode())}.{body}.{signature}") == "header"
 

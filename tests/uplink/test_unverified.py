@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,3 +67,11 @@ def test_no_bytes_do_harm(token: bytes):
     text = token.decode("latin-1")
     assert not unverified.goes_down(text)
     unverified.kid(text)
+
+
+@pytest.mark.parametrize(
+    "header", ["[" * 3000, '{"a":' * 500, '{"kid":"\\ud800"}', '{"x":' + "[" * 1500 + "]" * 1500 + "}"]
+)
+def test_a_header_chosen_to_do_harm_does_none(header: str):
+    """A decoder passes over what it does not know, and goes as deep as that does."""
+    assert unverified.kid(f"{b64(header.encode())}.e30.e30") == ""
