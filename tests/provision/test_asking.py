@@ -256,7 +256,9 @@ def test_a_link_in_the_place_of_the_answer_is_not_followed(network, tmp_path):
     assert (tmp_path / "elsewhere").read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize("payload", [b"", b"{}", b"x" * (MAX_WISH_BYTES + 1), b"[" * 5000])
+@pytest.mark.parametrize(
+    "payload", [b"", b"{}", b"x" * (MAX_WISH_BYTES + 1), b"[" * 5000, b'{"nonce":"\xff"}', b'{"\xff":1}']
+)
 def test_what_is_no_wish_gets_no_answer(network, payload):
     stranger = network.broker.transport("stranger")
     stranger.open()
