@@ -3,7 +3,8 @@
     python bench/memory.py [--seconds N] [--json]
 
 Real processes on mosquitto with TLS: sense with the shipped detector on a drawn camera (640x480), link with a session, an update that is brought,
-tried and kept, the page of commissioning while a phone asks it for its state, and the doctor. Peak is the most that was ever
+tried and kept, the page of commissioning while a phone asks it for its state, the doctor, a new node that enrols at an authority, and
+one that asks for a renewal until nobody has answered for a while. Peak is the most that was ever
 resident (VmHWM); PSS counts a page that several share by its share, at the end.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -25,9 +27,11 @@ import msgspec
 
 from agent.clock import SystemClock
 from agent.commissioning import Commissioning
+from agent.contract.topics import NodeName
 from agent.provision.ca import Authority, TlsFiles
+from agent.provision.enrol_desk import Desk
 from agent.provision.enrol_node import Place
-from agent.provision.identity import Code
+from agent.provision.identity import Code, Ticket
 from bench.machine import show
 from tests.commands.places import wait
 from tests.ota.place import WIDER, Whole, whole
@@ -36,6 +40,7 @@ UNITS = Path(__file__).parents[1] / "systemd"
 CLOCK = SystemClock()
 MB = 1024.0
 LOOK_S = 0.02
+ASK_S = 5.0
 
 
 def bound(service: str) -> int:
@@ -104,13 +109,39 @@ def page(made: Whole, root: Path) -> Iterator[tuple[int, str, str]]:
     yield process.pid, f"https://localhost:{port}", code.text
 
 
+def enrolled(made: Whole, etc: Path) -> Iterator[tuple[str, float]]:
+    """The peaks of the two that ask for certificates: of a new node, and of one that wants them renewed."""
+    port, bench, place = made.broker.port + 2, made.place.bench, Place(etc)
+    ticket = Ticket.new(NodeName("romagna", "faenza", "n-0099"), f"localhost:{port}", at=CLOCK.now())
+    Desk(bench).expect(ticket, approved=True)
+    for file, content in (
+        (place.ticket, msgspec.json.encode(ticket)),
+        (place.ca, bench.ca.read_bytes()),
+        (etc / "node.yaml", (made.folder / "node.yaml").read_bytes()),
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    place.signing.parent.mkdir()
+    keys = str(bench.folder)
+    made.place.start("enrol", "serve", "--keys", keys, "--listen", "127.0.0.1", "--port", str(port))
+    wait(lambda: answers(port))
+    yield "enrol", ended_mb(made, "enrol", "node", "--etc", str(etc))
+    yield "renew", ended_mb(made, "enrol", "renew", "--etc", str(etc), "--wait", str(ASK_S))
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("localhost", port), 1.0):
+        return True
+    return False
+
+
 def phone(made: Whole, address: str, code: str) -> None:
     """Enters by the code and asks for the state, as the page does every two seconds."""
     context = ssl.create_default_context(cafile=str(made.place.bench.ca))
     entered = urllib.request.Request(f"{address}/enter", data=msgspec.json.encode(code))
     cookie = ""
 
-    def answers() -> bool:
+    def opens() -> bool:
         nonlocal cookie
         try:
             with urllib.request.urlopen(entered, context=context) as answer:
@@ -119,7 +150,7 @@ def phone(made: Whole, address: str, code: str) -> None:
             return False
         return True
 
-    wait(answers)
+    wait(opens)
     for _ in range(20):
         asked = urllib.request.Request(f"{address}/state", headers={"Cookie": cookie})
         urllib.request.urlopen(asked, context=context).read()
@@ -140,6 +171,8 @@ def measured(seconds: float) -> dict[str, str]:
             phone(made, address, code)
             found["aim"] = said("aim", peak_mb(pid), pss_mb(pid))
         found["health"] = said("health", ended_mb(made, "doctor", "--root", str(Path(folder) / "root")))
+        for service, peak in enrolled(made, Path(folder) / "new/etc/piazza"):
+            found[service] = said(service, peak)
         made.order(made.config(mask=WIDER, vision={"detector": "tflite"}))
         published = made.piazza("ota", "publish", str(made.union.authority.folder), "--usb", "stick")
         assert published.returncode == 0, published.stderr
