@@ -63,7 +63,9 @@ def _add_particulars(act: argparse.ArgumentParser, name: str) -> None:
     if name == "resend":
         act.add_argument("first", type=int)
         act.add_argument("last", type=int)
-        act.add_argument("--store", default=ITSELF, metavar="ID", help="ask this store instead of the node")
+        act.add_argument(
+            "--store", default=ITSELF, metavar="ID", help="ask this store instead of the node, as an operator"
+        )
     if name == "ack":
         act.add_argument("event", help="the event's correlationid")
         act.add_argument("verdict", choices=VERDICTS)
@@ -97,7 +99,7 @@ def asked(transport: Transport, ring: KeyRing, word: Word, *, clock: Clock, wait
     BrokerRefused when the broker does not let us in.
     """
     name = word.topic.name
-    transport.subscribe(pattern(name.union, name.comune, name.node, Class.RES))
+    transport.subscribe(pattern(name.union, name.comune, name.node, Class.RES, word.topic.type))
     until, said = clock.monotonic() + wait_s, False
     transport.open()
     try:

@@ -1,6 +1,7 @@
 """`piazza export FORMAT FILE`: verified envelopes in the words of other systems.
 
-What is not genuine is counted and left out; nothing is exported that was not verified.
+What is not genuine is counted and left out; nothing is exported that was not verified. Of a store what a role may read is
+the ordinary question; all that the file holds must be asked for by name, and the log of accesses says that it was.
 """
 
 from __future__ import annotations
@@ -39,9 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="where to (default: standard output; parquet needs it)")
     access.add_arguments(parser)
     parser.add_argument("--name", default="", help="who we are in that folder (default: the only operator)")
-    parser.add_argument(
+    width = parser.add_mutually_exclusive_group()
+    width.add_argument(
         "--union", type=Path, metavar="DIR",
-        help="of a store, only what our role may read by the union.yaml and agreements/ in DIR (default: all)",
+        help="of a store, what our role may read now by the union.yaml and agreements/ in DIR",
+    )  # fmt: skip
+    width.add_argument(
+        "--everything", action="store_true",
+        help="of a store, all that the file holds, whatever our role may read; the log of accesses says so",
     )  # fmt: skip
     parser.add_argument("--days", type=float, default=0.0, help="of a store, only the last so many (default: all)")
     parser.add_argument("--comune", default="", help="cap: what people call the place (default: the comune's id)")
@@ -51,12 +57,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     sees: Sees = _everything
     if _is_store(options.file):
-        what = f"export-{options.format}"
+        if not options.union and not options.everything:
+            raise UserError(
+                f"{options.file} is a store: how much of it?",
+                hint="--union DIR gives what your role may read by the agreements there; --everything all that the file holds",
+            )
+        what = f"{'everything' if options.everything else 'export'}-{options.format}"
         log = access.opened(options, options.file, role="operator")
         sees = _of_role(options.union, str(log.name)) if options.union else _everything
         access.sign(log, what, f"{what} {options.file.name}")
-    elif options.union:
-        raise UserError("--union is for a store", hint="a file of envelopes is exported as it is")
+    elif options.union or options.everything:
+        raise UserError("--union and --everything are for a store", hint="a file of envelopes is exported as it is")
     opened = Opened(access.trusted(options.keys), sees)
     since = SystemClock().now() - options.days * DAY_S if options.days else 0.0
     envelopes = opened.envelopes(tokens_of(options.file, since=since))

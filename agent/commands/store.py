@@ -16,6 +16,7 @@ from agent import logs
 from agent.clock import Clock, SystemClock
 from agent.commands import party
 from agent.commands.errands import carried
+from agent.commands.readers import Readers, by_role
 from agent.contract.topics import ACCESS, Class, NodeName, pattern
 from agent.errors import UserError
 from agent.notify import Notify, Pulse, on_end
@@ -73,6 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="have the group's work dealt out by JetStream, where the broker is NATS with its MQTT gateway",
     )
 
+    parser.add_argument(
+        "--union",
+        type=Path,
+        metavar="DIR",
+        help="who asks for numbers again gets what the union.yaml and agreements/ in DIR let them read (default: what their role reads)",
+    )
+
 
 def run(options: argparse.Namespace) -> int:
     logs.start()
@@ -85,7 +93,9 @@ def run(options: argparse.Namespace) -> int:
     ring = ring_file.ring
     folders = options.access or [folder_of(options.db)]
     accesses = AccessLog(folders[0], name, signer, clock)
-    answers = Answers(name, signer, ring, store.tokens, clock=clock, sign=accesses.write)
+    readers = Readers(options.union) if options.union else None
+    sees = readers.sees if readers else by_role
+    answers = Answers(name, signer, ring, store.tokens, clock=clock, sees=sees, sign=accesses.write)
     keeper = Keeper(
         transport, ring, store, receipts, union=name.union, clock=clock, comuni=options.comune or ["+"],
         group=options.share, answers=answers,
@@ -102,6 +112,8 @@ def run(options: argparse.Namespace) -> int:
     def beat() -> None:
         pulse.beat(DATABASE, clock.monotonic())
         ring_file.look(clock.monotonic())
+        if readers:
+            readers.look(clock.monotonic())
         for topic, token in carrier.waiting(at=clock.monotonic()):
             transport.publish(topic, token)
 

@@ -80,11 +80,11 @@ def judge(town: Town, bench: Bench, transport: Transport, database: Path, clock:
     return _handed_on(transport, words, clock)
 
 
-def export(bench: Bench, database: Path, folder: Path, call: Call) -> None:
+def export(town: Town, bench: Bench, database: Path, folder: Path, call: Call) -> None:
     """The same events in the words of other systems, with the operator's signature in the log of accesses."""
     folder.mkdir(exist_ok=True)
     for form, name in EXPORTS.items():
-        keys = ("--keys", str(bench.ring), "--signer", str(bench.signing_key(ROOM)))
+        keys = ("--keys", str(bench.ring), "--signer", str(bench.signing_key(ROOM)), "--union", str(town.folder))
         call("export", form, str(database), *keys, "--days", str(EXPORTED_DAYS), "--out", str(folder / name))
 
 

@@ -202,7 +202,7 @@ class CommandData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class ResultData(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """`res`: what became of the command with this id; of `resend`, `ranges` are numbers that nobody can give any more.
+    """`res`: what became of the command with this id; of `resend`, `ranges` are numbers that nobody can give any more (`gone`), or that the asker may not read (`role`).
 
     A store that answers names the `node` whose numbers it was asked for.
     """

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import get_args
 
 from agent.contract.times import seconds
-from agent.contract.topics import ACCESS, Class, NodeName, Topic, pattern
+from agent.contract.topics import ACCESS, ITSELF, Class, NodeName, Topic, pattern
 from agent.contract.types import EventKind
 from agent.governance.agreement import Agreement
 from agent.governance.union import Commissioning, Party, Union
@@ -54,6 +54,9 @@ WRITES: dict[str, tuple[Class, ...]] = {
     "authority": (TOLD,),
     "commissioning": (Class.ACK,),
 }
+
+HEARS_NODES_ONLY = ("maintainer", "commissioning")
+"""Under `res` a node's own results: what a store gives again there is of every class, and these roles read only some."""
 
 READ_ACCESSES = ("store", "operator", "auditor")
 """Roles in the union as a whole that read who looked at what."""
@@ -185,7 +188,9 @@ def _of_partner(union: Union, agreement: Agreement) -> Iterator[Right]:
 
 def _of_role(union: Union, party: str, role: str, comune: str, *, node: str = ALL) -> Iterator[Right]:
     name = union.full_name(party)
-    yield from (Right(name, Verb.READ, union.id, comune, node, klass) for klass in READS[role])
+    for klass in READS[role]:
+        kind = ITSELF if klass is Class.RES and role in HEARS_NODES_ONLY else ALL
+        yield Right(name, Verb.READ, union.id, comune, node, klass, kind)
     yield from (Right(name, Verb.WRITE, union.id, comune, node, klass) for klass in WRITES.get(role, ()))
 
 

@@ -3,7 +3,8 @@
     asker  --cmd/STORE: resend 7-9-->  store        store  --res/STORE: the node's own envelopes, then a result-->  asker
 
 What is answered is what the node signed, so an answer can be late and cannot be another one. The
-invariant: a number that nobody can give any more is said to be lost, by name and signed, and stays so.
+invariants: nobody is given what their role may not read where it was said first; and a number that nobody can give
+any more is said to be lost, by name and signed, and stays so.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ RANGES = 32
 
 Tokens = Callable[[str, int, int], Iterable[tuple[int, str]]]
 """(node, first, last) -> number and token of what is kept."""
+
+Sees = Callable[[NodeName, str, Topic, float], bool]
+"""Whether a party of a role may read what belongs under a topic, at an instant."""
 
 Sign = Callable[[str, str, str], None]
 """What was asked for, the whole question, what came of it."""
@@ -68,10 +72,12 @@ class Answers:
         tokens: Tokens,
         *,
         clock: Clock,
+        sees: Sees,
         sign: Sign = lambda _what, _question, _outcome: None,
     ) -> None:
         """`sign` keeps a record of an answer before it leaves; OSError where none can be kept."""
         self._sign = sign
+        self._sees = sees
         self._name = name
         self._speaker = Speaker(name, signer, clock=clock)
         self._ring = ring
@@ -91,6 +97,7 @@ class Answers:
             asked = open_envelope(message.payload, self._ring, topic=message.topic)
             self._memory.admit(asked, at=at, retained=message.retained)
         except NotAllowed as refused:
+            self._signed(f"{asked.maker}", "refused")
             return [self._result(asked, outcome="refused", why=refused.why)]
         except Refused as refused:
             log.warning("command refused", extra={"topic": message.topic, "why": refused.why})
@@ -105,21 +112,32 @@ class Answers:
         if count > MOST_NUMBERS or not self._rate.take(asked.key.kid, count, at=at):
             yield self._result(asked, outcome="refused", why="rate")
             return
-        if not self._signed(f"{asked.maker} {command.node} {first}-{last}"):
+        kept = [(seq, token) for seq, token in self._tokens(command.node, first, last) if token]
+        given = [(seq, token) for seq, token in kept if self._may_read(asked, token, at)]
+        outcome = "shown" if len(given) == len(kept) else "part" if given else "refused"
+        if not self._signed(f"{asked.maker} {command.node} {first}-{last}", outcome):
             yield self._result(asked, outcome="failed", why="disk")
             return
         topic = str(Topic(asked.topic.name, Class.RES, self._name.node))
-        here = Span()
-        for seq, token in self._tokens(command.node, first, last):
-            if token:
-                here.add(seq, seq)
-                yield topic, token.encode()
+        yield from ((topic, token.encode()) for _, token in given)
+        here, shown = _numbers(kept), _numbers(given)
+        if withheld := here.minus(shown):
+            yield self._result(asked, outcome="refused", why="role", ranges=withheld)
+            return
         gone = Span([(first, last)]).minus(here)
         yield self._result(asked, outcome="failed" if gone else "done", why="gone" if gone else "", ranges=gone)
 
-    def _signed(self, question: str) -> bool:
+    def _may_read(self, asked: Envelope, token: str, at: float) -> bool:
+        """Of a token whose key is trusted no more nobody knows where it belongs; then nobody may."""
         try:
-            self._sign("resend", question, "shown")
+            topic = open_envelope(token, self._ring).topic
+        except Refused:
+            return False
+        return self._sees(asked.maker, asked.key.role, topic, at)
+
+    def _signed(self, question: str, outcome: str) -> bool:
+        try:
+            self._sign("resend", question, outcome)
         except OSError as error:
             log.error("no record of an access can be kept, so nothing is shown", extra={"why": str(error)})  # noqa: TRY400 -- no fault of ours to trace
             return False
@@ -193,6 +211,10 @@ class Gaps:
         for known in (self._since, self._wishes):
             for key in [key for key in known if key[0] == node and key not in kept]:
                 del known[key]
+
+
+def _numbers(some: Iterable[tuple[int, str]]) -> Span:
+    return Span((seq, seq) for seq, _ in some)
 
 
 def is_command(topic: str) -> bool:

@@ -28,8 +28,8 @@ from agent.subscriber.speaker import Speaker
 from agent.transport import Disconnected, Message, Transport
 
 POLL_S = 0.5
-ASKERS = frozenset({"operator", "maintainer"})
-"""Roles that may ask a store for what is missing (`cmd`)."""
+ASKERS = frozenset({"operator"})
+"""Roles that ask a store for what is missing (`cmd`): those that may give commands and read every class of the chain."""
 
 WHOLE_VIEW = frozenset({"operator", "store"})
 """Roles that read every class of the chain: to others a number that they never see is no gap."""

@@ -15,6 +15,7 @@ from agent.anomaly.tally import Tally
 from agent.cli import main
 from agent.commands import command
 from agent.commands.orders import Orders
+from agent.commands.readers import by_role
 from agent.contract.topics import Class
 from agent.contract.types import ResultData
 from agent.errors import BrokerRefused
@@ -29,7 +30,7 @@ from agent.transport import Happening
 from agent.transport.memory import MemoryBroker, MemoryTransport
 from agent.uplink.link import Link
 from tests.contract.makers import AT, NODE, STORE, signer
-from tests.uplink.nodes import MAINTAINER, Node, event
+from tests.uplink.nodes import MAINTAINER, OPERATOR, Node, event
 
 
 class Turning(MemoryTransport):
@@ -59,11 +60,12 @@ class Town:
         self.keeper = Keeper(
             self.broker.transport("store"), self.node.ring, self.store,
             Receipts(STORE, signer("store"), clock=self.clock), union=NODE.union, clock=self.clock,
-            answers=Answers(STORE, signer("store"), self.node.ring, self.store.tokens, clock=self.clock),
+            answers=Answers(STORE, signer("store"), self.node.ring, self.store.tokens, clock=self.clock, sees=by_role),
         )  # fmt: skip
         self.link.open()
         self.keeper.open()
-        self.speaker = Speaker(MAINTAINER, signer("maintainer"), clock=self.clock)
+        self.maintainer = Speaker(MAINTAINER, signer("maintainer"), clock=self.clock)
+        self.operator = Speaker(OPERATOR, signer("operator"), clock=self.clock)
 
     def turn(self) -> None:
         self.link.run_once(0.0)
@@ -76,12 +78,12 @@ class Town:
         for _ in range(count):
             self.turn()
 
-    def ask(self, *words: str) -> list[Any]:
+    def ask(self, *words: str, who: Speaker | None = None) -> list[Any]:
         """What comes back, the result last."""
         parser = argparse.ArgumentParser()
         command.add_arguments(parser)
         options = parser.parse_args([words[0], str(NODE), *words[1:], "--keys", "none"])
-        word = command._word(options, self.speaker, NODE, at=self.clock.now())
+        word = command._word(options, who or self.maintainer, NODE, at=self.clock.now())
         client = Turning(self.broker, "maintainer", session_s=0.0, will=None)
         client.others = self.turn
         found = []
@@ -110,9 +112,18 @@ def test_what_the_store_has_is_given_again_and_what_it_lacks_is_named(town: Town
         town.node.spool.put(event(id=f"{number}"))
     town.node.spool.flush()
     town.turns(4)
-    *given, result = town.ask("resend", "2", "7", "--store", STORE.node)
+    *given, result = town.ask("resend", "2", "7", "--store", STORE.node, who=town.operator)
     assert given == [2, 3, 4, 5]
     assert (result.outcome, result.why, result.ranges) == ("failed", "gone", ((6, 7),))
+
+
+def test_a_store_gives_a_maintainer_no_events(town: Town):
+    for number in range(3):
+        town.node.spool.put(event(id=f"{number}"))
+    town.node.spool.flush()
+    town.turns(4)
+    (result,) = town.ask("resend", "2", "3", "--store", STORE.node)
+    assert (result.outcome, result.why, result.ranges) == ("refused", "role", ((2, 3),))
 
 
 def test_a_node_hands_over_again_what_its_outbox_has(town: Town):

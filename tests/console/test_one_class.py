@@ -111,7 +111,7 @@ def test_what_a_broker_lets_through_by_mistake_is_not_told(built, party):
 
 
 def test_an_export_for_the_police_holds_what_the_police_may_read(built, tmp_path, capsys):
-    """Signed for with the key of the police; without `--union` the file itself would decide."""
+    """Signed for with the key of the police, whose rights of now decide."""
     shutil.copytree(built.town.folder, tmp_path / "union")
     agreement = tmp_path / "union" / "agreements" / "police.yaml"
     agreement.write_text(re.sub('since: ".*?"', 'since: "2020-01-01"', agreement.read_text()))

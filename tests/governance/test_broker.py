@@ -256,6 +256,30 @@ def test_a_revocation_reaches_a_session_that_is_open(program, box, tmp_path):
         assert quiet(room) == []
 
 
+@pytest.mark.slow
+@pytest.mark.broker
+def test_what_a_store_gives_again_reaches_those_alone_who_read_every_class(program, box, tmp_path):
+    """It stands under `res`: a maintainer reads there what nodes answer, and the police can neither ask nor listen."""
+    made, port = box
+    asking, answers = "piazza/v1/romagna/faenza/n-1/cmd/store-1", "piazza/v1/romagna/faenza/+/res/+"
+    with (
+        mosquitto(program, box, tmp_path / "log"),
+        closing(client(made, port, STORE)) as store,
+        closing(client(made, port, ROOM)) as room,
+        closing(client(made, port, "romagna/centre/fleet")) as maintainer,
+        closing(client(made, port, "romagna/centre/police")) as officer,
+    ):
+        opened(store, asking)
+        for one in (room, maintainer, officer):
+            opened(one, answers)
+        said_by(officer, asking, b"police")
+        said_by(room, asking, b"room")
+        assert [news.payload for news in messages(store, 1)] == [b"room"]
+        said_by(store, RESULT, b"given again")
+        assert [news.payload for news in messages(room, 1)] == [b"given again"]
+        assert quiet(maintainer) == quiet(officer) == []
+
+
 @contextmanager
 def mosquitto(program, box, log, more=""):
     """Mosquitto on the settings that `broker init` wrote, and `more` of them, as the user who may read its keys."""

@@ -117,13 +117,16 @@ def test_who_exports_from_a_store_signs_for_it_first(tmp_path: Path, store: Stor
     save_ring(tmp_path / "ring.json", ring)
     database = tmp_path / "events.sqlite"
     export = ["export", "csv", str(database), "--keys", str(tmp_path / "ring.json")]
-    assert cli.main(export) == 2
+    assert cli.main([*export, "--signer", str(tmp_path / "sign.pem")]) == 2
+    assert "how much of it?" in capsys.readouterr().err
+    assert not folder_of(database).exists()
+    assert cli.main([*export, "--everything"]) == 2
     assert "who looks into it signs for it" in capsys.readouterr().err
-    assert cli.main([*export, "--signer", str(tmp_path / "sign.pem")]) == 0
+    assert cli.main([*export, "--everything", "--signer", str(tmp_path / "sign.pem")]) == 0
     (path,) = folder_of(database).iterdir()
     told = open_envelope(path.read_bytes().strip(), ring)
     assert isinstance(told.data, AuditData)
-    assert (told.data.subject, str(told.maker)) == ("export-csv", str(ROOM))
+    assert (told.data.subject, str(told.maker)) == ("everything-csv", str(ROOM))
     assert "loitering" in capsys.readouterr().out
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from agent.clock import SimulatedClock
+from agent.commands.readers import Readers, by_role
 from agent.contract.command import MOST_NUMBERS
 from agent.contract.envelope import open_envelope
 from agent.contract.jws import Key
 from agent.contract.times import instant
-from agent.contract.topics import Class, NodeName, pattern
-from agent.contract.types import AuditData, CommandData, ResultData
+from agent.contract.topics import Class, NodeName, Topic, pattern
+from agent.contract.types import AuditData, CommandData, HealthData, ResultData
 from agent.subscriber.accesses import AccessLog
 from agent.subscriber.gaps import MOST_HOURLY, Answers, Gaps
 from agent.subscriber.holding import Item
@@ -26,10 +27,14 @@ from agent.transport import Message
 from agent.transport.memory import MemoryBroker
 from tests.brokers.waiting import messages, opened
 from tests.contract.makers import AT, NODE, STORE, Chain, ring_of, signer
-from tests.subscriber.parts import several
+from tests.governance.unions import JUNE, loaded
+from tests.governance.unions import POLICE as AGREEMENT
+from tests.governance.unions import folder as agreed_folder
+from tests.subscriber.parts import message, several
 
 NAME = str(NODE)
 OPERATOR = NodeName("romagna-faentina", "brisighella", "operator")
+MAINTAINER = NodeName("romagna-faentina", "brisighella", "maintainer")
 POLICE = NodeName("romagna-faentina", "brisighella", "police")
 
 
@@ -44,6 +49,7 @@ class Place:
             (signer("store"), "store", STORE),
             (signer("operator"), "operator", OPERATOR),
             (signer("police"), "police", POLICE),
+            (signer("maintainer"), "maintainer", MAINTAINER),
         )
         self.store = Store(folder / "events.sqlite")
         self.made = several(self.chain, 9)
@@ -52,7 +58,7 @@ class Place:
         self.store.commit(items, at=AT)
         self.log = AccessLog(folder / "access", STORE, signer("store"), self.clock)
         self.answers = Answers(
-            STORE, signer("store"), self.ring, self.store.tokens, clock=self.clock, sign=self.log.write
+            STORE, signer("store"), self.ring, self.store.tokens, clock=self.clock, sees=by_role, sign=self.log.write
         )
         self.operator = Speaker(OPERATOR, signer("operator"), clock=self.clock)
 
@@ -100,6 +106,62 @@ def test_nothing_is_given_where_no_record_of_it_can_be_kept(place: Place):
     place.log.folder.write_text("no folder")
     given, result = place.answered(place.command(1, 3))
     assert (given, result.outcome, result.why) == ([], "failed", "disk")
+
+
+def told(place: Place) -> list[str]:
+    """What the store's log of accesses says came of each question."""
+    lines = place.log.path.read_bytes().splitlines()
+    return [data.outcome for line in lines if isinstance(data := open_envelope(line, place.ring).data, AuditData)]
+
+
+def test_who_may_not_read_a_class_is_told_so_and_given_nothing_of_it(place: Place):
+    """A maintainer reads a node's health, and no events; the numbers are named, since its head tells them anyway."""
+    maintainer = Speaker(MAINTAINER, signer("maintainer"), clock=place.clock)
+    given, result = place.answered(place.command(1, 5, who=maintainer))
+    assert (given, result.outcome, result.why, result.ranges) == ([], "refused", "role", ((1, 3),))
+    assert told(place) == ["refused"]
+
+
+def test_of_some_numbers_those_that_may_be_read_are_given(place: Place):
+    extra = message(place.chain, Class.HEALTH, HealthData(values={"cpu_temp_c": 51.0}), kind="node")
+    item = Item(open_envelope(extra.payload, place.ring, topic=extra.topic), extra.payload.decode())
+    place.store.commit([item], at=AT)
+    maintainer = Speaker(MAINTAINER, signer("maintainer"), clock=place.clock)
+    given, result = place.answered(place.command(9, 10, who=maintainer))
+    assert (given, result.outcome, result.why, result.ranges) == ([10], "refused", "role", ((9, 9),))
+    assert told(place) == ["part"]
+
+
+def test_what_is_withheld_is_not_lost(place: Place):
+    """Somebody else may still have it, and who asks may be allowed tomorrow."""
+    maintainer, gaps = Speaker(MAINTAINER, signer("maintainer"), clock=place.clock), Gaps()
+    (_, token) = place.answers.answer(place.command(1, 3, who=maintainer))[-1]
+    gaps.hear(open_envelope(token, place.ring))
+    assert gaps.lost(NAME) == ()
+
+
+def test_what_nobody_can_check_any_more_is_not_given(place: Place):
+    """Its key has left the ring, so nobody knows under which topic it belongs."""
+    place.ring.replace(ring_of((signer("operator"), "operator", OPERATOR), (signer("store"), "store", STORE)))
+    given, result = place.answered(place.command(1, 3))
+    assert (given, result.outcome, result.why) == ([], "refused", "role")
+
+
+def test_with_the_documents_of_the_union_the_agreements_in_force_decide(tmp_path: Path):
+    """What the police were granted, for as long as they were, and not what the role could be granted."""
+    readers = Readers(agreed_folder(tmp_path, AGREEMENT))
+    officer = NodeName.parse("romagna/centre/police")
+
+    def may(text: str, at: float, who: NodeName = officer) -> bool:
+        return readers.sees(who, "police", Topic.parse(f"piazza/v1/romagna/{text}"), at)
+
+    ends_at = loaded(tmp_path)[1][0].ends_at
+    assert may("faenza/n-1/evt/crossing", JUNE)
+    assert not may("faenza/n-1/evt/loitering", JUNE)
+    assert not may("riolo/n-3/evt/crossing", JUNE)
+    assert not may("faenza/n-1/stat/node", JUNE)
+    assert not may("faenza/n-1/evt/crossing", ends_at)
+    assert not may("faenza/n-1/evt/crossing", JUNE, NodeName.parse("romagna/centre/stranger"))
 
 
 def test_a_command_is_answered_once(place: Place):
