@@ -57,6 +57,7 @@ test: debian .venv/.dev .venv/.checkout ## every test, the slow ones and the fau
 	@echo "test: all tests; those that miss a tool or data say so at the end"
 	@tools/fetch_clip >/dev/null || [ "$${CI:-}" != true ]
 	@CI= tools/apt $$(sed 's/#.*//' requirements/apt-images.txt)
+	@CI= tools/apt $$(sed 's/#.*//' requirements/apt-uml.txt)
 	@$(PYTEST) -q --numprocesses $(WORKERS) --dist loadgroup --hypothesis-profile=full --durations=20
 
 faults: debian .venv/.dev .venv/.checkout ## the fault matrix, each row with its counts and seed (LONG=1, SHARE=0.1, ONLY="f02 f13", SEED=, COUNT=, KEPT=FILE)
@@ -82,6 +83,7 @@ vm: debian .venv/.dev .venv/.checkout ## from a flashed card to a verified event
 
 vm-all: debian .venv/.dev .venv/.checkout ## every rung of the virtual node, with power cuts and arm64, and a table (RUNGS="nspawn uml", CUTS=12, POINTS=500, SEED=1)
 	@tools/apt $$(sed 's/#.*//' requirements/apt-vm.txt)
+	@CI= tools/apt $$(sed 's/#.*//' requirements/apt-uml.txt)
 	@$(BIN)/python -m tests.vm.ladder $(RUNGS)
 
 models: ## build the models again from their source packages, in an environment of its own

@@ -64,7 +64,7 @@ def refused(linux: str, root: Path, umid: str) -> str:
     command = [linux, "mem=128M", "root=/dev/root", "rootfstype=hostfs", f"rootflags={root}", "ro", "init=/bin/true"]
     command += ["con=null", "con0=null,fd:1", "ssl=null", f"umid={umid}"]
     said = subprocess.run(
-        ["timeout", "-s", "KILL", "60", *command],
+        ["timeout", "-s", "KILL", "180", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

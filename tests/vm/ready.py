@@ -33,13 +33,19 @@ UNABLE = {"nftables-piazza.service", "called.service"}
 """What fails here: the firewall, and first boot, which therefore ends with an error."""
 AGAIN = {"nftables-piazza.service", "piazza-firstboot.service"}
 """The same at the next boot, which goes on with what the first one could not end."""
-
 SPEAKS = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('203.0.113.1', 9))"
 GROUP = "/sys/fs/cgroup/system.slice/piazza-link.service/cgroup.procs"
 
 
 @pytest.fixture(scope="module")
-def base(program):
+def linux():
+    return shutil.which("linux.uml") or pytest.skip(
+        "no program 'linux.uml': install what requirements/apt-uml.txt lists"
+    )
+
+
+@pytest.fixture(scope="module")
+def base(linux, program):
     """The bare Debian on which this machine lets such a kernel run a program; whoever refuses that is told by name."""
     if os.geteuid() != 0:
         pytest.skip("only root can lay a cable to a machine")
@@ -51,7 +57,7 @@ def base(program):
         base = made_root(program("mmdebstrap"))
     except RuntimeError as error:
         pytest.skip(f"mmdebstrap cannot make a Debian here: {error}")
-    if why := refused(program("linux.uml"), base, f"piazza-{os.getpid()}"):
+    if why := refused(linux, base, f"piazza-{os.getpid()}"):
         pytest.skip(f"this machine does not run Debian's user-mode Linux: {why}")
     return base
 
@@ -71,11 +77,11 @@ def authority(cable, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def machine(base, authority, *, program, tmp_path_factory):
+def machine(base, authority, *, linux, tmp_path_factory):
     """A machine whose card `piazza image` has prepared; it has never been on."""
     folder = tmp_path_factory.mktemp("machine")
     (folder / "kernel").mkdir()
-    (folder / "kernel/linux").symlink_to(program("linux.uml"))
+    (folder / "kernel/linux").symlink_to(linux)
     card = flashed_image(folder / "boot.img")
     prepare(card, folder / "node.yaml", authority, parts=False, debs=())
     image = made_image(base, folder / "root", folder / "root.ext4")
