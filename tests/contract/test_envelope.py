@@ -165,6 +165,25 @@ def test_a_header_that_is_not_exactly_ours_is_refused(header: str) -> None:
     assert refusal(f"{b64(header.replace('KID', NODE_KEY.kid).encode())}.{body}.{signature}") == "header"
 
 
+ANY_TEXT = some.text(some.characters(exclude_categories=()), max_size=8)
+"""Also halves of surrogate pairs, which JSON can say and no text can hold."""
+
+ANY_JSON = some.recursive(
+    some.none() | some.integers() | some.floats() | ANY_TEXT,
+    lambda inner: some.lists(inner) | some.dictionaries(ANY_TEXT, inner),
+    max_leaves=5,
+)
+
+
+@given(ANY_JSON, some.sampled_from(["alg", "kid", "typ", ""]))
+def test_any_json_as_a_header_or_as_a_part_of_one_is_refused_in_an_orderly_way(value: Any, where: str) -> None:
+    ours = {"alg": "EdDSA", "kid": NODE_KEY.kid, "typ": "piazza+jws"}
+    header = ours | {where: value} if where else value
+    _, body, signature = Chain().make().split(".")
+    said = json.dumps(header, separators=(",", ":")).encode()
+    assert refusal(f"{b64(said)}.{body}.{signature}") in ("header", "unknown-key", "too-big")
+
+
 def test_an_altered_payload_does_not_carry_the_signature() -> None:
     header, body, signature = Chain().make().split(".")
     altered = unb64(body).replace(b'"observed":41.0', b'"observed":42.0')
