@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,10 @@ RING_PX = 3
 """How wide the surroundings are with which a patch is compared."""
 SPARSE = 3
 """The light of the whole is judged by every third pixel of every third row."""
+CLEARER = 0.7
+"""A haze is believed in where it leaves less than this share of what the light alone leaves unexplained."""
+OUTLIER = 30.0
+"""Grey levels from what the light alone explains, beyond which a pixel says nothing of a haze."""
 PEDESTAL = np.float32(8.0)
 """Keeps the ratio of dark pixels finite, in grey levels."""
 
@@ -68,6 +73,17 @@ class Patch:
 
     box: Box
     taken: bool
+
+
+class Light(NamedTuple):
+    """How a place looks beside the usual by channel, shape (3,): so many times as light, and a haze of so many grey levels."""
+
+    gain: Colour
+    haze: Colour
+
+    def on(self, plate: Colour) -> Colour:
+        """The plate in this light."""
+        return np.asarray(plate * self.gain + self.haze, np.float32)
 
 
 @dataclass(slots=True)
@@ -94,7 +110,7 @@ class Ground:
             self._begin(now)
         free = ~painted(busy, now.shape, around=AROUND)
         light = self._light(now, free)
-        change = strongest(now - self._slow * light)
+        change = strongest(now - light.on(self._slow))
         lately = strongest(now - self._quick)
         still = lately < STILL
         known = self._free_looks >= KNOWN
@@ -131,15 +147,14 @@ class Ground:
         self._restless = np.zeros(now.shape[:2], np.float32)
         self._free_looks = np.zeros(now.shape[:2], np.int32)
 
-    def _light(self, now: Colour, free: Mask) -> Colour:
-        """How much lighter it is than usual, shape (3,): each channel's median ratio of some pixels."""
+    def _light(self, now: Colour, free: Mask) -> Light:
+        """What the light of today is beside the usual, by some pixels."""
         some = free[::SPARSE, ::SPARSE]
         if not some.any():
-            return np.ones(3, np.float32)
-        one, other = (plate[::SPARSE, ::SPARSE][some] + PEDESTAL for plate in (now, self._slow))
-        return np.asarray(np.median(one / other, axis=0), np.float32)
+            return Light(np.ones(3, np.float32), np.zeros(3, np.float32))
+        return light_of(*(plate[::SPARSE, ::SPARSE][some] for plate in (now, self._slow)))
 
-    def _patches(self, standing: Mask, now: Colour, light: Colour, held: Mask) -> Iterator[Patch]:
+    def _patches(self, standing: Mask, now: Colour, light: Light, held: Mask) -> Iterator[Patch]:
         """What is a thing among what stands out; where only the light has changed, the place is learned as it is now.
 
         But not where a thing is `held`: half of it behind somebody's legs can look like a shadow for a moment.
@@ -148,7 +163,7 @@ class Ground:
             place = (slice(blob.top, blob.bottom), slice(blob.left, blob.right))
             seen = standing[place]
             after, before = (contrast(plate, standing, self._out, blob) for plate in (now, self._slow))
-            is_back = float(strongest(now[place] - self._usual[place] * light)[seen].mean()) < CHANGED
+            is_back = float(strongest(now[place] - light.on(self._usual[place]))[seen].mean()) < CHANGED
             if max(after, before) < APART or is_back or is_light(now[place][seen], self._slow[place][seen]):
                 self._slow[place] = np.where(held[place][..., None], self._slow[place], self._quick[place])
             elif is_a_things_shape(blob, standing.shape):
@@ -186,6 +201,19 @@ def painted(boxes: Sequence[Box], shape: tuple[int, ...], *, around: float = 0.0
         columns = slice(max(0, int((left - x) * width)), max(0, int((right + x) * width) + 1))
         plate[rows, columns] = True
     return plate
+
+
+def light_of(now: Colour, before: Colour) -> Light:
+    """The light that makes pixels, shape (pixels, 3), of what they were: the median ratio by channel, and a haze where that explains much more."""
+    plain = Light(np.median((now + PEDESTAL) / (before + PEDESTAL), axis=0), np.zeros(3, np.float32))
+    left = np.abs(now - plain.on(before)).max(axis=1)
+    usual = left < OUTLIER
+    one, other = now[usual], before[usual]
+    if not usual.any() or not (spread := other.var(axis=0)).all():
+        return plain
+    gain = ((one - one.mean(axis=0)) * (other - other.mean(axis=0))).mean(axis=0) / spread
+    hazy = Light(gain, one.mean(axis=0) - gain * other.mean(axis=0))
+    return hazy if np.median(np.abs(now - hazy.on(before)).max(axis=1)) < CLEARER * np.median(left) else plain
 
 
 def is_light(now: Colour, before: Colour) -> bool:

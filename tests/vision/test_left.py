@@ -86,6 +86,18 @@ def test_what_looks_like_a_shadow_for_a_moment_is_learned_but_not_where_a_thing_
     assert one.holds(BAG) is stands
 
 
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_haze_that_comes_or_lifts_is_light(*, comes: bool):
+    """Rain takes contrast and lays grey over everything: what was dark becomes lighter and nothing has been left there."""
+    clear = put(ground(), BAG, (5, 5, 5))
+    hazy = (clear * 0.7 + 50).astype(np.uint8)
+    before, now = (clear, hazy) if comes else (hazy, clear)
+    one = Ground()
+    for _ in range(12):
+        one.look(before, [], [], elapsed_s=STEP_S)
+    assert not [patch for _ in range(20) for patch in one.look(now, [], [], elapsed_s=STEP_S)]
+
+
 def test_a_headlight_that_passes_leaves_no_thing_behind():
     """A light that the place was taken to have for good left, once it was gone, a ghost for half an hour."""
     one, place = Ground(), ground()
