@@ -79,3 +79,13 @@ class GulpingSocket(ssl.SSLSocket):
         except OSError:
             self.close()
             raise
+
+
+def rest(connection: object, *, yes: bool) -> None:
+    """Have a reader that goes on as long as there is something find nothing more."""
+    if isinstance(connection, GulpingSocket):
+        connection.resting = yes
+
+
+def rests(connection: object) -> bool:
+    return isinstance(connection, GulpingSocket) and connection.resting

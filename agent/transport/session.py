@@ -1,4 +1,4 @@
-"""One connection to a broker, from CONNECT until it ends: paho is known here and in `properties` alone.
+"""One connection to a broker, from CONNECT until it ends: the only import of paho.
 
 paho runs without its thread: whoever calls `turn` does the work, so an exception in a call-back
 rises out of it and ends the process, not a thread that nobody looks at.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+from functools import cache
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -19,8 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.clock import Clock
 from agent.transport import Acknowledged, Connected, Disconnected, Exchange, Happening, Message, Subscribed, tls
-from agent.transport.gulps import GulpingSocket
-from agent.transport.properties import expiring, properties_of, telling, told
+from agent.transport.gulps import GulpingSocket, rest, rests
 from agent.transport.terms import Protocol, Terms
 
 CONNECT_S = 10.0
@@ -85,7 +85,7 @@ class Session:
     def turn(self, timeout_s: float) -> list[Happening]:
         """Wait for the network, read and write what it allows, and tell what happened."""
         if self.ended is None:
-            self._rest(yes=False)
+            rest(self._connection, yes=False)
             self._wait(timeout_s)
             self._work()
         news, self._news = self._news, []
@@ -94,9 +94,9 @@ class Session:
     def publish(self, topic: str, payload: bytes, retain: bool, expires_s: int | None, beside: Exchange | None) -> int:  # noqa: FBT001
         if self._stood_since is None or self.ended is not None:
             return 0
-        properties = telling(beside, expires_s) if beside is not None and self._v5 else None
+        properties = _telling(beside, expires_s) if beside is not None and self._v5 else None
         if expires_s is not None and properties is None and self._v5:
-            properties = expiring(expires_s)
+            properties = _expiring(expires_s)
         return self._client.publish(topic, payload, 1, retain, properties).mid
 
     def subscribe(self, pattern: str, *, qos: int = 1) -> None:
@@ -150,7 +150,7 @@ class Session:
         if tls_context is not None:
             client.tls_set_context(tls_context)
         if terms.will is not None:
-            delay = properties_of(PacketTypes.WILLMESSAGE, WillDelayInterval=terms.will.delay_s) if self._v5 else None
+            delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=terms.will.delay_s) if self._v5 else None
             client.will_set(terms.will.topic, terms.will.payload, 1, terms.will.retain, delay)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -162,16 +162,10 @@ class Session:
 
     def _connect(self, terms: Terms) -> None:
         where = (terms.address.host, terms.address.port, terms.address.keepalive_s)
-        if self._v5:
-            properties = properties_of(
-                PacketTypes.CONNECT,
-                SessionExpiryInterval=terms.session_s,
-                ReceiveMaximum=INBOUND,
-                MaximumPacketSize=MAX_PACKET_BYTES,
-            )
-            self._client.connect(*where, clean_start=terms.session_s == 0, properties=properties)
-        else:
-            self._client.connect(*where)
+        limits = {"ReceiveMaximum": INBOUND, "MaximumPacketSize": MAX_PACKET_BYTES}
+        asked = _properties(PacketTypes.CONNECT, SessionExpiryInterval=terms.session_s, **limits)
+        more: dict[str, Any] = {"clean_start": terms.session_s == 0, "properties": asked} if self._v5 else {}
+        self._client.connect(*where, **more)
         self._connection = self._client.socket()
         if self._connection is not None:  # None when the broker hung up in the meantime
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -190,7 +184,7 @@ class Session:
 
     def _work(self) -> None:
         """Take what has arrived, up to a batch; send what waits; look after the keepalive."""
-        while self.ended is None and len(self._news) < TURN and self._readable():
+        while self.ended is None and len(self._news) < TURN and not rests(self._connection) and self._readable():
             self._check(self._client.loop_read())
         if self.ended is None and self._client.want_write():
             self._check(self._client.loop_write())
@@ -201,14 +195,7 @@ class Session:
             self._end(Disconnected(f"{self._address} takes connections but does not answer as an MQTT broker"))
         self.flush()
 
-    def _rest(self, *, yes: bool) -> None:
-        """Have paho, which reads as long as there is something, find nothing more."""
-        if isinstance(self._connection, GulpingSocket):
-            self._connection.resting = yes
-
     def _readable(self) -> bool:
-        if getattr(self._connection, "resting", False):
-            return False
         if getattr(self._connection, "pending", int)():
             return True
         self._poller.register(self._connection, select.POLLIN)
@@ -268,9 +255,45 @@ class Session:
     def _on_publish(self, _client: Client, _: Any, mid: int, code: ReasonCode, _p: Properties | None) -> None:
         self._news.append(Acknowledged(mid, code.value))
         if len(self._news) >= BREATH:
-            self._rest(yes=True)
+            rest(self._connection, yes=True)
 
     def _on_message(self, _client: Client, _: Any, message: MQTTMessage) -> None:
         if message.qos:
             self._unacknowledged.append(message.mid)
-        self._news.append(Message(message.topic, bytes(message.payload), message.retain, told(message)))
+        self._news.append(Message(message.topic, bytes(message.payload), message.retain, _told(message)))
+
+
+class _Packed(Properties):
+    """Properties that are turned into bytes once: doing it for each message costs as much as sending it."""
+
+    _packed: bytes
+
+    def __init__(self, packed: bytes) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        object.__setattr__(self, "_packed", packed)  # the class refuses names that are no property
+
+    def pack(self) -> bytes:
+        return self._packed
+
+
+@cache
+def _expiring(seconds: int) -> Properties:
+    """One for each of the few expiries."""
+    return _Packed(_properties(PacketTypes.PUBLISH, MessageExpiryInterval=seconds).pack())  # type: ignore[no-untyped-call]
+
+
+def _telling(it: Exchange, expires_s: int | None) -> Properties:
+    said = {"CorrelationData": it.correlation, "ResponseTopic": it.topic, "MessageExpiryInterval": expires_s}
+    return _properties(PacketTypes.PUBLISH, **{name: value for name, value in said.items() if value})
+
+
+def _told(message: MQTTMessage) -> Exchange | None:
+    correlation = getattr(message.properties, "CorrelationData", None)
+    return Exchange(getattr(message.properties, "ResponseTopic", ""), bytes(correlation)) if correlation else None
+
+
+def _properties(packet: int, **values: Any) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties
