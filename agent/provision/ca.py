@@ -38,6 +38,7 @@ MAX_COMMON_NAME = 64
 """RFC 5280, ub-common-name."""
 
 _AUTHORITY = "Piazza bench authority"
+_Names = x509.SubjectAlternativeName | None
 _CLIENT = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
 _BROKER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
 """A broker of a cluster is also a client of its fellows; as a party it has no rights, since no access list names it."""
@@ -137,14 +138,7 @@ class Authority:
         return shown.not_valid_before_utc.timestamp() <= at < shown.not_valid_after_utc.timestamp()
 
     def _issue(
-        self,
-        files: TlsFiles,
-        name: str,
-        usage: x509.ExtendedKeyUsage,
-        *,
-        at: float,
-        days: float,
-        names: x509.SubjectAlternativeName | None = None,
+        self, files: TlsFiles, name: str, usage: x509.ExtendedKeyUsage, *, at: float, days: float, names: _Names = None
     ) -> None:
         self._key()  # where there is no authority, no new key is left behind
         signed = self._signed(_new_key(files.key).public_key(), name, usage, at=at, days=days, names=names)

@@ -24,7 +24,7 @@ from tests.brokers.deployed import NotInstalled
 from tests.governance.one_broker import ROOM, Granted, OneNats
 from tests.governance.unions import JUNE, POLICE, folder, loaded
 
-pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(1800)]
 COMUNI = [{"id": "faenza", "name": "Faenza"}, {"id": "riolo", "name": "Riolo Terme"}]
 ROLES = {
     "room": "operator", "square": "publisher", "store-1": "store", "fleet": "maintainer", "anybody": "public",
