@@ -35,25 +35,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.anomaly.engine import Engine, ids
+from agent.anomaly.settings import NormalityRule
 from agent.clock import SystemClock
 from agent.errors import UserError
 from agent.pixels import Detections, Frame
+from agent.records import Observation, Phase
 from agent.vision.calibration import Tail
 from agent.vision.detector import TfliteDetector
 from agent.vision.eye import LATEST_S
 from agent.vision.learned import GRAINS
-from agent.vision.normality import Normality
+from agent.vision.normality import LEAST_TOLD, Normality
 from agent.vision.settings import NormalitySettings, VisionSettings
 from bench.machine import show
 from bench.scenes import FPS, Clip, Truth, Video, scenes
+from bench.tamper import poisson_bound
 
 APART_S = 600.0
 """Between two clips, so that nobody takes them for one."""
-RAISED = 3.0
-"""An alarm: so unusual is one usual thing in a thousand. The default of the rule."""
-DWELL_S = 0.2
-"""How long a score must hold before it is raised. The default of the rule."""
-CLEAR_S = 5.0
+RAISED = NormalityRule(id="unusual").score
+"""An alarm: the default of the rule."""
+SHOWN_AN_HOUR = 3600
+"""A clip is no hour: the rule's budget of events must not hide a false one."""
+EPOCH_S = 1_700_000_000.0
 LASTING_S = 0.35
 """Time from which a thing counts, as in what is learned."""
 STATED = (1.0, 1.5, 2.0, 2.5, 3.0)
@@ -130,10 +134,10 @@ class Ours:
         return cls(Normality("bench", settings, classes=eyes.detector.classes), eyes)
 
     @classmethod
-    def taught(cls, eyes: Eyes, clips: Sequence[Clip]) -> Ours:
-        """What is known after some clips; where nobody passes in them that is nothing."""
+    def taught(cls, eyes: Eyes, clips: Sequence[Clip], *, passes: int = PASSES) -> Ours:
+        """What is known after some clips, shown up to so many times; where nobody passes in them that is nothing."""
         ours = cls.untaught(eyes, sum(clip.seconds() for clip in clips) - LEFT_S)
-        while ours.passes < PASSES and not ours.has_learned:
+        while ours.passes < passes and not ours.has_learned:
             for clip in clips:
                 ours.watch(clip, learns=True)
             ours.passes += 1
@@ -303,23 +307,26 @@ def resident_mb(video: Video, model: str, every: int, who: str) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
-def normal(video: Video, eyes: Eyes) -> dict[str, Any]:
-    """False raises on normal video: each fourth of the training clips, judged by what the others taught."""
+def normal(video: Video, eyes: Eyes, *, passes: int = PASSES) -> dict[str, Any]:
+    """False raises on normal video: each fourth of the training clips, judged by what the others taught, where that was enough."""
     raises, seconds, highest = 0, 0.0, list[list[float]]()
     train = video.train if len(video.train) >= PARTS else [part for clip in video.train for part in clip.cut(PARTS)]
     for part in range(PARTS):
-        ours = Ours.taught(eyes, [clip for number, clip in enumerate(train) if number % PARTS != part])
-        for clip in train[part::PARTS]:
+        ours = Ours.taught(eyes, [clip for number, clip in enumerate(train) if number % PARTS != part], passes=passes)
+        for clip in train[part::PARTS] if ours.has_learned else ():
             scores = ours.watch(clip, learns=False)
             step = ours.run.step_s[clip.name]
             raises += len(alarms(scores, step))
             highest.append(ours.highest[clip.name])
             seconds += len(scores) * step
-    return {
-        "seconds": round(seconds, 1),
-        "raises": raises,
-        "raises_per_hour": round(3600 * raises / seconds, 1),
-    } | calibration(highest)
+    return rate(raises, seconds) | (calibration(highest) if highest else {})
+
+
+def rate(raises: int, seconds: float) -> dict[str, float]:
+    """False raises an hour, with the length that it rests on and its bound (Poisson, 95 %, one-sided)."""
+    counted = {"seconds": round(seconds, 1), "raises": raises}
+    an_hour = {"raises_per_hour": float(raises), "raises_per_hour_at_most_95": poisson_bound(raises)}
+    return counted | ({name: round(3600 * count / seconds, 1) for name, count in an_hour.items()} if seconds else {})
 
 
 def calibration(clips: Sequence[Sequence[float]]) -> dict[str, Any]:
@@ -396,14 +403,13 @@ def looked_ahead(scores: Scores, step_s: float) -> Scores:
 
 
 def alarms(scores: Scores, step_s: float) -> list[int]:
-    """Frames at which the rule raises: its score for its dwell; anew only after it was clear."""
-    held, clear, told, is_open = 0.0, 0.0, [], False
-    for number, score in enumerate(scores):
-        held, clear = (held + step_s, 0.0) if score >= RAISED else (0.0, clear + step_s)
-        if not is_open and held > DWELL_S:
-            told.append(number)
-            is_open = True
-        is_open = is_open and clear < CLEAR_S
+    """Frames at which the engine opens an event of the rule with its defaults, from what a watching camera tells of each frame."""
+    rule = NormalityRule(id="unusual", per_hour=SHOWN_AN_HOUR)
+    engine, told = Engine([rule], new_id=ids("bench")), list[int]()
+    for number, score in enumerate(scores.tolist()):
+        at = EPOCH_S + number * step_s
+        events = engine.update(Observation("bench", rule.quantity, score if score >= LEAST_TOLD else 0.0, at))
+        told += [number for event in events if event.phase is Phase.OPENED]
     return told
 
 

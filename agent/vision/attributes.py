@@ -32,7 +32,7 @@ _RIM = 0.02
 """A box nearer to the edge of the frame than this may be cut off."""
 _LEAST_SHARE = 0.004
 """The finest step of a detector's int8 probabilities."""
-_STAY = ATTRIBUTES.index("stay")
+_WAY, _STAY = ATTRIBUTES.index("way"), ATTRIBUTES.index("stay")
 _SURE = 0.4
 """Probability of a person from which a sight may serve as ruler."""
 
@@ -65,23 +65,33 @@ class Trail:
     highest: float = 0.0
     sights: int = 0
     sampled_at: float = -math.inf
+    has_gone: bool = False
+    """Whether it has gone half a body height: who sways on the spot, or is only just coming into the picture, goes no way."""
     cells: set[Cell] = field(default_factory=set)
 
     @classmethod
     def begin(cls, sight: Sight, at: float) -> Trail:
-        return cls(at, sight.foot, at, at, sight.values.copy())
+        return cls(at, sight.foot, at, at, _without_way(sight.values))
 
     def follow(self, sight: Sight, at: float, *, aspect: float) -> None:
         """The next sight of it."""
+        self._move(sight, at, aspect=aspect)
+        seen = sight.values if self.has_gone else _without_way(sight.values)
         share = 1.0 - math.exp(-(at - self.at) / SMOOTH_S) if self.sights else 1.0
-        known = np.where(np.isnan(self.values), sight.values, self.values)
-        self.values = np.where(np.isnan(sight.values), known, known + (sight.values - known) * share)
-        moved = math.hypot((sight.foot[0] - self.anchor[0]) * aspect, sight.foot[1] - self.anchor[1])
-        if moved > _STEP * sight.ruler:
-            self.anchor, self.anchored_at = sight.foot, at
+        known = np.where(np.isnan(self.values), seen, self.values)
+        self.values = np.where(np.isnan(seen), known, known + (seen - known) * share)
         self.values[_STAY] = at - self.anchored_at
         self.largest = np.fmax(self.largest, self.values)
         self.at, self.sights = at, self.sights + 1
+
+    def _move(self, sight: Sight, at: float, *, aspect: float) -> None:
+        moved = math.hypot((sight.foot[0] - self.anchor[0]) * aspect, sight.foot[1] - self.anchor[1])
+        if moved > _STEP * sight.ruler:
+            self.anchor, self.anchored_at, self.has_gone = sight.foot, at, True
+
+
+def _without_way(values: Doubles) -> Doubles:
+    return np.where(np.arange(len(values)) == _WAY, 0.0, values)
 
 
 def sights(things: Things, moved: Floats, learned: Learned, *, aspect: float) -> list[Sight]:

@@ -12,9 +12,10 @@ from agent.anomaly.engine import Engine, ids
 from agent.anomaly.settings import NormalityRule
 from agent.pixels import Box, Detection
 from agent.records import Observation, Reason
+from agent.vision.attributes import Sight, Trail
 from agent.vision.calibration import LEAST, LEVELS, Tail
 from agent.vision.hourly import Hourly
-from agent.vision.learned import Learned
+from agent.vision.learned import ATTRIBUTES, Learned
 from agent.vision.memory import SceneFile
 from agent.vision.perspective import Perspective
 from agent.vision.places import COLUMNS, ROWS, Cell, Places, cell
@@ -158,6 +159,25 @@ def test_a_few_who_went_one_way_make_no_stream():
         crossed(places, 0.2, (1.0, 0.0))
     _, back = places.rarity(cell(0.5, 0.2, (-1.0, 0.0)))
     assert back < STREAM
+
+
+def going(x: float) -> Sight:
+    """Somebody of a tenth of the picture at x, in whose box the flow points against the stream."""
+    values = np.array([0.3, 1.0, 0.0, 1.0, 3.5, 0.0])
+    return Sight(1, values, np.zeros(2, np.float32), cell(x, 0.5, (-1.0, 0.0)), 0.3, 0.1, 0.1, (x, 0.5))
+
+
+def followed(places: list[float]) -> float:
+    """The most unusual way that was found of somebody who was in these places, ten a second."""
+    trail = Trail.begin(going(places[0]), 0.0)
+    for number, x in enumerate(places):
+        trail.follow(going(x), number / 10.0, aspect=1.0)
+    return float(trail.largest[ATTRIBUTES.index("way")])
+
+
+def test_who_sways_on_the_spot_goes_no_way_and_who_has_gone_half_a_body_height_does():
+    assert followed([0.5, 0.52, 0.49, 0.5, 0.48]) == 0.0
+    assert followed([0.5 - 0.02 * step for step in range(12)]) > 3.0
 
 
 def test_scores_that_too_many_usual_things_reached_are_told_lower():

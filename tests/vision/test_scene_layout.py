@@ -148,6 +148,23 @@ def test_where_all_is_normal_there_is_no_area_and_no_crash():
     assert math.isnan(scene_anomaly.auc(np.arange(4.0), np.zeros(4, np.bool_)))
 
 
+def test_an_alarm_is_an_event_of_the_rule_with_its_dwell_and_its_hysteresis():
+    calm, high, falling = [0.0] * 80, [3.5], [2.4] * 4
+    assert scene_anomaly.alarms(np.array(calm[:5] + high + calm), 0.1) == []  # gone before its dwell is over
+    assert scene_anomaly.alarms(np.array(calm[:5] + high + falling + calm), 0.1) == [7]  # no longer 3, not yet below 2
+    assert scene_anomaly.alarms(np.array((high + falling) * 4), 0.1) == [2]
+    assert scene_anomaly.alarms(np.array((high + falling + calm) * 2), 0.1) == [2, 87]
+
+
+def test_a_rate_of_false_raises_has_a_bound_also_where_there_was_none():
+    assert scene_anomaly.rate(0, 360.0) == {
+        "seconds": 360.0,
+        "raises": 0,
+        "raises_per_hour": 0.0,
+        "raises_per_hour_at_most_95": pytest.approx(30.0, abs=0.1),
+    }
+
+
 @pytest.mark.slow
 def test_a_scene_of_another_size_rate_and_container_is_measured_without_a_change(tmp_path: Path):
     """One training video, one test clip, twelve frames a second, a truth that is two frames too short."""
@@ -160,5 +177,5 @@ def test_a_scene_of_another_size_rate_and_container_is_measured_without_a_change
     assert set(figures["robust"]) == {"half_the_training", "half_the_size", "half_the_rate"}
     assert 0.0 <= figures["micro_auc"] <= 100.0
     assert figures["raised"]["stretches"].endswith("of 1")
-    assert figures["normal"]["seconds"] == 5.0
+    assert figures["normal"] == {"seconds": 0.0, "raises": 0}  # nothing is told of a scene that is not known
     assert set(figures["peers"]) == {"flow_per_cell", "largest_blob"}
