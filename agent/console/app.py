@@ -36,6 +36,7 @@ from agent.console.looks import Looks
 from agent.console.places import shown
 from agent.console.room import BEHIND, Room
 from agent.console.search import Question
+from agent.console.spoken import VERDICTS, spoken
 from agent.contract.times import seconds
 from agent.contract.topics import NodeName
 from agent.errors import Refused, StoreError, UserError
@@ -49,7 +50,6 @@ BEAT_S = 5.0
 QUEUED = 600
 """Batches that wait for a page: what comes in a minute or more."""
 
-VERDICTS = ("received", "useful", "false", "unclear")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -183,15 +183,12 @@ class Answers:
 
     async def verdict(self, request: Request) -> Response:
         """A person's word on an event; refused where the role has none, or the event is not known."""
-        given = json.loads(await request.body())
-        node, event, verdict = (str(given.get(key, "")) for key in ("node", "event", "verdict"))
-        if verdict not in VERDICTS or not re.fullmatch(r"[0-9a-f]{16}", event):
-            raise UserError("no such verdict or event", hint=f"one of {', '.join(VERDICTS)}")
-        name = NodeName.parse(node)
+        said = spoken(await request.body())
+        name = NodeName.parse(said.node)
         if not self._desktop.room.may_judge(name):
             return PlainTextResponse("your role has no say here", status_code=403)
-        self._desktop.room.judge(name, event, verdict)
-        return _json({"said": verdict})
+        self._desktop.room.judge(name, said.event, said.verdict)
+        return _json({"said": said.verdict})
 
 
 async def _stream(room: Room) -> AsyncIterator[str]:
@@ -247,7 +244,7 @@ def _guarded(desktop: Desktop, looks: Looks, answer: Answer) -> Answer:
             desktop.log.write(what, question, "shown")
         try:
             return await answer(request)
-        except (UserError, Refused, json.JSONDecodeError) as error:
+        except (UserError, Refused) as error:
             return PlainTextResponse(str(error), status_code=400)
         except StoreError as error:
             return PlainTextResponse(str(error), status_code=503)

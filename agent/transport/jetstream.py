@@ -14,6 +14,8 @@ import logging
 import random
 from dataclasses import dataclass
 
+import msgspec
+
 from agent.clock import Clock
 from agent.transport import Address, Message, tls
 from agent.transport.backoff import Backoff
@@ -230,8 +232,23 @@ class Group:
         log.warning("not in the group", extra={"why": why, "server": str(self._address), "again_in_s": round(wait, 1)})
 
 
+class _Error(msgspec.Struct, frozen=True):
+    description: str = ""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """What of an answer of JetStream we go by."""
+
+    error: _Error | None = None
+
+
 def _check(answer: Delivery) -> None:
     """OSError for an answer of JetStream that says no."""
-    said = json.loads(answer.payload or b"{}")
-    if answer.status or "error" in said:
-        raise OSError(f"JetStream: {said.get('error', {}).get('description', answer.status)}")
+    try:
+        said = msgspec.json.decode(answer.payload or b"{}", type=_Answer)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise OSError("JetStream: an answer that cannot be read") from error
+    if answer.status or said.error:
+        raise OSError(
+            f"JetStream: {(said.error and said.error.description) or answer.status or 'an error without a reason'}"
+        )

@@ -146,6 +146,26 @@ def test_a_verdict_that_is_none_goes_nowhere(page, given, code):
     assert page.post("/api/verdict", content=json.dumps(given)).status_code == code
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"7",
+        b'"useful"',
+        b"\xff",
+        b'{"node": 7, "event": [], "verdict": {}}',
+        b"[" * 900,
+        b" " * 2000,
+    ],
+)
+def test_what_is_no_verdict_at_all_is_refused_with_one_sentence(page, body):
+    answer = page.post("/api/verdict", content=body)
+    assert (answer.status_code, answer.text.partition("\n")[0]) == (400, "no such verdict or event")
+
+
 def test_no_other_site_may_post(page):
     given = {"node": "romagna-faentina/faenza/n-0001", "event": "0" * 16, "verdict": "false"}
     answer = page.post("/api/verdict", content=json.dumps(given), headers={"sec-fetch-site": "cross-site"})

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from agent.clock import SystemClock
 from agent.transport import Acknowledged, Address, Connected, Message, Subscribed
 from agent.transport.grouped import GroupedTransport
-from agent.transport.jetstream import Group, durable, subject_of, topic_of
+from agent.transport.jetstream import Group, _check, durable, subject_of, topic_of
 from agent.transport.mqtt import MqttTransport
 from agent.transport.nats import Delivery, Parser, Said
 from tests.brokers.deployed import PLACES, Server
@@ -57,6 +57,37 @@ def test_what_a_server_says_is_the_same_in_whatever_pieces_it_comes(sizes: list[
 def test_what_is_no_nats_is_said(text: bytes):
     with pytest.raises(ValueError, match=r".+"):
         list(Parser().feed(text))
+
+
+def answered(payload: bytes, status: str = "") -> None:
+    _check(Delivery("_INBOX.1", 9, "", status, "", payload))
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b'{"type": "io.nats.jetstream.api.v1.consumer_create_response"}'])
+def test_an_answer_of_jetstream_that_names_no_error_is_a_yes(payload: bytes):
+    answered(payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"{", b"[]", b"null", b"7", b"\xff", b'{"error": "no"}', b'{"error": {"description": 7}}', b"[" * 100_000],
+)
+def test_an_answer_of_jetstream_in_another_shape_is_refused_with_one_sentence(payload: bytes):
+    with pytest.raises(OSError, match="JetStream: an answer that cannot be read"):
+        answered(payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "status", "why"),
+    [
+        (b'{"error": {"code": 404, "description": "stream not found"}}', "", "stream not found"),
+        (b'{"error": {}}', "", "an error without a reason"),
+        (b"", "503", "503"),
+    ],
+)
+def test_a_no_of_jetstream_is_told_in_its_words(payload: bytes, status: str, why: str):
+    with pytest.raises(OSError, match=f"^JetStream: {why}$"):
+        answered(payload, status)
 
 
 def test_a_topic_is_a_subject_and_back():
