@@ -6,21 +6,23 @@ import csv
 import io
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
 import pytest
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from agent import cli
 from agent.clock import SimulatedClock
-from agent.console.app import application
+from agent.console.app import FILES, application
 from agent.console.items import happening
 from agent.contract.envelope import Envelope, open_envelope
 from agent.contract.jws import KeyRing
-from agent.contract.topics import Class
+from agent.contract.topics import Class, Topic
 from agent.governance import places
+from agent.governance.rights import EVENT_KINDS
 from agent.provision.keys import new_signing_key, save_ring
 from agent.simulation.stage import POLICE, SEAT, SQUARE
 from agent.subscriber import Reader
@@ -108,6 +110,67 @@ def test_what_a_broker_lets_through_by_mistake_is_not_told(built, party):
     kinds = {item["type"] for item in items if item["kind"] == "event"}
     assert kinds <= TYPES[party]
     assert not any(item["kind"] == "verdict" for item in items) or party == POLICE
+
+
+Asked = Iterator[dict[str, str]]
+
+
+def each_event(built: Place) -> Asked:
+    """The last one of each node and type."""
+    for one in {(one.topic.name, one.topic.type): one for one in told(built, Class.EVT)}.values():
+        yield {"node": str(one.topic.name), "event": happening(one), "at": str(one.at)}
+
+
+ASKED: dict[str, Callable[[Place], Asked]] = {
+    "/api/me": lambda _: iter([{}]),
+    "/api/now": lambda _: iter([{}]),
+    "/api/map": lambda _: iter([{}]),
+    "/api/chains": lambda _: iter([{}]),
+    "/api/events": lambda built: iter(
+        [{}, *({"kind": kind} for kind in EVENT_KINDS), *({"comune": one.id} for one in built.town.union.comuni)]
+    ),
+    "/api/event": each_event,
+    "/api/node": lambda built: ({"node": str(node.name)} for node in built.nodes),
+    "/api/week": lambda built: ({"node": str(node.name), "quantity": "gate/person/left"} for node in built.nodes),
+}
+"""How to ask all that each route can answer."""
+
+SPOKEN = {"/api/live", "/api/verdict"}
+"""A stream of what the desk takes, and what is posted: each has a test of its own here."""
+
+
+def test_every_route_of_the_page_is_asked_here(built):
+    """A new one fails until it is told how to ask it, and then what it may not tell."""
+    desktop = built.desktop(POLICE)
+    found = {route.path for route in application(desktop).routes if isinstance(route, Route)}
+    desktop.archive.close()
+    assert found == {*ASKED, *SPOKEN, *(f"/{name}" for name in FILES)}
+
+
+@pytest.mark.parametrize("route", ASKED)
+def test_no_route_tells_what_the_role_may_not_read(page, built, party, route):
+    """Whatever is asked: neither the name of a node nor a happening or a message outside the agreement."""
+    sight = built.sight(party)
+    known = {str(name) for name in sight.nodes(NOON)}
+    hidden = {str(node.name) for node in built.nodes} - known
+    for one in told(built, Class.EVT):
+        if not sight.sees(one.topic, NOON):
+            hidden |= {happening(one), one.digest}
+    assert hidden
+    for question in ASKED[route](built):
+        answer = page.get(route, params=question)
+        given_back = set(question.values()) if answer.status_code == 200 else set[str]()
+        told_back = set(re.findall(r"[A-Za-z0-9_./-]+", answer.text)) - (given_back if route == "/api/week" else set())
+        assert not told_back & hidden
+
+
+def test_nobody_judges_what_they_may_not(page, built, party):
+    """The police where they have an agreement; statistics and publishers nowhere."""
+    for node in built.nodes:
+        said = {"node": str(node.name), "event": "0" * 16, "verdict": "false"}
+        may = built.sight(party).says(Topic(node.name, Class.ACK, "verdict"), NOON)
+        assert page.post("/api/verdict", json=said).status_code == (200 if may else 403)
+        assert may == (node.name.comune in COMUNI.get(party, set()))
 
 
 def test_an_export_for_the_police_holds_what_the_police_may_read(built, tmp_path, capsys):
