@@ -65,11 +65,11 @@ class Parser:
             raise ValueError("a line without an end")
         if end < 0:
             return None
-        word, _, rest = self._buffer[:end].decode("utf-8").partition(" ")
-        if word.upper() in ("MSG", "HMSG"):
-            return self._message(end + len(_END), rest.split())
+        word, _, rest = bytes(self._buffer[:end]).partition(b" ")
+        if word.upper() in (b"MSG", b"HMSG"):
+            return self._message(end + len(_END), [_text(one) for one in rest.split()])
         del self._buffer[: end + len(_END)]
-        return Said(word.upper(), rest)
+        return Said(_text(word).upper(), _text(rest))
 
     def _message(self, begin: int, words: list[str]) -> Delivery | None:
         """MSG subject sid [reply] bytes, HMSG subject sid [reply] bytes-of-headers bytes."""
@@ -81,11 +81,16 @@ class Parser:
             raise ValueError("a message of another form")
         if len(self._buffer) < end + len(_END):
             return None
-        headers = bytes(self._buffer[begin : begin + of_headers]).decode("utf-8", "replace")
+        headers = _text(bytes(self._buffer[begin : begin + of_headers]))
         payload = bytes(self._buffer[begin + of_headers : end])
         del self._buffer[: end + len(_END)]
         status = headers.partition("\r\n")[0].removeprefix("NATS/1.0").strip()
         return Delivery(named[0], int(named[1]), named[2] if len(named) > 2 else "", status, headers, payload)  # noqa: PLR2004
+
+
+def _text(said: bytes) -> str:
+    """A subject may be any bytes without ASCII spaces: such a one is nobody's, and must not hold up what comes after it."""
+    return said.decode("utf-8", "replace")
 
 
 class Line:

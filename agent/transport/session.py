@@ -260,7 +260,8 @@ class Session:
     def _on_message(self, _client: Client, _: Any, message: MQTTMessage) -> None:
         if message.qos:
             self._unacknowledged.append(message.mid)
-        self._news.append(Message(message.topic, bytes(message.payload), message.retain, _told(message)))
+        topic = message._topic.decode("utf-8", "replace")  # noqa: SLF001 -- `topic` raises where bytes are no text
+        self._news.append(Message(topic, bytes(message.payload), message.retain, _told(message)))
 
 
 class _Packed(Properties):

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from paho.mqtt.client import MQTTMessage
 
 from agent.clock import SimulatedClock, SystemClock
 from agent.errors import ConfigError, KeyFileError
@@ -221,6 +222,20 @@ def test_the_waits_for_an_absent_broker_grow_and_stay_bounded(address: Address):
     assert 0.25 <= waits[0] <= 0.5
     assert all(15.0 <= wait <= 30.0 for wait in waits[-10:])
     assert len(set(waits)) > 15  # jitter
+
+
+@pytest.mark.broker
+def test_a_topic_that_is_no_text_ends_nobody(mosquitto: MosquittoBench):
+    """Mosquitto refuses such a one; a subject of NATS may be any bytes."""
+    anna = mosquitto.transport("anna")
+    opened(anna)
+    assert isinstance(anna, MqttTransport)
+    assert anna._session
+    strange = MQTTMessage(mid=7, topic=b"piazza/v1/\xff")
+    strange.payload = b"x"
+    anna._session._on_message(anna._session._client, None, strange)
+    (message,) = messages(anna, 1)
+    assert (message.topic, message.payload) == ("piazza/v1/\ufffd", b"x")
 
 
 @pytest.mark.broker

@@ -59,6 +59,15 @@ def test_what_is_no_nats_is_said(text: bytes):
         list(Parser().feed(text))
 
 
+@pytest.mark.parametrize(
+    ("subject", "said"), [(b"a.\xff", "a.\ufffd"), ("a.\x85b".encode(), "a.\x85b"), ("a.\u2028b".encode(), "a.\u2028b")]
+)
+def test_a_subject_of_any_bytes_holds_up_nothing_that_comes_after_it(subject: bytes, said: str):
+    """Whoever may publish one would otherwise end every connection of the group, again and again."""
+    found = list(Parser().feed(b"MSG " + subject + b" 1 r 2\r\nhi\r\nMSG a.b 1 0\r\n\r\n"))
+    assert found == [Delivery(said, 1, "r", "", "", b"hi"), Delivery("a.b", 1, "", "", "", b"")]
+
+
 def answered(payload: bytes, status: str = "") -> None:
     _check(Delivery("_INBOX.1", 9, "", status, "", payload))
 
