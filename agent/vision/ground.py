@@ -44,6 +44,8 @@ FLAT = 3.0
 """Standard deviation in grey levels below which a patch has no texture that could be compared."""
 RELIT = 0.3
 """When more than this share changes at once, the light was switched: the place is learned anew."""
+SWITCHED = 0.08
+"""When more than this share stands out and stands still, the camera went over to night vision: no thing is so large."""
 
 APART = 12.0
 """Colour by which a thing differs from what surrounds it, in grey levels; less is light that has no edge."""
@@ -119,8 +121,11 @@ class Ground:
         if float(out.mean()) > RELIT:
             self._begin(now)
             return []
-        held = painted(kept, now.shape)
-        patches = list(self._patches(out & still & free, now, light, held))
+        held, standing = painted(kept, now.shape), out & still & free
+        if float((standing & ~held).mean()) > SWITCHED:
+            self._switch(now, held)
+            return []
+        patches = list(self._patches(standing, now, light, held))
         self._learn(now, change, free, held, elapsed_s)
         return patches
 
@@ -146,6 +151,12 @@ class Ground:
         self._slow, self._quick, self._usual = now.copy(), now.copy(), now.copy()
         self._restless = np.zeros(now.shape[:2], np.float32)
         self._free_looks = np.zeros(now.shape[:2], np.int32)
+
+    def _switch(self, now: Colour, held: Mask) -> None:
+        """Learn the place anew, but where a thing is already known to stand."""
+        before, looks = self._slow, self._free_looks
+        self._begin(now)
+        self._slow[held], self._free_looks[held] = before[held], looks[held]
 
     def _light(self, now: Colour, free: Mask) -> Light:
         """What the light of today is beside the usual, by some pixels."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from agent.pixels import Box, Frame, Track, Tracks
 from agent.records import Observation
+from agent.vision.geometry import covered
 from agent.vision.ground import Ground
 from agent.vision.left import Left, beside, last_near
 from agent.vision.settings import View, Zone
@@ -84,6 +85,23 @@ def test_what_looks_like_a_shadow_for_a_moment_is_learned_but_not_where_a_thing_
     for _ in range(8):
         one.look(shadow, [], kept, elapsed_s=STEP_S)
     assert one.holds(BAG) is stands
+
+
+def test_a_camera_that_goes_over_to_night_vision_leaves_nothing_behind_but_what_stood_there():
+    """Under infrared a dark road is as light as what surrounds it: patches of another tone, and no things."""
+    roads = [Box(left, 0.1, left + 0.2, 0.35) for left in (0.05, 0.3, 0.55)]
+    day, night = ground(), (ground() * 0.8).astype(np.uint8)
+    for road in roads:
+        day, night = put(day, road, (40, 40, 40)), put(night, road, (90, 90, 90))
+    one = Ground()
+    for _ in range(12):
+        one.look(day, [], [], elapsed_s=STEP_S)
+    day, night = put(day, BAG), put(night, BAG)
+    for _ in range(8):
+        one.look(day, [], [BAG], elapsed_s=STEP_S)
+    patches = [patch for _ in range(20) for patch in one.look(night, [], [BAG], elapsed_s=STEP_S)]
+    assert not [patch for patch in patches if covered(patch.box, BAG) < 0.5]
+    assert one.holds(BAG)
 
 
 @pytest.mark.parametrize("comes", [True, False])
