@@ -53,6 +53,13 @@ def _necessity(ground: Ground, language: Language) -> Iterator[Row]:
         why = said("why-needed", language)
         yield Row(f"{why}: {purpose(one, language)} ({one.partner.name})", said("open", language))
     yield open_row("less", language)
+    reached = said("rights-are", language, contact=ground.union.contact)
+    yield Row(said("rights", language), reached, (contract(language), ground.union_paper.cite("contact")))
+    yield open_row("rules", language)
+    for one, _ in ground.agreements:
+        if one.partner.role == "police":
+            title = said("police-rules", language, partner=one.partner.name)
+            yield Row(title, said("police-rules-are", language))
 
 
 def _countered(ground: Ground, language: Language) -> Iterator[Row]:

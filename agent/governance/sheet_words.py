@@ -111,6 +111,20 @@ WORDS: dict[str, tuple[str, str]] = {
         "Escono solo conteggi ed eventi in campi chiusi: nessun campo può portare immagini, volti, targhe, suoni o testo",
         "Only counts and events in closed fields leave: no field can carry pictures, faces, plates, sound or text",
     ),
+    "rights": ("Diritti degli interessati (artt. 11-22)", "Rights of data subjects (art. 11-22)"),
+    "rights-are": (
+        "Presso {contact}. Chi passa non è identificabile in ciò che esce (art. 11); di chi guarda restano gli accessi firmati",
+        "At {contact}. Whoever passes cannot be identified in what leaves (art. 11); of whoever looks there are signed accesses",
+    ),
+    "rules": (
+        "Norme da verificare oltre al GDPR: Linee guida EDPB 3/2019 sui dispositivi video; Provvedimento del Garante 8 aprile 2010",
+        "Rules to check besides the GDPR: EDPB Guidelines 3/2019 on video devices; the Garante's decision of 8 April 2010",
+    ),
+    "police-rules": ("{partner}: D.Lgs. 51/2018", "{partner}: legislative decree 51/2018"),
+    "police-rules-are": (
+        "Ciò che riceve lo tratta come titolare autonomo secondo il D.Lgs. 51/2018, con registro e valutazione propri; ☐ ottenuti e allegati",
+        "It processes what it receives as a controller of its own under legislative decree 51/2018, with its own record and assessment; ☐ obtained and attached",
+    ),
     "risks": ("c) Rischi per i diritti e le libertà", "c) Risks to rights and freedoms"),
     "countered": ("d) Misure previste, per rischio", "d) Measures, for each risk"),
     "risk-identify": ("Riconoscimento di una persona", "Somebody is recognised"),
@@ -120,7 +134,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "risk-long": ("Conservazione oltre il necessario", "Kept longer than needed"),
     "risk-creep": ("Ampliamento silenzioso (function creep)", "The purpose grows unseen (function creep)"),
     "risk-wrong": ("Decisioni su un evento sbagliato", "Decisions on a wrong event"),
-    "risk-weight": ("☐ probabilità: …  gravità: …", "☐ likelihood: …  severity: …"),
+    "risk-weight": (
+        "☐ probabilità: …  gravità: …  rischio residuo: …",
+        "☐ likelihood: …  severity: …  residual risk: …",
+    ),
     "by-identify": (
         "Le immagini sono esaminate e dimenticate nel nodo; {masks} zone oscurate prima di ogni esame",
         "Pictures are looked at and forgotten inside the node; {masks} masked areas before anything looks",

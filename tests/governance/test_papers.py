@@ -142,6 +142,20 @@ def test_the_assessment_sets_every_risk_against_what_is_in_force(record):
     assert "on 2026-12-31 at the latest" in said
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("it", ("rischio residuo", "artt. 11-22", "privacy@romagna.example", "EDPB 3/2019", "8 aprile 2010", "D.Lgs. 51/2018")),
+        ("en", ("residual risk", "art. 11-22", "privacy@romagna.example", "EDPB Guidelines 3/2019", "8 April 2010", "decree 51/2018")),
+    ],
+)  # fmt: skip
+def test_the_assessment_names_the_rights_and_the_rules_beside_the_regulation(record, language, words):
+    said = record("dpia", "--language", language)
+    assert [word for word in words if word not in said] == []
+    later = record("dpia", "--language", language, "--at", "2027-06-01T12:00:00Z")
+    assert "51/2018" not in later
+
+
 def test_a_record_is_also_a_page_of_its_own(record):
     page = record("dpia", "--format", "html")
     assert page.startswith('<!doctype html><html lang="it">')
