@@ -5,8 +5,10 @@ Not collected by pytest on its own account: it needs root, `make deb`, and a min
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 
@@ -49,16 +51,42 @@ def root(program, tmp_path_factory):
     shutil.rmtree(root)
 
 
+GONE, ADDED, CHANGED = "usr/lib/piazza/site/agent/commands/demo.py", "usr/share/piazza/added", "piazza-link.service"
+"""What the newer package does not have any more, has more, and has otherwise; nobody asks for any of them here."""
+
+
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory):
-    """The same package under a higher version: only its control archive is packed anew."""
+    """A package of a higher version with other content."""
     folder = tmp_path_factory.mktemp("newer")
-    old = packages(release=RELEASE[1])[0]
-    script = """ar x "$1"; mkdir control; tar -xf control.tar.* -C control; rm control.tar.*
-sed -i 's/^Version: .*/&+1/' control/control; tar -cJf control.tar.xz -C control .
-ar rc newer.deb debian-binary control.tar.xz data.tar.*"""
-    subprocess.run(["sh", "-ec", script, "sh", old], cwd=folder, check=True)
+    tree, old = folder / "tree", packages(release=RELEASE[1])[0]
+    subprocess.run(["dpkg-deb", "--raw-extract", old, str(tree)], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"^(Version: .*)$", r"\1+1", control.read_text(), flags=re.MULTILINE))
+    (tree / GONE).unlink()
+    (tree / ADDED).write_text("new\n")
+    with next(tree.rglob(CHANGED)).open("a") as unit:
+        unit.write("# changed\n")
+    subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "--build", str(tree), str(folder / "newer.deb")], check=True)
+    shutil.rmtree(tree)
     return folder / "newer.deb"
+
+
+@contextmanager
+def asked(root):
+    """What is asked of systemd, as on a machine where it runs; answered by nobody."""
+    said, program, running = root / "tmp/asked", root / "usr/local/bin/systemctl", root / "run/systemd/system"
+    program.write_text('#!/bin/sh\necho "$*" >>/tmp/asked\n')
+    program.chmod(0o755)
+    running.mkdir(parents=True, exist_ok=True)
+    lines: list[str] = []
+    try:
+        yield lines
+        lines += said.read_text().splitlines()
+    finally:
+        program.unlink()
+        shutil.rmtree(running)
+        said.unlink(missing_ok=True)
 
 
 def test_installed_it_starts_nothing_but_the_firewall_and_the_data_partition(root):
@@ -70,7 +98,7 @@ def test_the_agent_and_its_models_run_on_the_python_of_the_release(root):
     assert "self-test identical" in run(root, "piazza", "models", "check")
 
 
-def test_an_upgrade_keeps_keys_documents_and_outbox(root, newer):
+def test_an_upgrade_brings_what_is_new_keeps_keys_documents_and_outbox_and_restarts_what_runs(root, newer):
     for name in SECRETS:
         path = root / "etc/piazza" / name
         path.parent.mkdir(exist_ok=True)
@@ -79,7 +107,13 @@ def test_an_upgrade_keeps_keys_documents_and_outbox(root, newer):
         (root / name).write_text(text)
     run(root, "systemd-tmpfiles", "--create", "piazza.conf")
     owners = run(root, "stat", "-c", "%U %a %n", "/etc/piazza/keys/sign.pem", "/etc/piazza/tls/key.pem")
-    install(root, newer)
+    with asked(root) as lines:
+        install(root, newer)
+    assert {*lines[:-1]} == {"daemon-reload"}  # once for the old one's end, once for the new one
+    assert lines[-1] == "try-restart piazza-link.service piazza-sense.service"
+    assert not (root / GONE).exists()
+    assert (root / ADDED).read_text() == "new\n"
+    assert next((root / "usr/lib/systemd/system").glob(CHANGED)).read_text().endswith("# changed\n")
     assert run(root, "dpkg-query", "-W", "-f", "${Version}", "piazza").endswith("+1")
     assert all((root / "etc/piazza" / name).read_text() == f"secret {name}" for name in SECRETS)
     assert all((root / name).read_text() == text for name, text in KEPT.items())
