@@ -179,7 +179,10 @@ def test_every_verb_is_stated_with_its_options(verb: str):
 
 
 def test_a_command_that_is_not_there_would_be_seen():
-    (gone,), (right,) = called("`piazza erase --log`, which is gone"), called("$ piazza ota status DIR --broker HOST >x")
+    (gone,), (right,) = (
+        called("`piazza erase --log`, which is gone"),
+        called("$ piazza ota status DIR --broker HOST >x"),
+    )
     assert unknown(parser_of(gone[0]), gone[1:]) == ["--log"]
     assert unknown(parser_of("ota"), ["statuses", "--json"]) == ["statuses", "--json"]
     assert unknown(parser_of(right[0]), right[1:]) == []
