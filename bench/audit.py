@@ -65,7 +65,7 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
     seals, witness = Seals(folder / "events.sqlite"), Witness(folder / "w.sqlite", witness_key, str(WITNESS))
     seal_s = timed(lambda: seals.seal(store_key, str(STORE), at=NOW))
     (request,) = seals.requests(ring, str(WITNESS))
-    cosign_s = timed(lambda: seals.add(witness.cosign(request, ring, at=NOW), ring))
+    cosign_s = timed(lambda: seals.add(witness.cosign(request, ring, at=NOW), ring, at=NOW))
     keys = ["--keys", str(folder / "ring.json")]
     ring.add(new_signing_key(folder / "auditor.pem", role="auditor", subject="union/centre/auditor"))
     save_ring(folder / "ring.json", ring)
