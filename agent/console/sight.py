@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.contract.topics import ITSELF, Class, NodeName, Topic
 from agent.governance.agreement import Agreement
-from agent.governance.rights import Right, Verb, allowed, changes, rights, roles
+from agent.governance.rights import TOLD, Right, Verb, allowed, changes, rights, roles
 from agent.governance.union import Union
 
 
@@ -39,8 +39,9 @@ class Sight:
         return allowed(self._own(at), self.party, Verb.WRITE, topic)
 
     def filters(self, at: float) -> tuple[str, ...]:
-        """Topic filters to subscribe to, exactly as wide as the rights."""
-        return tuple(dict.fromkeys(right.pattern for right in self._own(at) if right.verb is Verb.READ))
+        """Topic filters to subscribe to, exactly as wide as the rights; an answer about a certificate is asked for when one is due."""
+        shown = (right for right in self._own(at) if right.verb is Verb.READ and right.klass is not TOLD)
+        return tuple(dict.fromkeys(right.pattern for right in shown))
 
     def comuni(self, at: float) -> tuple[str, ...]:
         """Comuni of which anything is seen, in the union's order."""
