@@ -9,8 +9,9 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
-# What the environment of whoever calls may say about Python must not reach into .venv.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# What the environment of whoever calls may say about Python must not reach into .venv. Compiled modules are kept
+# whatever it says: without them each worker of each run reads every test anew, and each process all of agent.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 # A machine of CI is shared and slow, and brokers, browsers and kernels are not ours: there a test that fails is
 # tried again, up to twice, and named at the end. On a developer's machine it fails at once.
