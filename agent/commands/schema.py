@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import agent.schemas
@@ -75,8 +77,9 @@ def _against(folder: Path) -> int:
     return 1 if gone else 0
 
 
-def documents() -> dict[str, str]:
-    """Every document by name, as text."""
+@cache
+def documents() -> Mapping[str, str]:
+    """Every document by name, as text; made once, as the types are what they are."""
     made = {
         "asyncapi": asyncapi(),
         "config": settings_schema(Config, name="config"),
