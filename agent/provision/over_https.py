@@ -26,13 +26,13 @@ def context(ca: Path) -> ssl.SSLContext:
 
 
 def post(server: str, path: str, body: bytes, tls: ssl.SSLContext) -> Answer:
-    """What the authority at HOST:PORT says; BrokerAbsent when it is away, or hangs up on us."""
+    """What the authority at HOST:PORT says; BrokerAbsent when it is away, hangs up on us, or speaks nonsense."""
     where = urlsplit(f"//{server}")
     line = http.client.HTTPSConnection(str(where.hostname), where.port, timeout=TIMEOUT_S, context=tls)
     try:
         line.request("POST", path, body, {"Content-Type": "application/json"})
         return msgspec.json.decode(line.getresponse().read(MAX_BYTES * 16), type=Answer)
-    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no JSON, no Answer, no text
         raise BrokerAbsent(f"{server}: {_said(error)}", hint="is the network up, and the clock right?") from error
     finally:
         line.close()
