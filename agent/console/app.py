@@ -60,7 +60,8 @@ AGAIN = "piazza-again"
 """What a page says with a question that it asks by itself: nobody has looked anew."""
 
 PAGES = (
-    "console.css", "console.js", "map.js", "node.js", "parts.js", "ring.js", "sheet.js", "verdict.js", "words.js",
+    "chains.js", "console.css", "console.js", "history.js", "map.js", "node.js", "open.js", "parts.js", "ring.js", "sheet.js",
+    "state.js", "verdict.js", "week.js", "words.js",
 )  # fmt: skip
 FILES = {"": "index.html", **{name: name for name in PAGES}}
 

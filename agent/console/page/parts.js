@@ -42,3 +42,16 @@ export function age(seconds) {
 
 export const terms = pairs => element("dl", {}, ...pairs.flatMap(([name, value]) =>
   [element("dt", { textContent: name }), element("dd", {}, value)]));
+export const verdictsOf = item => item.verdicts.map(one => `${one.by} (${word(one.role)}): ${word(one.verdict)}`).join(", ") || "–";
+
+// What is the same is not drawn anew: whoever reads or has chosen a line stays there.
+export function table(target, names, rows) {
+  const head = element("thead", {}, element("tr", {}, ...names.map(name => element("th", { scope: "col", textContent: name }))));
+  const body = element("tbody", {}, ...rows.map(cells =>
+    element("tr", {}, ...cells.map(cell => cell instanceof Node ? element("td", {}, cell) : element("td", { textContent: cell })))));
+  if (!target.firstChild?.isEqualNode(head) || !target.lastChild.isEqualNode(body)) target.replaceChildren(head, body);
+}
+
+export function choices(select, pairs, chosen = select.value) {
+  select.replaceChildren(...pairs.map(([value, text]) => element("option", { value, textContent: text, selected: value === chosen })));
+}
