@@ -26,8 +26,14 @@ from agent.world import load as load_world
 
 WORLDS = sorted(path.parent for path in (Path(__file__).parent / "worlds").glob("*/world.yaml"))
 LEAST = 25
-QUICK_FRAMES = 250
-"""A world of more pictures than this is left to the long run."""
+QUICK = 150
+"""A world that costs more than so many pictures is left to the long run."""
+S_PER_PICTURE = 200.0
+"""So much simulated time, without any picture, is worked through in the time that one takes."""
+
+
+def cost(folder: Path) -> float:
+    return frames(folder) + sum(numbers(folder / "world.yaml", "duration_s")) / S_PER_PICTURE
 
 
 def frames(folder: Path) -> float:
@@ -42,7 +48,7 @@ def numbers(path: Path, option: str) -> list[float]:
 
 @pytest.mark.parametrize(
     "folder",
-    [pytest.param(one, id=one.name, marks=[pytest.mark.slow] if frames(one) > QUICK_FRAMES else []) for one in WORLDS],
+    [pytest.param(one, id=one.name, marks=[pytest.mark.slow] if cost(one) > QUICK else []) for one in WORLDS],
 )
 def test_a_world_is_told_as_expected(folder: Path):
     told = [as_json(passed) for passed in replay(folder) if passed.klass == Class.EVT]

@@ -25,7 +25,7 @@ ROWS = [
     (f03_disk_errors, "F3 disk errors", 200, 20_000),
     (f03_keeper_errors, "F3 disk errors under store and witness", 40, 1_200),
     (f15_tampering, "F15 tampering", 28, 2_000),
-    (f20_camera, "F20 camera faults", 10, 20),
+    (f20_camera, "F20 camera faults", 2, 20),
 ]
 
 

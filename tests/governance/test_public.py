@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import statistics
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -119,6 +120,7 @@ def test_the_noise_has_the_stated_error_and_no_drift(epsilon):
     assert statistics.fmean(map(abs, drawn)) == pytest.approx(guard.mean_error, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epsilon", [0.5, 1.0])
 def test_one_passage_changes_the_odds_by_at_most_epsilon(epsilon):
     """The definition of differential privacy, on the shares of 200,000 drawn numbers."""
@@ -161,10 +163,19 @@ def test_a_notice_cannot_be_made_to_carry_markup(tmp_path):
 # The commands
 
 
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    """A simulated union with a day behind it, as files that nobody writes to."""
+    folder = tmp_path_factory.mktemp("day")
+    return folder, place(folder)
+
+
 @pytest.fixture
-def union(tmp_path, monkeypatch):
-    """A simulated union with a day behind it, as files."""
-    made = place(tmp_path / "union")
+def union(day, tmp_path, monkeypatch):
+    """The union of that day in a folder of one's own."""
+    told, made = day
+    shutil.copytree(told, tmp_path / "union")
+    made = replace(made, database=tmp_path / "union/events.sqlite")
     looking(tmp_path, made.ring, "publisher", NodeName.parse(SQUARE))
     monkeypatch.chdir(tmp_path)
     return made

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import pytest
+
 from agent.camera.world import Actor, Wait
 from agent.pixels import Detections, Frame
 from agent.records import Observation
@@ -81,6 +83,7 @@ def test_a_slow_camera_is_looked_at_in_every_frame_although_the_detector_is_spar
     assert max(gaps) <= LATEST_S
 
 
+@pytest.mark.slow
 def test_somebody_who_stands_still_goes_on_being_counted():
     detector = Counted()
     seen = watched(camera(scene(standing(LONG_S), duration_s=LONG_S)).frames(), detector)

@@ -204,6 +204,7 @@ def test_another_size_of_picture_is_another_view():
     assert health.update(Frame("north", 4.0, grainy(place(2)[:, :240], 5))) == []
 
 
+@pytest.mark.slow
 def test_a_new_view_becomes_the_usual_one_in_time():
     """A camera that was turned on purpose does not complain for ever."""
     health = Health("north", HealthSettings(accept_s=60))

@@ -126,6 +126,7 @@ def test_ten_thousand_envelopes_are_valid_entities(ring, models):
     assert len({entity["id"] for entity in made}) == len(made)
 
 
+@pytest.mark.slow
 def test_an_entity_that_is_not_of_its_model_is_seen(ring, models):
     """The judges of the ten thousand refuse a foreign member, a wrong type and a missing one."""
     (made,) = (entity for event in sealed(ring, happening()) for entity in ngsi.entities(event))
