@@ -50,8 +50,10 @@ class Desk:
     def take(self, news: News, *, at: float) -> list[Item]:
         """What the page is told about one message: nothing where the role may not see it."""
         envelope = news.envelope
-        if envelope is None:
-            return [{"kind": "alarm", "node": news.node, "at": at, "why": news.why, "topic": news.topic}]
+        if envelope is None or (
+            envelope.ended(at) and str(envelope.topic) == news.topic
+        ):  # under `res` it was said before
+            return [{"kind": "alarm", "node": news.node, "at": at, "why": news.why or "ended", "topic": news.topic}]
         if not self.sight.sees(envelope.topic, at):
             return []
         told = self._event(envelope, str(news.mark)) if news.first_time else []

@@ -67,6 +67,10 @@ class Envelope:
         """The number in the chain, 0 outside it."""
         return self.payload.seq or 0
 
+    def ended(self, at: float) -> bool:
+        """Whether somebody wishes or judges whose agreement is over at `at`; what a node says counts for as long as its chain."""
+        return self.klass in (Class.CMD, Class.ACK) and self.key.ended(at)
+
     @property
     def prev(self) -> str:
         return self.payload.prev or ""

@@ -163,7 +163,7 @@ class Keeper:
         batch: list[Item] = []
         at = self._clock.now()
         for message, opened in zip(came, self._openers.open(came), strict=True):
-            why = opened.why if isinstance(opened, Refused) else _too_late(opened, at)
+            why = opened.why if isinstance(opened, Refused) else "ended" if opened.envelope.ended(at) else ""
             if why or isinstance(opened, Refused):
                 self.tally.refused += 1
                 log.warning("refused", extra={"topic": message.topic, "why": why})
@@ -194,9 +194,3 @@ class Keeper:
             for node in (node for node in nodes if node in senders):
                 topic, token = self._receipts.receipt(node, self._store.held(node), lately=lately.get(node, ()))
                 self.tally.receipts += self._transport.publish(topic, token, retain=True) != 0
-
-
-def _too_late(item: Item, at: float) -> str:
-    """Why what a person says is not taken any more: the agreement of their key has ended."""
-    said = item.envelope.klass in (Class.CMD, Class.ACK)
-    return "ended" if said and item.envelope.key.ended(at) else ""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.contract.jws import KeyRing
 from agent.contract.topics import Class, NodeName
 from agent.contract.types import AckData
 from agent.records import Event, Phase, Reason, Severity
@@ -86,6 +87,22 @@ def test_a_verdict_of_anybody_stands_beside_its_event(built, node):
     assert [(one["by"], one["role"], one["verdict"]) for one in desk.open()[0]["verdicts"]] == [
         ("police-faenza", "police", "useful")
     ]
+
+
+def test_a_verdict_after_the_end_of_its_agreement_is_an_alarm(built, node):
+    """Whatever the broker lets through: in the second of the end it no longer stands beside the event."""
+    desk, ends_at = built.desk(), NOON + 60
+    (opened, *_) = feed(desk, built, node, happening())
+    key = next(key for key in built.ring if key.subject == POLICE)
+    dated = KeyRing()
+    dated.add(replace(key, until=ends_at))
+    word = Speaker(NodeName.parse(POLICE), signer(POLICE), clock=node.clock).say(
+        Class.ACK, "verdict", AckData(node=str(node.name), event=opened["id"], verdict="false")
+    )
+    (told,) = desk.take(Reader(dated).read(Message(str(word.topic), word.token)), at=ends_at)
+    assert (told["kind"], told["why"], desk.open()[0]["verdicts"]) == ("alarm", "ended", [])
+    desk.take(Reader(dated).read(Message(str(word.topic), word.token)), at=ends_at - 1)
+    assert len(desk.open()[0]["verdicts"]) == 1
 
 
 def test_what_is_not_believed_is_an_alarm_and_no_event(built, node):
