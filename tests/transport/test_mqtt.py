@@ -7,9 +7,11 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
 from paho.mqtt.client import MQTTMessage
@@ -24,6 +26,7 @@ from agent.transport.terms import Protocol
 from tests.brokers.mosquitto import Mosquitto, free_port
 from tests.brokers.old import old_broker
 from tests.brokers.waiting import first, messages, opened, until
+from tests.serving import served
 from tests.transport.conftest import Clients, MosquittoBench
 
 MakeBroker = Callable[..., Mosquitto]
@@ -91,6 +94,50 @@ def mute() -> Iterator[Address]:
     yield Address("127.0.0.1", server.getsockname()[1])
     server.shutdown(socket.SHUT_RDWR)
     server.close()
+
+
+TAKEN_IN = b"\x20\x03\0\0\0"
+"""CONNACK without a property."""
+
+MALFORMED = {
+    "a property twice": TAKEN_IN + b"\x32\x0f\0\x03a/b\0\x01\x06\x03\0\x01r\x03\0\x01r?",
+    "a property of another packet": TAKEN_IN + b"\x32\x0e\0\x03a/b\0\x01\x05\x11\0\0\0\x01?",
+    "a property that nobody knows": TAKEN_IN + b"\x32\x0c\0\x03a/b\0\x01\x03\x7f\0\0?",
+    "a property that is no text": TAKEN_IN + b"\x32\x0d\0\x03a/b\0\x01\x04\x03\0\x01\xff?",
+    "a property that is cut off": TAKEN_IN + b"\x32\x0b\0\x03a/b\0\x01\x02\x02\0?",
+    "a name that was never given": TAKEN_IN + b"\x32\x09\0\0\0\x01\x03\x23\0\x01?",
+    "a message that is cut off": TAKEN_IN + b"\x32\x01\0",
+    "a quality of service of 3": TAKEN_IN + b"\x36\x09\0\x03a/b\0\x01\0?",
+    "a length without an end": TAKEN_IN + b"\x32\xff\xff\xff\xff\xff",
+    "a packet that nobody knows": TAKEN_IN + b"\0\0",
+    "reasons that nobody knows": TAKEN_IN + b"\x40\x04\0\x01\x55\0" + b"\x90\x04\0\x01\0\x55" + b"\xe0\x02\x55\0",
+    "a welcome that is cut off": b"\x20\x01\0",
+    "a welcome for a reason that nobody knows": b"\x20\x03\0\x55\0",
+    "a welcome with a property of nought": b"\x20\x06\0\0\x03\x21\0\0",
+}
+"""What a broker that is no better than anybody on the network may say."""
+
+
+@contextmanager
+def saying(said: bytes) -> Iterator[Address]:
+    """A broker that answers whatever it hears first in these bytes."""
+
+    class Broker(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            self.request.sendall(said)
+            with suppress(ConnectionError):
+                self.request.recv(4096)
+
+    server = ThreadingTCPServer(("127.0.0.1", 0), Broker)
+    with served(server):
+        yield Address("127.0.0.1", server.server_address[1])
+
+
+@pytest.mark.parametrize("said", list(MALFORMED.values()), ids=list(MALFORMED))
+def test_what_no_broker_may_say_ends_the_session_and_not_the_process(said: bytes):
+    with saying(said) as address:
+        assert not failure(address, client_id="anna").refused
 
 
 @pytest.mark.broker
