@@ -29,7 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -41,6 +41,7 @@ from agent.clock import SystemClock
 from agent.errors import UserError
 from agent.pixels import Detections, Frame
 from agent.records import Observation, Phase
+from agent.vision.attributes import Sight, log_odds
 from agent.vision.calibration import Tail
 from agent.vision.detector import TfliteDetector
 from agent.vision.eye import LATEST_S
@@ -74,7 +75,17 @@ LOOK_AHEAD_S = 1.0
 """Standard deviation of the Gaussian of the number as papers give it."""
 Scores = NDArray[np.float64]
 Sights = NDArray[np.float32]
-"""A row for one thing in one frame: frame, its number, raw speed and distance of looks, for settings that are tried afterwards."""
+"""A row for one thing in one frame: frame, its number, and the raw `COLUMNS`, for settings that are tried afterwards."""
+COLUMNS = {
+    "speed": GRAINS["speed"],
+    "likeness": GRAINS["likeness"],
+    "size": GRAINS["size"],
+    "class": GRAINS["likeness"],
+}
+"""What of a sight is kept, with the least mean excess that its tail believes; `class` is by how much a thing is less surely a
+person than the detector can tell, in log odds: what a label alone would say."""
+LABELLED = float(log_odds(np.ones(1, np.float32))[0])
+"""Log odds of what the detector is surest of."""
 
 
 @dataclass(slots=True)
@@ -168,22 +179,35 @@ class Ours:
             self.run.spent_s += time.process_time() - began
             for one in rated:
                 things[one.sight.number].append((number * step, one.score))
-            sighted += [(number, one.sight.number, *one.sight.values[:2].tolist()) for one in rated]
+            sighted += [(number, one.sight.number, *self._raw(one.sight)) for one in rated]
         self.at = at + step
         self.run.frames += len(told)
         self.run.scores[clip.name], self.run.step_s[clip.name] = np.array(told), step
-        self.sighted[clip.name] = np.array(sighted, np.float32).reshape(-1, 4)
+        self.sighted[clip.name] = np.array(sighted, np.float32).reshape(-1, 2 + len(COLUMNS))
         self.highest[clip.name] = [
             max(score for _, score in told) for told in things.values() if told[-1][0] - told[0][0] >= LASTING_S
         ]
         return self.run.scores[clip.name]
+
+    def _raw(self, sight: Sight) -> list[float]:
+        """The `COLUMNS` of a sight."""
+        person = self.eyes.detector.classes.index("person")
+        return [*sight.values[:3].tolist(), LABELLED - float(sight.looks[person])]
+
+
+class Detector(Protocol):
+    """What finds things: the one that the node has, or what it is compared with."""
+
+    @property
+    def classes(self) -> Sequence[str]: ...
+    def detect(self, frame: Frame, /) -> Detections: ...
 
 
 @dataclass(slots=True)
 class Eyes:
     """The detector on every n-th frame; what it found is kept, so that a clip is looked at once."""
 
-    detector: TfliteDetector
+    detector: Detector
     every: int
     spent_s: float = 0.0
     frames: int = 0
@@ -448,7 +472,10 @@ def left_one_out(video: Video, run: Run, train: Mapping[str, Sights], test: Mapp
     if len(video.test) < 2 or math.isnan(micro(video, run, run.scores)):
         return {}
     grid = [(smooth_s, weight) for smooth_s in (0.15, 0.3, 0.6) for weight in (0.25, 0.5, 1.0)]
-    tried = {setting: retold(video, run, train, test, setting) for setting in grid}
+    tried = {
+        (smooth_s, weight): retold(video, run, train, test, {"speed": 1.0, "likeness": weight}, smooth_s=smooth_s)
+        for smooth_s, weight in grid
+    }
     chosen = {}
     for clip in video.test:
         others = replace(video, test=[other for other in video.test if other is not clip])
@@ -463,36 +490,47 @@ def retold(
     run: Run,
     train: Mapping[str, Sights],
     test: Mapping[str, Sights],
-    setting: tuple[float, float],
+    weights: Mapping[str, float],
+    *,
+    smooth_s: float,
 ) -> dict[str, Scores]:
-    """What the scores would have been with another smoothing and weight, from the same sights."""
-    smooth_s, weight = setting
-    step = median(run.step_s.values())
-    usual = [trail for clip in list(train)[len(train) // 2 :] for trail in trails(train[clip], smooth_s, step)]
-    tails = [Tail(GRAINS[name]) for name in ("speed", "likeness")]
+    """What the scores would have been with another smoothing and other weights of `COLUMNS`, from the same sights."""
+    step, names = median(run.step_s.values()), list(weights)
+    usual = [trail for clip in list(train)[len(train) // 2 :] for trail in trails(train[clip], smooth_s, step, names)]
+    tails = [Tail(COLUMNS[name]) for name in names]
     for trail in usual:
         for tail, largest in zip(tails, np.nanmax(trail[:, 1:], axis=0, initial=0.0), strict=True):
             tail.add(float(largest))
     told = {}
     for clip in video.test:
         scores = np.zeros(len(run.scores[clip.name]))
-        for trail in trails(test[clip.name], smooth_s, step):
-            for frame, speed, far in trail:
-                evidence = weight * tails[1].score(far)
-                evidence = evidence * (1 + weight) / weight if np.isnan(speed) else evidence + tails[0].score(speed)
-                scores[int(frame)] = max(scores[int(frame)], evidence)
+        for trail in trails(test[clip.name], smooth_s, step, names):
+            for frame, *values in trail.tolist():
+                scores[int(frame)] = max(scores[int(frame)], summed(values, tails, list(weights.values())))
         told[clip.name] = scores
     return told
 
 
-def trails(sights: Sights, smooth_s: float, step: float) -> Iterator[NDArray[np.float64]]:
-    """Rows (frame, speed, far) of each thing, smoothed with what came before."""
+def summed(values: Sequence[float], tails: Sequence[Tail], weights: Sequence[float]) -> float:
+    """Evidence added up as the node does: what is known stands for what is not."""
+    known = [
+        (weight, tail.score(value))
+        for value, tail, weight in zip(values, tails, weights, strict=True)
+        if not math.isnan(value)
+    ]
+    total = sum(weight for weight, _ in known)
+    return sum(weight * score for weight, score in known) * sum(weights) / total if total else 0.0
+
+
+def trails(sights: Sights, smooth_s: float, step: float, names: Sequence[str]) -> Iterator[NDArray[np.float64]]:
+    """Rows (frame, and the named columns) of each thing, smoothed with what came before."""
     share = 1.0 - np.exp(-step / smooth_s)
     if not len(sights):
         return
+    wanted = [0, *(2 + list(COLUMNS).index(name) for name in names)]
     by_thing = sights[np.argsort(sights[:, 1], kind="stable")].astype(np.float64)
     for each in np.split(by_thing, np.flatnonzero(np.diff(by_thing[:, 1])) + 1):
-        trail = each[:, [0, 2, 3]]
+        trail = each[:, wanted]
         for row in range(1, len(trail)):
             before, now = trail[row - 1, 1:], trail[row, 1:]
             trail[row, 1:] = np.where(np.isnan(before), now, before + (now - before) * share)
@@ -567,9 +605,12 @@ class LargestBlob:
         self._background.apply(picture)
 
     def score(self, picture: NDArray[np.uint8]) -> float:
+        return float(self.patches(picture)[:, cv2.CC_STAT_AREA].max(initial=0))
+
+    def patches(self, picture: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Rows (left, top, width, height, area) in pixels of what is not background."""
         plate = cv2.medianBlur(self._background.apply(picture), 5)
-        _, _, stats, _ = cv2.connectedComponentsWithStats(plate)
-        return float(stats[1:, cv2.CC_STAT_AREA].max(initial=0))
+        return np.asarray(cv2.connectedComponentsWithStats(plate)[2][1:], np.int32)
 
 
 PEERS: dict[str, type[FlowPerCell | LargestBlob]] = {"flow_per_cell": FlowPerCell, "largest_blob": LargestBlob}

@@ -12,8 +12,8 @@ import pytest
 
 from agent.errors import UserError
 from agent.pixels import Frame
-from bench import scene_anomaly
-from bench.scenes import Clip, scene, scenes
+from bench import ablation, scene_anomaly
+from bench.scenes import Clip, Video, scene, scenes
 
 
 def drawn(path: Path, *, frames: int = 24, size: tuple[int, int] = (96, 64), fps: int = 12) -> Path:
@@ -179,3 +179,49 @@ def test_a_scene_of_another_size_rate_and_container_is_measured_without_a_change
     assert figures["raised"]["stretches"].endswith("of 1")
     assert figures["normal"] == {"seconds": 0.0, "raises": 0}  # nothing is told of a scene that is not known
     assert set(figures["peers"]) == {"flow_per_cell", "largest_blob"}
+
+
+def passing(*, speeds: dict[int, float], frames: int = 20) -> scene_anomaly.Sights:
+    """Things that pass at a speed each, all looking alike."""
+    rows = [
+        (frame, number, math.nan if not frame else speed, 1.0, 0.1, 0.5)
+        for frame in range(frames)
+        for number, speed in speeds.items()
+    ]
+    return np.array(rows, np.float32)
+
+
+def test_what_a_sum_leaves_out_is_not_seen_in_it(tmp_path: Path):
+    """Among walkers one thing is faster: the sum with speed finds it, and likeness, which is that of all, does not."""
+    clip = Clip("01", drawn(tmp_path / "01.mp4", frames=20))
+    video = Video(tmp_path, [], [clip], {"01": truth(20)})
+    run = scene_anomaly.Run(scores={"01": np.zeros(20)}, step_s={"01": 0.1})
+    learned = {"a": passing(speeds={}), "b": passing(speeds={number: 0.5 + number / 100 for number in range(40)})}
+    watched = {"01": passing(speeds={0: 0.6, 1: 3.0})}
+
+    def highest(*names: str) -> float:
+        sums = dict.fromkeys(names, 1.0)
+        return float(scene_anomaly.retold(video, run, learned, watched, sums, smooth_s=0.3)["01"].max())
+
+    assert highest("speed") > 2.0
+    assert highest("speed", "likeness") > 2.0
+    assert highest("likeness") < 1.0
+
+
+def test_background_subtraction_finds_what_moves_and_takes_it_for_a_person(tmp_path: Path):
+    patches = ablation.Patches()
+    clip = Clip("a", drawn(tmp_path / "a.mp4", frames=12))
+    found = [patches.detect(Frame("bench", second, picture)) for second, picture in clip.pictures()]
+    boxes = [one.box for one in found[-1].items]
+    assert any(box.left < 0.85 < box.right and box.bottom - box.top == pytest.approx(1 / 3, abs=0.1) for box in boxes)
+    assert {one.label for one in found[-1].items} == {"person"}
+
+
+@pytest.mark.slow
+def test_every_sum_is_measured_with_and_without_a_network(tmp_path: Path):
+    drawn(tmp_path / "train" / "walk.avi", frames=36, size=(320, 200))
+    drawn(tmp_path / "test" / "Test001.avi", frames=36, size=(320, 200))
+    np.savez(tmp_path / "gt_frame_Test001.npz", truth(36))
+    found = ablation.ablated(scene(tmp_path), "nanodet-g-320", 3)
+    assert set(found["with_detector"]) == {"learned", "tracks", "all", *ablation.WITH_DETECTOR}
+    assert set(found["without_detector"]) == {"learned", "tracks", "all", *ablation.WITHOUT}
