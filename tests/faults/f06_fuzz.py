@@ -2,8 +2,9 @@
 
     python -m tests.faults.f06_fuzz [--count N] [--seed N] [--json]
 
-`count` inputs, each made from a genuine one by small changes: tokens as they stand; payloads changed and signed
-anew by the right key, so that what lies behind the signature is reached; commands for a node's memory; checkpoints and
+`count` inputs, each made from a genuine one by small changes: tokens as they stand; payloads changed and signed anew by
+the right key, so that what lies behind the signature is reached; headers said otherwise, with the right signature over
+them; commands for a node's memory; checkpoints and
 requests for a witness; topics; what link leaves for sense; configurations. An input may be refused with one of our own
 errors, or accepted. `accepted_with_another_meaning` is a token that passes and is not byte for byte what was signed, a
 payload of which a plain reader of JSON would understand something else, a command that its role may not give, a
@@ -70,6 +71,13 @@ WORDS_OF_JSON = (
     '"seq":1', '"x":1', " ", "\n", "9007199254740993", "0.1", "1777624200", '"evt"', "//piazza/a/b/c",
 )  # fmt: skip
 
+HEADER = unb64(TOKENS[0].split(".")[0])
+MEMBERS = ("alg", "kid", "typ", "crit", "b64", "zip", "jwk", "jku", "x5c")
+SAID_OF_THEM: tuple[Any, ...] = (
+    "EdDSA", "Ed25519", "none", "HS256", "ES256", "", None, False, 0, [], {}, ["b64"], CHAIN.signer.kid, signer("store").kid,
+    "http://example.org/keys", {"kty": "OKP", "crv": "Ed25519", "x": b64(CHAIN.signer.public)},
+)  # fmt: skip
+
 Outcome = str
 """refused, same, or accepted_with_another_meaning."""
 
@@ -122,6 +130,20 @@ def a_signed_payload(chance: random.Random) -> Outcome:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object as a plain reader has it; a member that is there twice is another meaning."""
     return dict(pairs) if len({name for name, _ in pairs}) == len(pairs) else {"twice": pairs}
+
+
+def a_header(chance: random.Random) -> Outcome:
+    """Other members, another order or spelling, with the right signature over it: a header has one spelling."""
+    members = json.loads(HEADER)
+    for name in chance.sample(MEMBERS, chance.choice((0, 0, 1, 2))):
+        members[name] = chance.choice(SAID_OF_THEM)
+    names = chance.sample(list(members), len(members) - (chance.random() < 0.2))
+    spaces = chance.choice(((",", ":"), (", ", ": ")))
+    said = json.dumps({name: members[name] for name in names}, separators=spaces).encode()
+    said = mutated(said, chance) if chance.random() < 0.3 else said
+    signing_input = f"{b64(said)}.{TOKENS[0].split('.')[1]}"
+    open_envelope(f"{signing_input}.{b64(CHAIN.signer._key.sign(signing_input.encode()))}", RING)
+    return "same" if said == HEADER else "accepted_with_another_meaning"
 
 
 def a_command(chance: random.Random) -> Outcome:
@@ -216,7 +238,7 @@ def run(*, count: int, seed: int) -> Counter[str]:
     with tempfile.TemporaryDirectory(dir=row.MEMORY) as folder:
         desk = Desk(Path(folder))
         kinds: tuple[tuple[Callable[[random.Random], Outcome], float], ...] = (
-            (a_token, 0.40), (a_signed_payload, 0.20), (a_record, 0.15), (a_topic, 0.10), (a_command, 0.05),
+            (a_token, 0.35), (a_header, 0.05), (a_signed_payload, 0.20), (a_record, 0.15), (a_topic, 0.10), (a_command, 0.05),
             (a_checkpoint, 0.04), (a_request, 0.02), (desk.some_numbers, 0.02), (desk.a_letter, 0.015),
             (desk.a_configuration, 0.005),
         )  # fmt: skip
