@@ -42,9 +42,8 @@ def named(path: Path) -> str:
 # Links
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_link_of_a_page_leads_somewhere(page: Path):
-    assert not [link for link in links(page) if not leads(page, link)]
+def test_every_link_of_a_page_leads_somewhere():
+    assert not [f"{named(page)}: {link}" for page in PAGES for link in links(page) if not leads(page, link)]
 
 
 def leads(page: Path, link: str) -> bool:
@@ -102,10 +101,11 @@ def test_an_example_in_json_or_python_can_be_read(example: Example):
         ast.parse(example.text)
 
 
-@pytest.mark.parametrize("example", examples("console", "sh", "bash", "shell"), ids=str)
-def test_a_console_example_is_run_or_says_why_not(example: Example):
-    assert example.language == "console", "call it console and start its commands with $"
-    assert re.fullmatch(r"run(?:: exit \d+)?|not run: \S.*", example.note), "needs a note, see tests/pages.py"
+def test_a_console_example_is_run_or_says_why_not():
+    """Called console, with `$` before its commands, and with a note of tests/pages.py above it."""
+    noted = re.compile(r"run(?:: exit \d+)?|not run: \S.*")
+    shown = examples("console", "sh", "bash", "shell")
+    assert not [str(one) for one in shown if one.language != "console" or not noted.fullmatch(one.note)]
 
 
 RUN = [one for one in examples("console") if one.note.startswith("run")]
@@ -216,11 +216,14 @@ TOLD = [page for page in PAGES if page.name != "CHANGELOG.md" and "decisions" no
 STARTED = [path for folder in ("deploy", "systemd", "firmware_config") for path in (CHECKOUT / folder).rglob("*")]
 
 
-@pytest.mark.parametrize("page", [*TOLD, *(path for path in STARTED if path.is_file())], ids=named)
-def test_every_command_that_is_named_exists(page: Path):
+def test_every_command_that_is_named_exists():
     """With its options; what only the past knew stays in the list of changes and in the decisions."""
-    named = [words for words in called(page.read_text(encoding="utf-8", errors="replace")) if words[0] in VERBS]
-    odd = {" ".join(words): unknown(parser_of(words[0]), words[1:]) for words in named}
+    odd = {
+        (named(page), " ".join(words)): unknown(parser_of(words[0]), words[1:])
+        for page in [*TOLD, *(path for path in STARTED if path.is_file())]
+        for words in called(page.read_text(encoding="utf-8", errors="replace"))
+        if words[0] in VERBS
+    }
     assert {words: which for words, which in odd.items() if which} == {}
 
 
@@ -251,16 +254,16 @@ def test_the_glossary_has_every_record_and_every_class_of_message():
     assert not {str(klass) for klass in Class} - words
 
 
-@pytest.mark.parametrize(("noun", "place"), list(glossary().items()), ids=list(glossary()))
-def test_what_the_glossary_points_at_exists(noun: str, place: str):
+def test_what_the_glossary_points_at_exists():
     """A dotted name that can be imported, a path of this checkout, or nothing."""
-    if not place or place == "-":
-        return
+    assert not [noun for noun, place in glossary().items() if place not in {"", "-"} and not exists(place)]
+
+
+def exists(place: str) -> bool:
     if "/" in place:
-        assert (CHECKOUT / place).exists(), noun
-        return
+        return (CHECKOUT / place).exists()
     module, _, name = place.rpartition(".")
-    assert hasattr(importlib.import_module(module), name), noun
+    return hasattr(importlib.import_module(module), name)
 
 
 def test_the_terms_of_every_change_of_the_configuration_are_dated():

@@ -30,9 +30,8 @@ def test_every_fault_of_the_matrix_has_a_row() -> None:
     assert {name.partition(" ")[0] for name in rows().values()} == MATRIX
 
 
-@pytest.mark.parametrize("module", rows())
-def test_a_slice_of_every_row_is_among_the_tests(module: str) -> None:
-    assert f"{module}.run" in SLICES or f"({module}, " in SLICES
+def test_a_slice_of_every_row_is_among_the_tests() -> None:
+    assert not [module for module in rows() if f"{module}.run" not in SLICES and f"({module}, " not in SLICES]
 
 
 def test_the_table_says_which_row_fails_and_which_did_not_run() -> None:
