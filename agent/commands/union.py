@@ -8,7 +8,6 @@ silent and somebody who forges an event are in it.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,6 @@ from pathlib import Path
 from agent.clock import Clock, SimulatedClock, SystemClock
 from agent.commands import union_around
 from agent.commands.loopback import prepare
-from agent.contract.jws import Signer
 from agent.crew import Crew
 from agent.errors import BrokerAbsent, UserError
 from agent.governance import lists
@@ -266,6 +264,10 @@ def _catch_up(town: Town, played: Sequence[Played], clock: Clock) -> None:
 
 def _live(town: Town, played: Sequence[Played], clock: Clock, live_at: float, *, seconds: float, crew: Crew) -> None:
     """Go on telling until the end, faster than life while there is something to catch up with."""
+    print(
+        f"union: watch for {played[0].node.name}, under whose name somebody speaks without its key in {ATTACK_AFTER_S:g} s,\n"
+        f"union: and for {town.story.broken}, which falls silent and is missed after three minutes", flush=True,
+    )  # fmt: skip
     began, attacked = clock.monotonic(), False
     while not seconds or clock.monotonic() - began < seconds:
         passed = clock.monotonic() - began
@@ -273,17 +275,11 @@ def _live(town: Town, played: Sequence[Played], clock: Clock, live_at: float, *,
         for one in played:
             _tell(one, town, until, clock)
         if not attacked and passed >= ATTACK_AFTER_S:
-            _forge(played[0])
+            union_around.forge(played[0].node, played[0].transport)
             attacked = True
         for member in crew.look():
             print(f"union: {member.name} has died and is started again", file=sys.stderr)
         clock.sleep(TURN_S)
-
-
-def _forge(victim: Played) -> None:
-    """Somebody holds the node's certificate and not its signing key."""
-    thief = SimulatedNode(victim.node.name, Signer(os.urandom(32)), victim.node.clock)
-    hand_over(victim.transport, thief.birth())
 
 
 def _conclude(town: Town, played: Sequence[Played]) -> int:

@@ -5,6 +5,7 @@ Everything is made by the commands that a real union calls, each with the key of
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,12 +20,14 @@ from agent.clock import Clock
 from agent.console.archive import Archive
 from agent.console.search import Question
 from agent.console.sight import Sight
+from agent.contract.jws import Signer
 from agent.contract.topics import Class, NodeName
 from agent.contract.types import AckData, Verdict
 from agent.crew import Crew
 from agent.errors import BrokerAbsent
 from agent.provision.bench import Bench
 from agent.provision.keys import load_ring, load_signer
+from agent.simulation.nodes import SimulatedNode, hand_over
 from agent.simulation.stage import FORM, ROOM, SQUARE, Town
 from agent.subscriber.speaker import Speaker, Word
 from agent.transport import Acknowledged, Transport
@@ -123,6 +126,11 @@ def visit(address: str, choices: Sequence[tuple[str, str]]) -> None:
         body = urlencode({"area": area, "what": what}).encode()
         with urlopen(address, body, timeout=PATIENCE_S) as answer:  # noqa: S310 -- our own, on loopback
             answer.read()
+
+
+def forge(victim: SimulatedNode, transport: Transport) -> None:
+    """Somebody holds the node's certificate and not its signing key."""
+    hand_over(transport, SimulatedNode(victim.name, Signer(os.urandom(32)), victim.clock).birth())
 
 
 def _form(folder: Path, bench: Bench, port: int, listens: int) -> dict[str, object]:

@@ -6,6 +6,7 @@ it was opened, and a silent node is said to be silent, never calm.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ from agent.subscriber.reader import Mark, News
 
 MOST = 2000
 """Open events that are held; when there are more, the oldest are only in the archive."""
+
+ALARMS = 20
+"""The latest messages that were not believed, for a page that opens after them; no archive has them."""
 
 
 @dataclass(slots=True)
@@ -43,6 +47,8 @@ class Desk:
     silent_s: float = SILENT_S
     began: float = float("-inf")
     """Since when we listen; nobody is silent who could not have been heard yet."""
+    alarms: deque[Item] = field(default_factory=lambda: deque(maxlen=ALARMS))
+    """Messages that were not believed, the newest last."""
     _open: dict[str, Item] = field(default_factory=dict)
     _heard: dict[str, Heard] = field(default_factory=dict)
     _silent: dict[str, bool] = field(default_factory=dict)
@@ -53,7 +59,7 @@ class Desk:
         if envelope is None or (
             envelope.ended(at) and str(envelope.topic) == news.topic
         ):  # under `res` it was said before
-            return [{"kind": "alarm", "node": news.node, "at": at, "why": news.why or "ended", "topic": news.topic}]
+            return [self._not_believed(news, at)]
         if not self.sight.sees(envelope.topic, at):
             return []
         told = self._event(envelope, str(news.mark)) if news.first_time else []
@@ -115,6 +121,11 @@ class Desk:
     def nodes(self, at: float) -> list[Item]:
         """Every node of the role, heard or not."""
         return [self.node(name, at) for name in self.sight.nodes(at)]
+
+    def _not_believed(self, news: News, at: float) -> Item:
+        item = {"kind": "alarm", "node": news.node, "at": at, "why": news.why or "ended", "topic": news.topic}
+        self.alarms.append(item)
+        return item
 
     def _event(self, envelope: Envelope, mark: str) -> list[Item]:
         match envelope.data:

@@ -97,7 +97,7 @@ class Room:
         with self._lock:
             at = self.clock.now()
             return {"at": at, "began": max(0.0, self.desk.began), "connected": self.connected, "why": self.refused,
-                    "open": self.desk.open(), "nodes": self.desk.nodes(at)}  # fmt: skip
+                    "open": self.desk.open(), "nodes": self.desk.nodes(at), "alarms": list(self.desk.alarms)}  # fmt: skip
 
     def chart(self, name: NodeName) -> Item:
         """All that is known of one node."""

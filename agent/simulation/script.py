@@ -109,9 +109,10 @@ def _machine(spot: Spot, quarter: int) -> Iterator[Health]:
 
 
 def _act(story: Story, spot: Spot, begin: float) -> Iterator[Audit]:
-    """At noon (UTC) the first node of the market's comune has its masks changed, which its neighbours are told."""
+    """On Monday at noon (UTC) the first node of the market's comune has its masks changed, which its neighbours are told."""
     when = datetime.fromtimestamp(begin, UTC)
-    if spot.name.node == "n-0001" and spot.name.comune == story.market and (when.hour, when.minute) == (12, 0):
+    at_noon = (when.weekday(), when.hour, when.minute) == (0, 12, 0)
+    if spot.name.node == "n-0001" and spot.name.comune == story.market and at_noon:
         yield Audit(begin + 300.0, "mask-changed", digest=MASKED)
 
 

@@ -110,6 +110,7 @@ def test_what_is_not_believed_is_an_alarm_and_no_event(built, node):
     desk = built.desk()
     (told,) = feed(desk, built, thief, happening())
     assert (told["kind"], told["why"], desk.open()) == ("alarm", "unknown-key", [])
+    assert list(desk.alarms) == [told], "a page that opens later is told of it too"
 
 
 def test_a_silent_node_is_alone_when_its_neighbours_speak(built):

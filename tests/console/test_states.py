@@ -214,6 +214,16 @@ def test_an_address_that_has_ended_says_what_to_do(phone, console):
     expect(phone.locator("body")).to_contain_text("take the one that `piazza console` printed last")
 
 
+def test_a_page_that_opens_later_names_what_was_not_believed(desk, console):
+    """Nobody sat there when it came, and no archive has it."""
+    name = NodeName(stage.UNION, "faenza", "n-0001")
+    console.hear(SimulatedNode(name, signer("thief"), SimulatedClock(NOON)).birth())
+    look(desk, console)
+    expect(desk.locator("#alarm-text")).to_contain_text("faenza/n-0001/state")
+    desk.click("#dismiss")
+    expect(desk.locator("#alarm")).to_be_hidden()
+
+
 def test_a_store_that_fails_is_told_and_the_page_goes_on(desk, console, built):
     look(desk, console)
     console.desktop.archive.close()

@@ -179,6 +179,7 @@ async function begin(options) {
   drawWords();
   drawOpen();
   drawMap();
+  return whole;
 }
 
 const HEAR = {
@@ -245,7 +246,8 @@ $("pick").elements.node.addEventListener("change", () => { $("pick").elements.qu
 $("pick").elements.quantity.addEventListener("change", () => drawWeek());
 
 try {
-  await begin();
+  const { alarms } = await begin();
+  hear(alarms); // what was not believed before the page was opened
   await layMap();
   setTimeout(again, AGAIN_MS);
   sheet.follow();
