@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from agent.clock import Clock
-from agent.contract.topics import ACCESS, OF_CERTIFICATES, Class, NodeName, Topic
+from agent.contract.topics import ACCESS, ITSELF, OF_CERTIFICATES, Class, NodeName, Topic
 from agent.errors import BrokerAbsent
 from agent.governance.lists import user
 from agent.governance.rights import EVENT_KINDS, EVERY_NODE, Right, Verb, allowed
@@ -66,7 +66,7 @@ class Cell:
 
 
 def topics(union: Union) -> tuple[Topic, ...]:
-    """One topic for each comune, class and type of event, of its probe and of one real node where there is one.
+    """One topic for each comune, class and type that a right can tell apart, of its probe and of one real node where there is one.
 
     Also everything at the seat, a party of each role there, what is published for every node of a comune, and another union.
     """
@@ -75,8 +75,15 @@ def topics(union: Union) -> tuple[Topic, ...]:
         for comune in union.comuni
         for node in (PROBE, *comune.nodes[:1])
         for klass in Class
-        for kind in (EVENT_KINDS if klass is Class.EVT else (PROBE,))
+        for kind in _kinds(union, klass)
     ) + tuple(_beyond(union))
+
+
+def _kinds(union: Union, klass: Class) -> tuple[str, ...]:
+    """Types of a class that differ in who may read them: events by their kind, results by whether a node or a store gives them."""
+    stores = (party.id for party in union.parties if party.role == "store")
+    own = {Class.EVT: EVENT_KINDS, Class.RES: (PROBE, ITSELF, *stores)}
+    return own.get(klass, (PROBE,))
 
 
 def _beyond(union: Union) -> Iterator[Topic]:
