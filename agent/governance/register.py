@@ -32,7 +32,7 @@ def register(ground: Ground, language: Language) -> Sheet:
             ("controller", _controller(ground, language)),
             ("purposes", purposes(ground, language)),
             ("subjects", subjects(ground, language)),
-            ("recipients", recipients(ground, language)),
+            ("recipients-title", _recipients(ground, language)),
             ("transfers", _transfers(ground, language)),
             ("limits", limits(ground, language)),
             ("measures", _measures(ground, language)),
@@ -141,10 +141,20 @@ def _controller(ground: Ground, language: Language) -> Iterator[Row]:
     yield Row(said("contact", language), union.contact, (paper.cite("contact"),))
     yield _given(paper, "dpo", union.dpo, "dpo", language)
     yield Row(said("joint", language), ", ".join(one.name for one in union.comuni), (paper.cite("comuni"),))
+    yield open_row("joint-contacts", language)
+
+
+def _recipients(ground: Ground, language: Language) -> Iterator[Row]:
+    yield from recipients(ground, language)
+    for one, paper in ground.agreements:
+        if one.partner.role == "police":
+            yield Row(one.partner.name, said("own-record", language), (paper.cite("partner.role"),))
+    yield open_row("processors", language)
 
 
 def _transfers(ground: Ground, language: Language) -> Iterator[Row]:
     yield open_row("where-broker", language)
+    yield open_row("safeguards", language)
     yield from facts(ground, language, ("broker",))
 
 

@@ -35,7 +35,7 @@ rules:
   - {kind: loitering, id: too-long, quantity: gate/person/stay_s, stay_s: 120}
 """
 AT = ["--at", "2026-06-01T12:00:00Z"]
-TRANSLATED = ("id", "purpose", "events")
+TRANSLATED = ("id", "purpose", "events", "role")
 """Options that a record tells in its own words."""
 CITED = re.compile(r"([\w./-]+\.yaml):(\d+)")
 
@@ -126,6 +126,37 @@ def test_the_record_follows_the_agreements_that_hold(record):
     later = record("register", "--language", "en", "--at", "2027-06-01T12:00:00Z")
     assert "Commissariato" not in later
     assert "Broker, waiting events | 7 days" in later
+
+
+ARTICLE_30 = {
+    "a": ("Union", "Contact", "Data protection officer", "Municipalities, joint controllers", "Contacts of the joint controllers"),
+    "b": ("Legal basis of the union", "Commissariato"),
+    "c": ("Data subjects", "Categories of data"),
+    "d": ("Commissariato", "Processors (art. 28)"),
+    "e": ("Where the broker and the store stand", "Third country or international organisation"),
+    "f": ("Store of the union, class evt", "Commissariato, events received", "Broker, waiting events"),
+    "g": ("Signature and chain", "Published counts"),
+}  # fmt: skip
+"""What paragraph 1 of the article asks for, letter by letter, and the lines that answer it."""
+
+
+@pytest.mark.parametrize("language", ["it", "en"])
+def test_the_record_has_every_letter_of_the_article(record, language):
+    said = record("register", "--language", language)
+    assert re.findall(r"^## (\w)\) ", said, re.MULTILINE) == list(ARTICLE_30)
+
+
+@pytest.mark.parametrize(("letter", "titles"), ARTICLE_30.items())
+def test_a_letter_of_the_article_has_its_lines(record, letter, titles):
+    said = record("register", "--language", "en")
+    own = re.split(r"^## ", said, flags=re.MULTILINE)[" abcdefg".index(letter)]
+    assert [title for title in titles if f"\n| {title}" not in own] == []
+
+
+def test_a_police_partner_keeps_a_record_of_its_own(record):
+    """Under another law, which asks for more."""
+    assert "| Commissariato | Titolare autonomo" in record("register")
+    assert "Titolare autonomo" not in record("register", "--at", "2027-06-01T12:00:00Z")
 
 
 def test_what_nobody_wrote_down_is_left_to_a_person(record):
