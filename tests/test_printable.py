@@ -28,7 +28,11 @@ def test_letters_of_any_tongue_stay(text: str):
     assert printable(text) == text
 
 
-@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
+    )
+)
 def test_json_says_the_same_afterwards(value: object):
     assert json.loads(printable(json.dumps(value, ensure_ascii=False))) == value
 

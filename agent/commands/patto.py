@@ -61,22 +61,26 @@ def _add_own(act: argparse.ArgumentParser, name: str) -> None:
             act.add_argument("--language", choices=("it", "en"), default="it", help="of the record (it)")
             act.add_argument("--format", choices=("markdown", "html"), default="markdown", help="(markdown)")
         case "test":
-            act.add_argument("--broker", metavar="HOST:PORT", help="a broker that runs (default: one of our own)")
-            act.add_argument("--keys", type=Path, metavar="DIR", help="the folder of its authority, with --broker")
-            act.add_argument(
-                "--access", type=Path, metavar="FILE", help="its access list: who was revoked there is expected out"
-            )
-            act.add_argument(
-                "--one-by-one",
-                action="store_true",
-                help="with --broker: for NATS and RabbitMQ, which hang up on a refusal",
-            )
-            act.add_argument(
-                "--retained",
-                action="store_true",
-                help="with --one-by-one: also what is retained, on a broker that nobody uses",
-            )
-            act.add_argument("--json", action="store_true", help="every cell as a line of JSON")
+            _add_test(act)
+
+
+def _add_test(act: argparse.ArgumentParser) -> None:
+    act.add_argument("--broker", metavar="HOST:PORT", help="a broker that runs (default: one of our own)")
+    act.add_argument("--keys", type=Path, metavar="DIR", help="the folder of its authority, with --broker")
+    act.add_argument(
+        "--access", type=Path, metavar="FILE", help="its access list: who was revoked there is expected out"
+    )
+    act.add_argument(
+        "--one-by-one",
+        action="store_true",
+        help="with --broker: for NATS and RabbitMQ, which hang up on a refusal",
+    )
+    act.add_argument(
+        "--retained",
+        action="store_true",
+        help="with --one-by-one: also what is retained, on a broker that nobody uses",
+    )
+    act.add_argument("--json", action="store_true", help="every cell as a line of JSON")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -61,20 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     clock = SystemClock()
-    address = party.address(options, party.reader_name(options))
-    transport = carried(
-        MqttTransport(
-            address,
-            clock=clock,
-            randomness=random.SystemRandom(),
-            client_id=options.name or "piazza-watch",
-            session_s=0,
-        ),
-        address,
-        clock=clock,
-    )
-    for klass in WATCHED:
-        transport.subscribe(pattern(options.union, options.comune, options.node, klass))
+    transport = _transport(options, clock)
     stop = threading.Event()
     on_end(stop.set)
     ring_file = party.ring_file(options)
@@ -97,6 +84,17 @@ def run(options: argparse.Namespace) -> int:
         if shown == options.count:
             break
     return 0
+
+
+def _transport(options: argparse.Namespace, clock: Clock) -> Transport:
+    """Of no session, so that nothing waits at the broker for who only looks; subscribed to what is asked for."""
+    address = party.address(options, party.reader_name(options))
+    name, randomness = options.name or "piazza-watch", random.SystemRandom()
+    mqtt = MqttTransport(address, clock=clock, randomness=randomness, client_id=name, session_s=0)
+    transport = carried(mqtt, address, clock=clock)
+    for klass in WATCHED:
+        transport.subscribe(pattern(options.union, options.comune, options.node, klass))
+    return transport
 
 
 class Watch:
