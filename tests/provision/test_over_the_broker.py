@@ -28,14 +28,21 @@ from agent.transport import Connected
 from agent.transport.mqtt import MqttTransport
 from agent.uplink.outbox import Outbox
 from agent.uplink.settings import OutboxSettings
+from tests.brokers.deployed import Bridged, Server
 from tests.brokers.mosquitto import Mosquitto, free_port
 from tests.brokers.waiting import first
+from tests.governance.one_broker import Granted
 from tests.governance.unions import POLICE, UNION, folder, loaded
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(600)]
 NODE, STORE = NodeName("romagna", "faenza", "n-1"), NodeName("romagna", "centre", "store-1")
 AUTHORITY = NodeName("romagna", "centre", "authority")
-PARTIES = [*UNION["parties"], {"id": "authority", "role": "authority"}]
+BRIDGE = NodeName("romagna", "centre", "bridge-faenza")
+PARTIES = [
+    *UNION["parties"],
+    {"id": "authority", "role": "authority"},
+    {"id": BRIDGE.node, "role": "bridge", "comuni": [NODE.comune]},
+]
 CLOCK = SystemClock()
 DAY_S = 86_400.0
 PATIENCE_S = 180.0
@@ -95,6 +102,7 @@ def place(tmp_path) -> Iterator[Town]:
     bench = Bench.make(tmp_path / "keys", at=at)
     bench.add_signer("store", str(STORE), at=at, days=20)
     bench.add_reader(str(AUTHORITY), at=at)
+    bench.add_reader(str(BRIDGE), at=at, days=20)
     revoked = Revoked(Authority(bench.folder / "ca"))
     revoked.add((), at=at)
     union = folder(tmp_path / "union", POLICE, parties=PARTIES)
@@ -174,6 +182,36 @@ def test_a_store_renews_while_it_runs_and_the_old_certificate_is_worth_nothing_a
     place.broker.stop()
     place.broker.start()
     place.until(lambda: place.sessions(str(STORE)) > 1)
+
+
+@pytest.fixture
+def bridged(place) -> Iterator[Town]:
+    """The node knows the broker of its comune alone, which is as `deploy/bridge` has it; the centre is the union's own."""
+
+    class OfComune(Bridged):
+        def install(self):
+            return [self._bridge(NODE.comune, BRIDGE, Server("centre", [], place.broker.port, place.path))]
+
+    parties = Granted(place.bench, [NODE], STORE, STORE, [BRIDGE])
+    parties.granted = rights(*loaded(place.union), at=CLOCK.now())
+    comune = OfComune(place.path / "comune", parties)
+    config = place.node.root / "node.yaml"
+    config.write_text(config.read_text().replace(str(place.broker.port), str(comune.servers[0].port)))
+    comune.start()
+    place.until(lambda: place.sessions(str(BRIDGE)))
+    yield place
+    comune.close()
+
+
+def test_a_bridge_renews_its_own_and_carries_what_its_nodes_ask_and_hear(bridged, capsys):
+    """Its session is ended for a moment by who renews for it; it comes back by itself, with nobody restarted."""
+    bridged.authority()
+    assert bridged.renew("party", *bridged.party(), "--name", str(BRIDGE), "--wait", "120") == 0
+    assert days_left(bridged.bench.tls(str(BRIDGE)).certificate) > 89
+    assert bridged.renew("renew", "--etc", str(bridged.node.root), "--wait", "120") == 0
+    assert "new certificates are in place" in capsys.readouterr().out
+    assert days_left(bridged.node.certificate("tls")) > 89
+    assert bridged.sessions(str(NODE)) == 0, "the centre never saw the node itself"
 
 
 def test_where_the_authority_is_away_the_old_one_stays_and_it_is_said(place, capsys):
