@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import CHECKOUT
 
 PACKAGING = CHECKOUT / "packaging/deb"
-SCRIPTS = sorted(path for path in PACKAGING.iterdir() if path.suffix in {".postinst", ".prerm", ".postrm"})
+SCRIPTS = sorted(path for path in PACKAGING.iterdir() if path.suffix in {".preinst", ".postinst", ".prerm", ".postrm"})
 
 
 @pytest.mark.parametrize("script", [*SCRIPTS, CHECKOUT / "tools/deb"], ids=lambda path: path.name)

@@ -54,6 +54,9 @@ def root(program, tmp_path_factory):
 GONE, ADDED, CHANGED = "usr/lib/piazza/site/agent/commands/demo.py", "usr/share/piazza/added", "piazza-link.service"
 """What the newer package does not have any more, has more, and has otherwise; nobody asks for any of them here."""
 
+STARTED = "piazza-added.timer"
+"""A unit that the newer package has more."""
+
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory):
@@ -65,6 +68,8 @@ def newer(tmp_path_factory):
     control.write_text(re.sub(r"^(Version: .*)$", r"\1+1", control.read_text(), flags=re.MULTILINE))
     (tree / GONE).unlink()
     (tree / ADDED).write_text("new\n")
+    unit = "[Timer]\nOnCalendar=daily\nUnit=piazza-health.service\n[Install]\nWantedBy=timers.target\n"
+    (tree / "usr/lib/systemd/system" / STARTED).write_text(unit)
     with next(tree.rglob(CHANGED)).open("a") as unit:
         unit.write("# changed\n")
     subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "--build", str(tree), str(folder / "newer.deb")], check=True)
@@ -89,6 +94,10 @@ def asked(root):
         said.unlink(missing_ok=True)
 
 
+def test_modules_are_compiled_once_for_a_root_that_is_read_only(root):
+    assert list((root / "usr/lib/piazza/site/agent/__pycache__").glob("pipeline.*.pyc"))
+
+
 def test_installed_it_starts_nothing_but_the_firewall_and_the_data_partition(root):
     """Both also in an image that is built where no systemd runs: its first boot has them."""
     assert enabled(root) == {"nftables-piazza.service", "piazza-data.service"}
@@ -109,8 +118,13 @@ def test_an_upgrade_brings_what_is_new_keeps_keys_documents_and_outbox_and_resta
     owners = run(root, "stat", "-c", "%U %a %n", "/etc/piazza/keys/sign.pem", "/etc/piazza/tls/key.pem")
     with asked(root) as lines:
         install(root, newer)
-    assert {*lines[:-1]} == {"daemon-reload"}  # once for the old one's end, once for the new one
-    assert lines[-1] == "try-restart piazza-link.service piazza-sense.service"
+    assert {*lines[:-4]} == {"daemon-reload"}  # once for the old one's end, once for the new one
+    assert lines[-4:] == [
+        "--quiet is-enabled piazza.target",
+        f"enable {STARTED}",
+        f"start --no-block {STARTED}",
+        "try-restart piazza-link.service piazza-sense.service",
+    ]
     assert not (root / GONE).exists()
     assert (root / ADDED).read_text() == "new\n"
     assert next((root / "usr/lib/systemd/system").glob(CHANGED)).read_text().endswith("# changed\n")
@@ -119,6 +133,19 @@ def test_an_upgrade_brings_what_is_new_keeps_keys_documents_and_outbox_and_resta
     assert all((root / name).read_text() == text for name, text in KEPT.items())
     assert owners == run(root, "stat", "-c", "%U %a %n", "/etc/piazza/keys/sign.pem", "/etc/piazza/tls/key.pem")
     assert owners.splitlines()[0] == "piazza-sense 400 /etc/piazza/keys/sign.pem"
+
+
+def test_what_an_upgrade_brings_anew_starts_with_a_node_and_what_was_disabled_stays_so(root, newer):
+    """The newer one again, over one that knew nothing of the unit: first before the card of a node, then after."""
+    (old, *_) = packages(release=RELEASE[1])
+    install(root, old)
+    install(root, newer)
+    assert STARTED not in enabled(root)
+    install(root, old)
+    run(root, "systemctl", "enable", "piazza.target", "piazza-sense.service")
+    install(root, newer)
+    assert {"piazza.target", "piazza-sense.service", STARTED} <= enabled(root)
+    assert "piazza-aim.path" not in enabled(root)
 
 
 def test_removal_leaves_documents_and_no_secret(root):
