@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -105,6 +106,16 @@ def said(machine, *command):
     return machine.inside(*command).stdout.strip()
 
 
+@contextmanager
+def telling(machine):
+    """Where it does not come about, what the units say of it is printed."""
+    try:
+        yield
+    except AssertionError:
+        print(said(machine, "journalctl", "--no-pager", "--boot", "--unit", "piazza-*", "--lines", "60"))
+        raise
+
+
 def failed(machine):
     """The units that have failed once all has come up that a boot begins."""
     said(machine, "systemctl", "is-system-running", "--wait")
@@ -160,7 +171,8 @@ def test_after_a_pulled_plug_the_chain_goes_on(machine, authority, store):
     before = stored(authority)
     machine.power_off()
     machine.start()
-    within(PATIENCE_S, lambda: stored(authority) > before)
+    with telling(machine):
+        within(PATIENCE_S, lambda: stored(authority) > before)
     ((least, most, many),) = ask_store(authority, "SELECT min(seq), max(seq), count(*) FROM envelope")
     assert (least, many) == (1, most)
     assert ask_store(authority, "SELECT * FROM equivocation") == []
