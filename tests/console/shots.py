@@ -5,11 +5,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page
+
+from agent.simulation.stage import POLICE
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "img"
 QUIET = [
@@ -53,6 +60,9 @@ SHOTS = (
     Shot("console-reports", "console", "history-report", size=(1200, 420), shows=(
         ("#rows tbody", "a person says"), ("#rows tbody .person", "NOT VERIFIED"),
     )),
+    Shot("console-police", "police", "history-report", size=(1200, 420), shows=(
+        ("#who", "police-faenza (police)"), ("#rows tbody", "a person says"), ("#rows tbody .person", "NOT VERIFIED"),
+    )),
     Shot("console-week", "console", "week", size=(1200, 560), shows=(("#heat tbody th", "Mon"), ("#heat thead", "23"))),
     Shot("console-chains", "console", "chain", size=(1200, 1500), before="history", shows=(
         ("#chains tbody", "whole"), ("#accesses", "room (control room)"), ("#accesses", "history: shown"),
@@ -84,6 +94,21 @@ def addresses(said: str) -> dict[str, str]:
     return {name: match[1] for name, match in found.items() if match} if all(found.values()) else {}
 
 
+@contextmanager
+def police_page(folder: Path) -> Iterator[str]:
+    """The address of the police's own console beside a simulated union, whose files are in `folder`."""
+    config = json.loads((folder / "form.yaml").read_text())["uplink"]["broker"]
+    reach = ["--broker", f"{config['host']}:{config['port']}", "--keys", str(folder / "keys"), "--name", POLICE]
+    kept = ["--db", str(folder / "events.sqlite"), "--log", str(folder / "police.access"), "--port", "0"]
+    command = [sys.executable, "-m", "agent", "console", str(folder), *reach, *kept]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as console:
+        try:
+            said = console.stdout.readline() if console.stdout else ""
+            yield said.removeprefix("open ").strip()
+        finally:
+            console.terminate()
+
+
 def opened(browser: Browser, where: dict[str, str], shot: Shot) -> tuple[BrowserContext, Page]:
     """A page as the picture has it, when it shows everything that it should."""
     locale = {"en": "en-GB", "it": "it-IT"}[shot.language]
@@ -91,7 +116,7 @@ def opened(browser: Browser, where: dict[str, str], shot: Shot) -> tuple[Browser
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(where[shot.page])
-    if shot.page == "console":
+    if shot.page in ("console", "police"):
         page.wait_for_selector("body[data-ready]")
         if shot.before:
             page.click(f"#tab-{shot.before}")

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from agent.clock import SystemClock
 from agent.contract.audit import judge
 from agent.provision.keys import load_ring
-from tests.console.shots import PATIENCE_MS, SHOTS, addresses, opened
+from tests.console.shots import PATIENCE_MS, SHOTS, addresses, opened, police_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
 
@@ -50,7 +50,9 @@ def union(program, tmp_path_factory) -> Iterator[tuple[dict[str, str], Path]]:
     with log.open("wb") as said:
         process = subprocess.Popen([sys.executable, "-m", "agent", *command], stdout=said, stderr=said)
     try:
-        yield pages(process, log), folder
+        found = pages(process, log)
+        with police_page(folder) as police:
+            yield found | {"police": police}, folder
     finally:
         process.terminate()  # whoever runs us in the background may have had SIGINT ignored
         process.wait(START_S)
