@@ -49,13 +49,15 @@ class Life:
     _count: int = 0
     _open: _Open | None = None
 
-    def hold(self, reason: Reason, at: float, *, since: float | None = None) -> Iterator[Event]:
-        """What the rule describes is the case; `since` is when it began, where that was before now."""
+    def hold(
+        self, reason: Reason, at: float, *, since: float | None = None, held: float | None = None
+    ) -> Iterator[Event]:
+        """What the rule describes is the case; `since` is when it began, `held` from when the dwell counts, where not from now."""
         if self._open is not None:
             yield from self._go_on(self._open, reason, at)
             return
         if self._held is None:
-            self._held = at
+            self._held = at if held is None else held
         self.due = self._held + self.rule.dwell_s
         if at >= self.due:
             yield from self._try(reason, self._held if since is None else since, at)

@@ -254,7 +254,8 @@ class HealthRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="health"
 class NormalityRule(Rule, frozen=True, kw_only=True, tag_field="kind", tag="normality"):
     """Something that does not fit what the camera has learned of its scene.
 
-    `score` is -log10 of the share of usual things that ever are so unusual: 3 is one in a thousand.
+    `score` is -log10 of the share of usual things that ever are so unusual: 3 is one in a thousand. The dwell counts from
+    the first score that was told, 1 or more.
     """
 
     quantity: Pattern = "scene/unusual"

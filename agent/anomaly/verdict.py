@@ -18,13 +18,15 @@ class Verdict(NamedTuple):
     """Whether what the rule describes is the case, why, and when that may change by itself.
 
     `since` is when it began, where that was before now. A verdict that does not hold may carry a
-    reason too: the last word with which an open event closes.
+    reason too: the last word with which an open event closes. A dwell counts from `held`, where it may
+    have begun with something short of it.
     """
 
     holds: bool
     reason: Reason | None = None
     due: float = NEVER
     since: float | None = None
+    held: float | None = None
 
 
 class Judge(Protocol):

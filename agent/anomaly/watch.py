@@ -112,7 +112,7 @@ class Watch:
         self._awake = awake
         verdict = self._verdict
         if verdict.holds and verdict.reason is not None and awake:
-            yield from self.life.hold(verdict.reason, at, since=verdict.since)
+            yield from self.life.hold(verdict.reason, at, since=verdict.since, held=verdict.held)
         else:
             yield from self.life.rest(verdict.reason, at)
         self._plan(at)

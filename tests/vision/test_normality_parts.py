@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from agent.anomaly.engine import Engine, ids
+from agent.anomaly.normal import Normal
 from agent.anomaly.settings import NormalityRule
 from agent.pixels import Box, Detection
-from agent.records import Observation, Reason
+from agent.records import Observation, Phase, Reason
 from agent.vision.attributes import Sight, Trail
 from agent.vision.calibration import LEAST, LEVELS, Tail
 from agent.vision.hourly import Hourly
@@ -323,6 +324,40 @@ def test_an_event_names_the_attribute_and_what_is_usual():
     (event,) = told
     assert event.reason == SPEED
     assert event.also == (LIKENESS,)
+
+
+def test_what_rises_in_steps_is_told_as_soon_as_it_is_unusual_enough():
+    """The dwell counts from the first score that was told, and the event's own time from when it was high enough."""
+    engine = Engine([NormalityRule(id="unusual")], new_id=ids("test"))
+    told = []
+    for at, score in ((0.0, 1.1), (0.1, 2.6), (0.2, 3.2), (0.3, 3.4), (0.4, 0.0), (9.0, 0.0)):
+        told += engine.update(Observation("cam", "scene/unusual", score, at, (SPEED,)))
+    assert [(event.phase, event.at) for event in told] == [(Phase.OPENED, 0.2), (Phase.CLOSED, 5.4)]
+    assert told[-1].duration_s == pytest.approx(0.2)
+
+
+def test_a_score_that_is_over_ends_the_event_of_every_rule():
+    """Also where the rule takes any score, so that none is below it by the hysteresis."""
+    engine = Engine([NormalityRule(id="unusual", score=1.0)], new_id=ids("test"))
+    told = []
+    for at, score in ((0.0, 1.5), (1.0, 1.5), (2.0, 0.0), (9.0, 0.0)):
+        told += engine.update(Observation("cam", "scene/unusual", score, at, (SPEED,)))
+    assert [event.phase for event in told] == [Phase.OPENED, Phase.CLOSED]
+
+
+def test_what_was_unusual_and_is_no_more_begins_anew():
+    engine = Engine([NormalityRule(id="unusual")], new_id=ids("test"))
+    told = []
+    for at, score in ((0.0, 2.1), (0.1, 0.0), (0.2, 3.2), (0.3, 3.4), (0.4, 3.4)):
+        told += engine.update(Observation("cam", "scene/unusual", score, at, (SPEED,)))
+    assert [event.at for event in told] == [0.4]
+
+
+def test_what_was_unusual_before_the_hours_of_a_rule_is_new_in_them():
+    judge = Normal(NormalityRule(id="unusual"), "scene/unusual")
+    judge.observe(2.5, 0.0)
+    judge.restart(10.0)
+    assert judge.observe(3.5, 10.1).held == 10.0
 
 
 def test_one_flicker_is_no_event():
