@@ -56,9 +56,7 @@ class Desk:
     def take(self, news: News, *, at: float) -> list[Item]:
         """What the page is told about one message: nothing where the role may not see it."""
         envelope = news.envelope
-        if envelope is None or (
-            envelope.ended(at) and str(envelope.topic) == news.topic
-        ):  # under `res` it was said before
+        if envelope is None or envelope.ended(at):
             return [self._not_believed(news, at)]
         if not self.sight.sees(envelope.topic, at):
             return []
