@@ -31,12 +31,31 @@ def write_atomic(path: Path, content: bytes, *, mode: int | None = None, keep_ow
         os.fchmod(descriptor, mode)
     if keep_owner and path.exists() and os.geteuid() == 0:
         os.fchown(descriptor, path.stat().st_uid, path.stat().st_gid)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 -- opened with its final mode
+    _put(descriptor, content)
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def write_once(path: Path, content: bytes, *, mode: int) -> None:
+    """Make `path`, which a power cut leaves away or whole; FileExistsError where it is there already.
+
+    For what could never be made again under that name if half of it were there. After any error nothing is.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        _put(_fresh(fresh, mode), content)
+        path.hardlink_to(fresh)
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _put(descriptor: int, content: bytes) -> None:
+    """Write, sync and close."""
+    with open(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(path.parent)
 
 
 def mark(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.files import WATCH_S, Watch, if_there_is_room, mark, read_plain, write_again, write_atomic
+from agent.files import WATCH_S, Watch, if_there_is_room, mark, read_plain, write_again, write_atomic, write_once
 
 
 def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path):
@@ -59,6 +59,16 @@ def test_what_a_power_cut_left_of_an_earlier_write_is_written_over(tmp_path: Pat
     (tmp_path / ".learned.json.new").write_bytes(b"half of something that was longer")
     write_atomic(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_what_is_written_once_is_never_replaced(tmp_path: Path):
+    path = tmp_path / "key.pem"
+    (tmp_path / ".key.pem.new").write_bytes(b"half of one, after a power cut")
+    write_once(path, b"first", mode=0o600)
+    with pytest.raises(FileExistsError):
+        write_once(path, b"second", mode=0o600)
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"first", [path])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_what_can_be_had_again_is_left_undone_on_a_full_disk(tmp_path: Path):

@@ -31,7 +31,7 @@ from agent.clock import Clock
 from agent.commissioning import LASTS_S, SIGHT, Commissioning, Sight
 from agent.contract.topics import NAME
 from agent.errors import Refused, UserError
-from agent.files import replace_whole
+from agent.files import replace_whole, write_atomic
 from agent.provision.checks import Facts
 from agent.provision.identity import Lock
 from agent.uplink.rights import Rights
@@ -183,7 +183,7 @@ class AimDesk:
             steps=tuple(steps),
             before=self.before.digest,
         )
-        (self.commissioning.folder / "report.json").write_bytes(msgspec.json.encode(report))
+        write_atomic(self.commissioning.folder / "report.json", msgspec.json.encode(report))
         self.finished = True
         return report
 

@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.errors import KeyFileError, UserError, why
+from agent.files import write_atomic
 from agent.provision.issued import Issued
 from agent.provision.keys import write_secret
 
@@ -76,7 +77,7 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage, critical=True)
         )
-        authority.certificate.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        write_atomic(authority.certificate, builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
         return authority
 
     def server(self, files: TlsFiles, hosts: Sequence[str], *, at: float, days: int) -> None:
@@ -142,7 +143,7 @@ class Authority:
     ) -> None:
         self._key()  # where there is no authority, no new key is left behind
         signed = self._signed(_new_key(files.key).public_key(), name, usage, at=at, days=days, names=names)
-        files.certificate.write_text(signed, encoding="ascii")
+        write_atomic(files.certificate, signed.encode("ascii"))
 
     def _signed(
         self,

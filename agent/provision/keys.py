@@ -17,6 +17,7 @@ from pathlib import Path
 
 from agent.contract.jws import Key, KeyRing, Signer
 from agent.errors import KeyFileError, why
+from agent.files import write_atomic, write_once
 
 _PRIVATE_DER = bytes.fromhex("302e020100300506032b657004220420")
 """All of an Ed25519 private key in DER before its 32 bytes (RFC 8410 section 7)."""
@@ -48,13 +49,7 @@ def load_ring(path: Path) -> KeyRing:
 
 def save_ring(path: Path, ring: KeyRing) -> None:
     """Put a key ring in place of the older one, whole or not at all."""
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="ascii") as file:
-        json.dump(ring.to_jwks(), file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_atomic(path, f"{json.dumps(ring.to_jwks(), indent=1)}\n".encode("ascii"))
 
 
 def without(ring: KeyRing, role: str, subject: str) -> KeyRing:
@@ -79,7 +74,7 @@ def new_signing_key(path: Path, *, role: str, subject: str) -> Key:
     private = os.urandom(32)
     signer = Signer(private)
     write_secret(path, _pem(_PRIVATE_DER + private, "PRIVATE KEY"))
-    path.with_suffix(".pub.pem").write_text(public_pem(signer.public), encoding="ascii")
+    write_atomic(path.with_suffix(".pub.pem"), public_pem(signer.public).encode("ascii"))
     return Key(signer.kid, signer.public, role, subject)
 
 
@@ -91,19 +86,13 @@ def public_pem(public: bytes) -> str:
 def write_secret(path: Path, text: str) -> None:
     """Write what only the owner may read; KeyFileError where something is already there.
 
-    On a full disk nothing is left, since half a key could never be replaced.
+    After a full disk or a power cut it is whole or not there, since half a key could never be replaced.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_once(path, text.encode("ascii"), mode=0o600)
     except FileExistsError as error:
         raise KeyFileError(f"{path} is there already and is not replaced", hint="take another folder") from error
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 -- made with its mode, never open to others
-            file.write(text)
-    except OSError:
-        path.unlink()
-        raise
 
 
 def _read(path: Path) -> str:
