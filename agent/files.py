@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from errno import EDQUOT, ENOSPC
+from errno import EDQUOT, ENOSPC, ENOTSUP, EPERM
 from pathlib import Path
 
 NO_ROOM = (ENOSPC, EDQUOT)
@@ -36,18 +36,30 @@ def write_atomic(path: Path, content: bytes, *, mode: int | None = None, keep_ow
     sync_folder(path.parent)
 
 
-def write_once(path: Path, content: bytes, *, mode: int) -> None:
+def write_once(path: Path, content: bytes, *, mode: int, link: Callable[[Path, Path], None] = os.link) -> None:
     """Make `path`, which a power cut leaves away or whole; FileExistsError where it is there already.
 
     For what could never be made again under that name if half of it were there. After any error nothing is.
+    Where files have one name each, as on a stick with FAT, two that do this at the same instant are not told apart.
     """
     fresh = path.with_name(f".{path.name}.new")
     try:
         _put(_fresh(fresh, mode), content)
-        path.hardlink_to(fresh)
+        _name_once(fresh, path, link)
     finally:
         fresh.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _name_once(fresh: Path, path: Path, link: Callable[[Path, Path], None]) -> None:
+    try:
+        link(fresh, path)
+    except OSError as error:
+        if error.errno not in (EPERM, ENOTSUP):
+            raise
+        if path.exists():
+            raise FileExistsError(f"{path} is there already") from error
+        fresh.rename(path)
 
 
 def _put(descriptor: int, content: bytes) -> None:

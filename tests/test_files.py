@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from errno import EIO, ENOSPC
+from collections.abc import Callable
+from errno import EIO, ENOSPC, EPERM
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,17 @@ def test_what_a_power_cut_left_of_an_earlier_write_is_written_over(tmp_path: Pat
     assert path.read_bytes() == b"new"
 
 
-def test_what_is_written_once_is_never_replaced(tmp_path: Path):
+def no_links(_source: Path, _target: Path) -> None:
+    raise PermissionError(EPERM, "a file has one name on this disk")
+
+
+@pytest.mark.parametrize("link", [os.link, no_links])
+def test_what_is_written_once_is_never_replaced(link: Callable[[Path, Path], None], tmp_path: Path):
     path = tmp_path / "key.pem"
     (tmp_path / ".key.pem.new").write_bytes(b"half of one, after a power cut")
-    write_once(path, b"first", mode=0o600)
+    write_once(path, b"first", mode=0o600, link=link)
     with pytest.raises(FileExistsError):
-        write_once(path, b"second", mode=0o600)
+        write_once(path, b"second", mode=0o600, link=link)
     assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"first", [path])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
