@@ -72,3 +72,12 @@ def _absent(what: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(what)
     pytest.skip(what)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why a test was tried again: it may be green by now, and nobody would learn what had been wrong."""
+    for report in terminalreporter.getreports("rerun"):
+        why = [line for line in report.longreprtext.splitlines() if line.startswith("E ")]
+        terminalreporter.write_line(f"tried again: {report.nodeid}")
+        for line in why[:20]:
+            terminalreporter.write_line(f"  {line}")
