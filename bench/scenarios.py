@@ -46,9 +46,7 @@ from bench.machine import show
 
 START = 1_700_000_000.0
 LENGTH_S = 45.0
-FPS = {"running": 10.0}
-USUAL_FPS = 5.0
-"""Running needs ten pictures a second: at five a runner is beyond their own box in the next one, and no track follows."""
+FPS = 5.0
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 MIDDLE = ((0.1, 0.3), (0.9, 0.3), (0.9, 1.0), (0.1, 1.0))
 LABELS = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
@@ -88,21 +86,20 @@ def drawn(count: int, seed: int) -> dict[str, dict[str, int]]:
         found: Counter[str] = Counter(of=count, told=0, wrongly=0)
         for number in range(count):
             chance = random.Random(f"{seed}/{name}/{number}")
-            fps = FPS.get(name, USUAL_FPS)
-            found["told"] += opened(name, seen(happens(chance), number, fps)) > 0
-            found["wrongly"] += opened(name, seen(near_miss(chance), number, fps)) > 0
+            found["told"] += opened(name, seen(happens(chance), number)) > 0
+            found["wrongly"] += opened(name, seen(near_miss(chance), number)) > 0
         told[name] = dict(found)
     return told
 
 
-def seen(actors: tuple[Actor, ...], seed: int, fps: float) -> Iterator[Observation]:
+def seen(actors: tuple[Actor, ...], seed: int) -> Iterator[Observation]:
     """What a drawn scene with these actors says; two people cross it besides."""
     others = (
         Actor(at_s=4, at=(-0.1, 0.55), does=(Go(to=(1.1, 0.55)),)),
         Actor(at_s=14, at=(-0.1, 0.62), does=(Go(to=(1.1, 0.62)),)),
     )
     scene = Scene(duration_s=LENGTH_S, seed=seed, height=0.22, actors=(*others, *actors))
-    camera = open_camera("cam", SyntheticSettings(fps=fps), Surroundings(SimulatedClock(START), START, scene))
+    camera = open_camera("cam", SyntheticSettings(fps=FPS), Surroundings(SimulatedClock(START), START, scene))
     view = View(masks=(), zones=(Zone("zone", MIDDLE, labels=("person", "vehicle"), way=((0.1, 0.6), (0.9, 0.6))),))
     settings = VisionSettings(detector="chroma", labels=LABELS)
     eye = Eye(
@@ -162,7 +159,7 @@ def held(path: Path, detector: TfliteDetector, settings: VisionSettings) -> Film
     """A photograph for HELD_S, as the tracker sees it."""
     name, photo = path.stem, np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB), np.uint8)
     found, tracker = detector.detect(Frame(name, START, photo)), Tracker(name, settings.tracker)
-    times = (START + number / USUAL_FPS for number in range(round(HELD_S * USUAL_FPS)))
+    times = (START + number / FPS for number in range(round(HELD_S * FPS)))
     return Film(name, [photo], [tracker.update(Detections(name, at, found.items)) for at in times])
 
 

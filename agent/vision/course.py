@@ -106,9 +106,12 @@ class Course:
         return Off(place, math.log(h / self.height), math.log(across * upright / extent))
 
     def away(self, box: Box) -> tuple[float, float]:
-        """How far the middle of a box is from where one is expected: in widths across, in heights up and down."""
-        x, y, _, _ = middle(box)
-        return (x - self.x.at) / self.width, (y - self.y.at) / self.height
+        """How far the middle of a box is from where one is expected: in widths across, in heights up and down.
+
+        Of either box the wider counts: who comes into the picture is narrow at first.
+        """
+        x, y, w, _ = middle(box)
+        return (x - self.x.at) / max(w, self.width), (y - self.y.at) / self.height
 
     def _measure(self) -> None:
         self.height = math.exp(self.tall.at)

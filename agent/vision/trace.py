@@ -17,11 +17,11 @@ RESIZED = 0.15
 GATE = 5.0
 """How far a sight may be off, in variances, and still be of a thing seen a moment ago."""
 RARE = 3.0
+"""The same after a gap, plus the logarithm of how vague the place has become: long gone is not everywhere."""
 LEAP, SPRINT = 0.3, 7.0
 """What a detector may be off, and how far a runner comes in a second, in widths of a body."""
 SLENDER = 0.4
 """Width of a person over their height."""
-"""The same after a gap, plus the logarithm of how vague the place has become: long gone is not everywhere."""
 EDGE = 0.01
 """A box that ends so near to the border of the frame, as a share of it, is on its way out."""
 
@@ -83,6 +83,13 @@ class Trace:
         self.course.correct(item.box)
         self.score, self.scores, self.coasting_s = item.score, item.scores, 0.0
         self._vote(item)
+
+    def set_off(self, item: Detection) -> None:
+        """Who was seen once is seen beside that place: the way between is their speed, and a third sight decides."""
+        first, self.course = self.course, Course.start(item.box)
+        self.course.x.speed = (self.course.x.at - first.x.at) / self.coasting_s
+        self.course.y.speed = (self.course.y.at - first.y.at) / self.coasting_s
+        self.score, self.scores, self.coasting_s = item.score, item.scores, 0.0
 
     def surprise(self, box: Box, *, lost: bool, least_iou: float) -> float | None:
         """Minus twice the logarithm of the likelihood of a sight; None when it cannot be this thing.

@@ -22,6 +22,7 @@ from agent.vision.settings import TrackerSettings
 from agent.vision.trace import Trace
 
 Cost = Callable[[Trace, Detection], float | None]
+Take = Callable[[Trace, Detection], None]
 
 PEDESTRIAN = frozenset({"person"})
 """A person is never taken for a vehicle; the other labels may be readings of one thing."""
@@ -29,6 +30,8 @@ COVERED = 0.6
 """Where so much of a box lies on known things nothing new begins: it is a second box of one of them."""
 LEAVING_S = 0.3
 """How long one who walked out of the picture, or was seen only once, is waited for."""
+BESIDE_S = 0.35
+"""Two pictures this close show a runner beside themselves; in more time a walker comes as far."""
 
 
 @dataclass(slots=True)
@@ -63,8 +66,8 @@ class Tracker:
         unseen, rest = self._match(sure, strong)
         missed, _ = self._match([trace for trace in unseen if not self._is_lost(trace)], weak)
         rest = self._leap(missed, rest, sure)
-        _, new = self._match(unsure, rest)
-        self._begin(new, detections.at)
+        missed, rest = self._match(unsure, rest)
+        self._begin(self._set_off(missed, rest, sure, detections.at), detections.at)
         self._traces = [trace for trace in self._traces if self._lasts(trace)]
         exchanged = self._encounters.update([trace for trace in self._traces if self._is_sure(trace)], detections.at)
         return self._tracks(detections.at, exchanged)
@@ -77,7 +80,7 @@ class Tracker:
         self._traces = [trace for trace in self._traces if self._lasts(trace)]
 
     def _match(
-        self, traces: Sequence[Trace], items: Sequence[Detection], cost: Cost | None = None
+        self, traces: Sequence[Trace], items: Sequence[Detection], cost: Cost | None = None, take: Take = Trace.take
     ) -> tuple[list[Trace], list[Detection]]:
         """Continue traces by detections; those of either that found no partner."""
         costs: dict[Pair, float] = {}
@@ -88,7 +91,7 @@ class Tracker:
                     costs[row, column] = dear
         pairs = assign(costs)
         for row, column in pairs:
-            traces[row].take(items[column])
+            take(traces[row], items[column])
         rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
         return (
             [trace for row, trace in enumerate(traces) if row not in rows],
@@ -98,12 +101,21 @@ class Tracker:
     def _surprise(self, trace: Trace, item: Detection) -> float | None:
         return trace.surprise(item.box, lost=self._is_lost(trace), least_iou=self.settings.iou)
 
-    def _leap(self, missed: Sequence[Trace], items: Sequence[Detection], known: Sequence[Trace]) -> list[Detection]:
+    def _leap(
+        self, missed: Sequence[Trace], items: Sequence[Detection], known: Sequence[Trace], take: Take = Trace.take
+    ) -> list[Detection]:
         """Who was hidden by nobody and is not there must have run: to a sight with nobody else near it."""
         runners = [trace for trace in missed if _is_alone(trace.box, known, but=[trace])]
         alone = [item for item in items if _is_alone(item.box, known, but=runners)]
-        _, left = self._match(runners, alone, lambda trace, item: trace.leap(item.box))
+        _, left = self._match(runners, alone, lambda trace, item: trace.leap(item.box), take)
         return [item for item in items if item not in alone or item in left]
+
+    def _set_off(
+        self, missed: Sequence[Trace], items: Sequence[Detection], known: Sequence[Trace], at: float
+    ) -> list[Detection]:
+        """Who was first seen a picture ago has no speed yet: a runner's next box lies beside the first."""
+        fresh = [trace for trace in missed if at - trace.since <= min(self._step_s, BESIDE_S)]
+        return self._leap(fresh, items, known, take=Trace.set_off)
 
     def _begin(self, items: Iterable[Detection], at: float) -> None:
         for item in items:

@@ -83,6 +83,19 @@ def test_who_breaks_into_a_run_alone_on_the_square_keeps_the_number():
     assert {number for tracks in told for number in numbers(tracks)} == {1}
 
 
+@pytest.mark.parametrize("fps", [3.0, 5.0, 10.0])
+def test_who_comes_running_is_followed_from_the_third_sight_on_at_the_latest(fps):
+    """At six or seven widths of their body a second: in the next picture they are beside their own box."""
+    told = tracked(seen([walking(0.02, 0.4)], seconds=1.2, fps=fps))
+    assert len(told[2].items) == 1
+    assert len({number for tracks in told for number in numbers(tracks)}) == 1
+
+
+def test_two_far_sights_are_nobody_who_runs_while_no_third_agrees():
+    told = tracked(frames([person(0.1)], [person(0.2)], [person(0.1)], [person(0.2)]))
+    assert [len(tracks.items) for tracks in told] == [0] * 4
+
+
 def test_in_a_crowd_a_far_sight_is_taken_for_somebody_else():
     """The one who vanished was before another, so may be hidden there still."""
     pair, leap = [person(0.3), person(0.32)], [person(0.32), person(0.42)]
