@@ -11,9 +11,10 @@ The invariant: what `state` gives rests on at least `least` things in each of it
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ LEAST = 20
 """No number that is kept stems from fewer different things (k-anonymity); a configuration may ask for more."""
 LEVELS: Doubles = np.geomspace(1e-3, 1e3, 284)
 """Steps of five per cent."""
+_LEVELS: list[float] = LEVELS.tolist()
 FADES = 5000.0
 """From so many on older things count half: what was usual years ago is not for ever."""
 RAREST = 12.0
@@ -31,6 +33,24 @@ RAREST = 12.0
 _HIGH = 0.1
 _SHALLOWEST = 0.1
 """A few hundred things cannot show that a tail falls faster than by this share of its beginning."""
+
+
+class _Curve(NamedTuple):
+    """Minus the logarithm of the share that reaches a value: at the first levels by count, then as the mean excess says."""
+
+    rare: tuple[float, ...]
+    beyond: float
+    excess: float
+
+    def at(self, value: float) -> float:
+        last = len(self.rare) - 1
+        above = bisect_right(_LEVELS, value, hi=last + 1)
+        if above > last:
+            return self.rare[last] + self.beyond * math.log1p((value - _LEVELS[last]) / (self.beyond * self.excess))
+        if not above:
+            return self.rare[0]
+        low, high = _LEVELS[above - 1], _LEVELS[above]
+        return self.rare[above - 1] + (self.rare[above] - self.rare[above - 1]) * (value - low) / (high - low)
 
 
 @dataclass(slots=True)
@@ -41,9 +61,12 @@ class Tail:
     total: float = 0.0
     reached: Doubles = field(default_factory=lambda: np.zeros(len(LEVELS)))
     least: int = LEAST
+    _curve: _Curve | None = None
+    """As it stands since the last thing: every sight asks, and things end seldom."""
 
     def add(self, largest: float) -> None:
         """One more usual thing, and the largest value that it showed."""
+        self._curve = None
         self.reached[max(largest, LEVELS[0]) >= LEVELS] += 1.0
         self.total += 1.0
         if self.total >= FADES:
@@ -58,12 +81,9 @@ class Tail:
         """-log10 of the share of usual things that ever reach a value; 0 while nothing is known."""
         if not self.is_known:
             return 0.0
-        start, excess = self._threshold(max(self.least, _HIGH * self.total))
-        u = LEVELS[start]
-        rare = -np.interp(value, LEVELS[: start + 1], np.log(self.reached[: start + 1] / self.total))
-        beyond = float(self.reached[start])
-        rare += beyond * math.log1p(max(value - u, 0.0) / (beyond * excess))
-        return min(RAREST, max(0.0, float(rare) / math.log(10.0)))
+        if self._curve is None:
+            self._curve = self._fit()
+        return min(RAREST, max(0.0, self._curve.at(value) / math.log(10.0)))
 
     def reached_by(self, share: float) -> float:
         """The value that this share of usual things reach: 0.5 for the usual one."""
@@ -80,6 +100,7 @@ class Tail:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what was kept; the far end is as the mean excess says."""
+        self._curve = None
         self.total = float(state["tracks"])
         self.reached[:] = 0.0
         if not self.total:
@@ -88,6 +109,11 @@ class Tail:
         start = len(kept) - 1
         self.reached[: len(kept)] = kept
         self.reached[start:] = kept[start] * np.exp((LEVELS[start] - LEVELS[start:]) / float(state["excess"]))
+
+    def _fit(self) -> _Curve:
+        start, excess = self._threshold(max(self.least, _HIGH * self.total))
+        rare = -np.log(self.reached[: start + 1] / self.total)
+        return _Curve(tuple(rare.tolist()), float(self.reached[start]), excess)
 
     def _threshold(self, count: float) -> tuple[int, float]:
         """The last level that so many things reached, and by how much they exceed it on the mean."""

@@ -2,8 +2,8 @@
 
 Dense optical flow over about a tenth of a second, whatever the rate of the camera, at a size at which people
 are about `PERSON_PX` high, whatever the size of its pictures: so speeds err alike everywhere. What is told of a box is the
-median over its pixels, so that what shines through beside a person does not count. Units are heights of the
-frame per second, both axes.
+median over its pixels, so that what shines through beside a person does not count. Only what lies between the outermost
+boxes is looked at, and `AROUND` of them. Units are heights of the frame per second, both axes.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ ENLARGED = 1.6
 """A picture is enlarged by no more than this: it does not become sharper."""
 BASE_S = 0.08
 """Over less time a walker moves by less than the flow errs; frames that follow faster are skipped or looked back from."""
+AROUND = 32
+"""Pixels about the boxes that are looked at too, a person's height: flow near a border is not to be believed."""
+_GRID = 32
+"""The part that is looked at begins and ends at multiples of so many pixels, or it would change with every frame."""
+_LEAST_SPAN = 128
+"""What is looked at is no narrower: finding a fast thing takes a few halvings of it."""
 GAP_S = 1.0
 """Frames farther apart have too little in common."""
 
@@ -42,6 +48,7 @@ class Flow:
         self._width = 0
         self._greys: list[tuple[float, Picture]] = []
         self._field: Floats = np.zeros((0, 0, 2), np.float32)
+        self._begin = (0, 0)
         self._at = -math.inf
         self._base_s = 0.0
 
@@ -49,27 +56,36 @@ class Flow:
         """Whether so little time has passed since the last update that a frame without a look of the detector can be skipped."""
         return 0.0 < at - self._at < BASE_S
 
-    def update(self, frame: Frame, *, person: float | None) -> None:
-        """See the next frame, `person` being how tall people are in it, as a share; what follows a gap begins anew."""
+    def update(self, frame: Frame, boxes: Floats, *, person: float | None) -> None:
+        """See the next frame, `person` being how tall people are in it, as a share; what follows a gap begins anew.
+
+        `boxes` (n, 4), in fractions, are all that will be asked about.
+        """
         grey = grey_of(frame.pixels, width=self._fit(frame.pixels.shape, person))
         seconds, self._at = frame.at - self._at, frame.at
         follows = bool(self._greys) and grey.shape == self._greys[-1][1].shape and 0.0 < seconds <= GAP_S
         self._greys = self._greys if follows else []
         while len(self._greys) > 1 and frame.at - self._greys[1][0] >= BASE_S:
             del self._greys[0]
-        if follows:
+        if follows and len(boxes):
             since, before = self._greys[0]
-            self._field, self._base_s = self._dense.between(before, grey), frame.at - since
+            rows, columns = _about(boxes, grey.shape)
+            parts = (np.ascontiguousarray(one[rows, columns]) for one in (before, grey))
+            self._field, self._base_s = self._dense.between(*parts), frame.at - since
+            self._begin = rows.start, columns.start
         self._greys.append((frame.at, grey))
         self.seconds = seconds if follows else 0.0
 
     def within(self, boxes: Floats) -> Floats:
         """For boxes (n, 4) in fractions: median speed, and median motion along x and y, float32 (n, 3)."""
         moved = np.zeros((len(boxes), 3), np.float32)
-        if self.seconds:
-            height, width = self._field.shape[:2]
+        if self.seconds and len(boxes):
+            height, width = self._greys[-1][1].shape
+            (y, x), (tall, wide) = self._begin, self._field.shape[:2]
             for row, (left, top, right, bottom) in enumerate(boxes.tolist()):
-                part = self._field[_span(top, bottom, height), _span(left, right, width)]
+                part = self._field[
+                    _span(top * height - y, bottom * height - y, tall), _span(left * width - x, right * width - x, wide)
+                ]
                 moved[row] = _medians(part) if part.size else 0.0
             moved /= np.float32(height * self._base_s)
         return moved
@@ -86,13 +102,29 @@ class Flow:
         return min(self._width, sharp)
 
 
+def _about(boxes: Floats, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of a picture of this shape that hold all boxes and what is around them."""
+    left, top = boxes[:, :2].min(axis=0).tolist()
+    right, bottom = boxes[:, 2:].max(axis=0).tolist()
+    return _stretch(top, bottom, shape[0]), _stretch(left, right, shape[1])
+
+
+def _stretch(low: float, high: float, size: int) -> slice:
+    begin = max(0, math.floor((low * size - AROUND) / _GRID) * _GRID)
+    end = math.ceil((high * size + AROUND) / _GRID) * _GRID
+    return slice(max(0, min(begin, size - _LEAST_SPAN)), min(size, max(end, begin + _LEAST_SPAN)))
+
+
 def _span(low: float, high: float, size: int) -> slice:
-    begin = min(max(int(low * size), 0), size - 1)
-    return slice(begin, max(begin + 1, min(size, int(np.ceil(high * size)))))
+    """Whole pixels, at least one, from `low` to `high` of so many."""
+    begin = min(max(int(low), 0), size - 1)
+    return slice(begin, max(begin + 1, min(size, math.ceil(high))))
 
 
-def _medians(part: Floats) -> tuple[float, float, float]:
+def _medians(part: Floats) -> Floats:
     """Of the lengths and of both components of (height, width, 2)."""
-    x, y = part[..., 0].ravel(), part[..., 1].ravel()
+    x, y = part.reshape(-1, 2).T
+    values = np.stack([np.hypot(x, y), x, y])
     middle = x.size // 2
-    return tuple(float(np.partition(one, middle)[middle]) for one in (np.hypot(x, y), x, y))  # type: ignore[return-value]
+    values.partition(middle, axis=1)
+    return values[:, middle]

@@ -104,13 +104,17 @@ class Scene:
 
     def _follow(self, frame: Frame, detections: Detections | None, *, aspect: float) -> NDArray[np.float32]:
         """Bring everything to this instant; the flow in each box."""
-        self._flow.update(frame, person=self.learned.perspective.usual)
+        self._flow.update(frame, self._asked_about(detections), person=self.learned.perspective.usual)
         steps = self._flow.within(self._things.boxes)[:, 1:] * np.float32(self._flow.seconds)
         self._things.carry(np.asarray(steps / np.array([aspect, 1.0]), np.float32))
         if detections is not None:
             self._things.look(detections.items, least=self._least)
         moved = self._flow.within(np.clip(self._things.boxes, 0.0, 1.0))
         return moved if self._flow.seconds else np.full_like(moved, np.nan)
+
+    def _asked_about(self, detections: Detections | None) -> NDArray[np.float32]:
+        found = [one.box for one in detections.items if one.score >= self._least] if detections else []
+        return np.concatenate([self._things.boxes, np.array(found, np.float32).reshape(-1, 4)])
 
     def _learn_ruler(self, at: float) -> None:
         for number, foot, height in upright(self._things, person=self._person):

@@ -26,7 +26,7 @@ def frame(at: float, *, height: int = HEIGHT) -> Frame:
 def seen(rate: float, *, height: int = HEIGHT, person: float | None = None) -> Flow:
     flow = Flow()
     for number in range(8):
-        flow.update(frame(number / rate, height=height), person=person)
+        flow.update(frame(number / rate, height=height), MIDDLE, person=person)
     return flow
 
 
@@ -57,6 +57,26 @@ def test_a_frame_that_follows_at_once_can_wait():
 
 def test_after_a_gap_nothing_has_moved():
     flow = seen(10.0)
-    flow.update(frame(9.0), person=None)
+    flow.update(frame(9.0), MIDDLE, person=None)
     assert flow.seconds == 0.0
     assert not flow.within(MIDDLE).any()
+
+
+@pytest.mark.parametrize(
+    "box", [(0.0, 0.0, 0.1, 0.2), (0.4, 0.1, 0.5, 0.4), (0.8, 0.7, 1.0, 1.0), (-0.2, 0.9, 0.1, 1.2)]
+)
+def test_what_is_looked_at_around_a_box_is_enough_for_its_speed(box: tuple[float, ...]):
+    few, all_of_it = Flow(), Flow()
+    asked = np.array([box], np.float32)
+    for number in range(3):
+        few.update(frame(number / 10.0), asked, person=None)
+        all_of_it.update(frame(number / 10.0), np.array([[0.0, 0.0, 1.0, 1.0]], np.float32), person=None)
+    np.testing.assert_allclose(few.within(asked), all_of_it.within(asked), atol=0.03)
+
+
+def test_where_nothing_is_asked_about_nothing_is_looked_for():
+    flow, none = Flow(), np.zeros((0, 4), np.float32)
+    for number in range(3):
+        flow.update(frame(number / 10.0), none, person=None)
+    assert flow.seconds == pytest.approx(0.1)
+    assert flow.within(none).shape == (0, 3)
