@@ -1,6 +1,7 @@
 """Rules on a level: a value that goes past a threshold and comes back.
 
-Over only when the value came back by the hysteresis, so that noise at the threshold is one event.
+An event is over only when the value came back by the hysteresis, so that noise at the threshold is one event; until there is
+one, what counts is the threshold alone.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Level:
     def wait(self, at: float) -> Verdict:
         if not self._side:
             return Verdict(holds=False)
-        return Verdict(holds=True, reason=self._reason(), since=at - self._last if self.in_seconds else None)
+        since = at - self._last if self.in_seconds else None
+        return Verdict(holds=True, reason=self._reason(), since=since, opens=self._passes(self._last) != 0)
 
     def restart(self, _at: float) -> None:
         """A level is what it was last read to be."""

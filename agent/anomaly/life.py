@@ -49,6 +49,11 @@ class Life:
     _count: int = 0
     _open: _Open | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an event is under way."""
+        return self._open is not None
+
     def hold(
         self, reason: Reason, at: float, *, since: float | None = None, held: float | None = None
     ) -> Iterator[Event]:

@@ -19,7 +19,7 @@ class Verdict(NamedTuple):
 
     `since` is when it began, where that was before now. A verdict that does not hold may carry a
     reason too: the last word with which an open event closes. A dwell counts from `held`, where it may
-    have begun with something short of it.
+    have begun with something short of it. One that does not say `opens` keeps an event open and opens none.
     """
 
     holds: bool
@@ -27,6 +27,7 @@ class Verdict(NamedTuple):
     due: float = NEVER
     since: float | None = None
     held: float | None = None
+    opens: bool = True
 
 
 class Judge(Protocol):

@@ -111,7 +111,7 @@ class Watch:
             self._verdict = self.judge.wait(at)
         self._awake = awake
         verdict = self._verdict
-        if verdict.holds and verdict.reason is not None and awake:
+        if verdict.holds and verdict.reason is not None and awake and (verdict.opens or self.life.is_open):
             yield from self.life.hold(verdict.reason, at, since=verdict.since, held=verdict.held)
         else:
             yield from self.life.rest(verdict.reason, at)

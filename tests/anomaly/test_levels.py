@@ -76,6 +76,20 @@ def test_more_people_than_a_place_should_hold():
     assert lines([opened, closed]) == ["1 opened 11", "4 closed 14"]
 
 
+def test_one_look_at_one_too_many_is_no_crowd():
+    """The margin keeps an event open and opens none: what was read for a moment does not last through the dwell by it."""
+    text = "- {kind: occupancy, id: full, more_than: 6, margin: 2, dwell_s: 2}"
+    readings = [(0, 6), (1, 7), (2, 5), (3, 6), (4, 6), (5, 6), (6, 4)]
+    assert play(text, series("square/all/occupancy", readings)) == []
+
+
+@pytest.mark.parametrize(("dwell_s", "told"), [(0, "0 opened 41"), (1, "3 opened 42"), (2.5, "4.5 opened 42")])
+def test_an_event_is_opened_by_values_that_all_passed_and_lives_through_noise(dwell_s, told):
+    text = f"- {{kind: limit, id: hot, quantity: temperature_c, above: 40, hysteresis: 2, dwell_s: {dwell_s}}}"
+    readings = [(0, 41), (1, 39), (2, 41), (3, 42), (4, 42), (5, 43), (6, 39), (7, 41), (8, 39), (9, 37)]
+    assert lines(play(text, series("temperature_c", readings), tick_s=0.5)) == [told, "9 closed 43"]
+
+
 def test_a_changed_value_is_told_again_but_not_too_often():
     text = "- {kind: occupancy, id: full, more_than: 10, update_s: 60}"
     readings = [(t, 11 + t // 10) for t in range(0, 150, 10)] + [(150, 3)]
