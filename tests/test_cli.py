@@ -14,6 +14,7 @@ import pytest
 
 from agent import __version__, cli, errors
 from agent.errors import PiazzaError, UserError
+from tests.conftest import CHECKOUT
 
 PIAZZA = [sys.executable, "-m", "agent"]
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PiazzaError)]
@@ -98,22 +99,25 @@ import sys, threading
 from agent import cli
 threading.Thread(target=threading.Event().wait).start()
 cli.main = lambda: {ends}
-cli.command()
+{begun}
 """
+AS_MODULE = "import agent.__main__"
+AS_PACKAGED = f"import runpy; runpy.run_path({str(CHECKOUT / 'packaging/deb/piazza')!r})"
 
 
+@pytest.mark.parametrize("begun", [AS_MODULE, AS_PACKAGED])
 @pytest.mark.parametrize(
     ("ends", "code", "said"), [("print('all told') or 3", 3, "all told"), ("1 / 0", 1, "ZeroDivisionError")]
 )
-def test_a_thread_that_hangs_holds_no_process(ends: str, code: int, said: str):
+def test_a_thread_that_hangs_holds_no_process(ends: str, code: int, said: str, begun: str):
     """As a camera's library may leave one behind; what was said before is heard all the same."""
-    process = [sys.executable, "-c", HUNG.format(ends=ends)]
+    process = [sys.executable, "-c", HUNG.format(ends=ends, begun=begun)]
     done = subprocess.run(process, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, said in done.stdout + done.stderr) == (code, True)
 
 
 def test_a_terminal_without_a_sign_for_a_letter_shows_something_else():
-    process = [sys.executable, "-c", HUNG.format(ends="print('✓ perché') or 0")]
+    process = [sys.executable, "-c", HUNG.format(ends="print('✓ perché') or 0", begun=AS_MODULE)]
     plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(process, env=plain, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, "? perch?\n")
