@@ -29,6 +29,7 @@ from tests.brokers.mosquitto import Mosquitto
 NODE = "bench/bench/n-1"
 WATCHER = "bench/bench/watcher"
 PIAZZA = str(Path(sys.executable).with_name("piazza"))
+MODELS = {"PIAZZA_MODELS": str(Path("models").resolve())}
 PATIENCE_S = 60.0
 SAID = {"sense": b"READY=1", "link": b"STATUS=connected"}
 """What each says when it has done the first of its work; link is ready before, broker or not."""
@@ -71,14 +72,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--rounds", type=int, default=15, help="of the command; the processes take a third")
+    parser.add_argument(
+        "--package", type=Path, help="measure only this: sense of a built package, its modules compiled or not"
+    )
     parser.add_argument("--clip", type=Path, default=Path(".cache/vtest.avi"), help="what sense looks at")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, node(Path(folder), options.clip.resolve()) as config:
-        figures = {
-            "command": command(options.rounds),
-            "verbs_cpu_ms": verbs(max(1, options.rounds // 3)),
-            "processes": processes(config, max(1, options.rounds // 3)),
-        }
+        rounds = max(1, options.rounds // 3)
+        figures = (
+            packaged(config, options.package.resolve(), rounds)
+            if options.package
+            else {
+                "command": command(options.rounds),
+                "verbs_cpu_ms": verbs(rounds),
+                "processes": processes(config, rounds),
+            }
+        )
     show(figures, as_json=options.json)
 
 
@@ -123,6 +132,33 @@ def processes(config: Path, rounds: int) -> dict[str, dict[str, float]]:
     }
 
 
+def packaged(config: Path, package: Path, rounds: int) -> dict[str, float]:
+    """CPU time of sense of a package whose modules are compiled, as its installation does it, and not, in turn.
+
+    Nothing is written meanwhile, as in the units; the models are this checkout's, the standard library is compiled.
+    """
+    folder = config.parent / "unpacked"
+    subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True)
+    bare = folder / "usr/lib/piazza/site"
+    compiled = bare.with_name("compiled")
+    subprocess.run(["cp", "-al", str(bare), str(compiled)], check=True)
+    # As at installation: a file that cannot be compiled is not worth an end.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(compiled)], check=False)
+
+    def start(site: Path) -> float:
+        code = f"import sys; sys.path.insert(0, {str(site)!r}); from agent.cli import command; command()"
+        command = [sys.executable, "-I", "-B", "-c", code, "sense", "--config", str(config)]
+        return until(SAID["sense"], command, config.parent).cpu_s
+
+    found = alternate(lambda: start(compiled), lambda: start(bare), rounds=rounds)
+    return {
+        "compiled_cpu_s": round(found.a, 2),
+        "not_compiled_cpu_s": round(found.b, 2),
+        "ratio": round(found.ratio, 2),
+        "rounds": found.rounds,
+    }
+
+
 def until(said: bytes, command: list[str], folder: Path) -> Started:
     """Start a service, wait for a word of it to the service manager, note what it took, and end it."""
     address = folder / "notify"
@@ -131,7 +167,9 @@ def until(said: bytes, command: list[str], folder: Path) -> Started:
         manager.bind(str(address))
         manager.settimeout(PATIENCE_S)
         began = perf_counter()
-        process = subprocess.Popen(command, env={**ordinary(), "NOTIFY_SOCKET": str(address)}, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            command, env={**ordinary(), **MODELS, "NOTIFY_SOCKET": str(address)}, stderr=subprocess.PIPE
+        )
         try:
             while said not in manager.recv(4096):
                 pass

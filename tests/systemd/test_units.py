@@ -13,6 +13,7 @@ from collections import defaultdict
 
 import pytest
 
+from agent.commands.renewed import RENEWED
 from tests.conftest import CHECKOUT
 
 UNITS = CHECKOUT / "systemd"
@@ -130,6 +131,12 @@ def test_each_service_reports_itself_is_watched_and_always_comes_back(unit):
     assert int(service["WatchdogSec"][0]) <= 60
     assert service["Restart"] == ["always"]
     assert service["StartLimitIntervalSec"] == ["0"]
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_a_service_that_asks_to_be_started_anew_has_not_failed(unit):
+    """Otherwise every update would leave a failure in the journal, and whoever reads it would look for one."""
+    assert options(unit)["SuccessExitStatus"] == [str(RENEWED)]
 
 
 @pytest.mark.parametrize("unit", SERVICES)
