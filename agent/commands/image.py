@@ -17,7 +17,7 @@ from agent.provision import image_label
 from agent.provision.bench import Bench, named
 from agent.provision.enrol_desk import Desk
 from agent.provision.identity import ENROL_PORT, Code, Ticket
-from agent.provision.image import CAMERAS, Order, Wifi, firmware_folder, prepare, refuse_taken, whose
+from agent.provision.image import CAMERAS, DATA_MB, Order, Wifi, firmware_folder, prepare, refuse_taken, whose
 from agent.provision.image_target import open_target
 
 START = """\
@@ -40,6 +40,10 @@ sensors:
 """
 
 
+LEAST_DATA_MB = 256
+"""An outbox at its default limit with its log, and what updates take in before they let the last release go."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=Path, metavar="TARGET", help="mounted boot partition, or .img file")
     parser.add_argument("--node", required=True, metavar="UNION/COMUNE/ID")
@@ -59,6 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--apn", default="", help="access point of a modem")
     parser.add_argument("--country", default="IT", help="rules of the air (IT)")
     parser.add_argument("--timezone", default="Europe/Rome")
+    parser.add_argument(
+        "--data", type=int, default=DATA_MB, metavar="MB", help=f"of the data partition ({DATA_MB}); 0 for none"
+    )
+    parser.add_argument("--read-only", action="store_true", help="nothing changes the root while the node runs")
     parser.add_argument("--ssh-key", type=Path, metavar="FILE", help="let the user technician in by SSH with this key")
     parser.add_argument("--deb", type=Path, action="append", default=[], metavar="FILE", help="a package for the card")
     parser.add_argument(
@@ -93,6 +101,8 @@ def run(options: argparse.Namespace) -> int:
         ssh_keys=options.ssh_key.read_text(encoding="utf-8") if options.ssh_key else "",
         debs=options.deb,
         updates=options.updates.read_bytes() if options.updates else b"",
+        data_mb=_data(options.data, read_only=options.read_only),
+        read_only=options.read_only,
     )
     written = prepare(target, order, boot=firmware_folder() / "boot")
     entry = Desk(bench).expect(ticket, approved=options.approve)
@@ -120,6 +130,17 @@ def _tell(
 
 def _approve(options: argparse.Namespace) -> str:
     return f"piazza enrol approve --keys {options.keys} {options.node}"
+
+
+def _data(megabytes: int, *, read_only: bool) -> int:
+    if read_only and not megabytes:
+        raise UserError("--read-only: what the node writes wants a data partition", hint="leave --data 0 away")
+    if megabytes and megabytes < LEAST_DATA_MB:
+        raise UserError(
+            f"--data {megabytes}: at least {LEAST_DATA_MB} MB, or 0 for none",
+            hint=f"{DATA_MB} MB hold months of events",
+        )
+    return megabytes
 
 
 def _broker(text: str) -> tuple[str, int]:

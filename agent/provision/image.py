@@ -28,6 +28,11 @@ INCLUDE = "include piazza.txt"
 BOOTED = f"{OURS}/firstboot.log"
 """First boot begins with it, so a card that has it has been a node."""
 
+DATA_MB = 512
+"""Of the partition that is written to, at the end of the card; the smallest card that is sold has sixteen times as much."""
+GROWING = frozenset({"resize", "init=/usr/lib/raspberrypi-sys-mods/firstboot"})
+"""Words by which trixie and bookworm let the root take the whole card at the first boot."""
+
 _CONFIG_LINE = 98
 """Characters of a line of config.txt that the firmware reads."""
 _CMDLINE = 1024
@@ -35,6 +40,7 @@ _CMDLINE = 1024
 _PORT = re.compile(r"cam[01]")
 _INSTANCE = re.compile(r"(?<= ds=nocloud)(\S*;)(?:i|instance-id)=[^;\s]*")
 """Who flashed the card may have named it here, and cloud-init would believe that name before our meta-data's."""
+_ZONE = re.compile(r"[A-Za-z0-9_+/-]+")
 _BAD_TEXT = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -75,6 +81,10 @@ class Order:
     debs: Sequence[Path] = ()
     updates: bytes = b""
     """The root by which updates are believed; without it the node takes none in until it is given one by hand."""
+    data_mb: int = DATA_MB
+    """Of the data partition that the first boot makes; with 0 it makes none, and the release's own way of growing the root stays."""
+    read_only: bool = False
+    """Nothing changes the root while the node runs: what it writes lies on the data partition."""
 
     @property
     def instance(self) -> str:
@@ -137,7 +147,8 @@ def prepare(target: Target, order: Order, *, boot: Path) -> list[str]:
         "config.txt": with_include((target.read("config.txt") or b"").decode("utf-8")).encode(),
         "cmdline.txt": with_instance(
             with_words(
-                (target.read("cmdline.txt") or b"").decode("utf-8"), [_filled(word, _values(order)) for word in words]
+                without_growing((target.read("cmdline.txt") or b"").decode("utf-8"), data_mb=order.data_mb),
+                [_filled(word, _values(order)) for word in words],
             ),
             order.instance,
         ).encode(),
@@ -160,12 +171,18 @@ def contents(order: Order, *, release: str, boot: Path) -> dict[str, bytes]:
         "piazza.txt": (boot / "piazza.txt").read_bytes(),
         "piazza-camera.txt": _camera(order.camera, boot).encode(),
         f"{OURS}/firstboot": (boot / "firstboot").read_bytes(),
+        **(
+            {f"{OURS}/data": f"{order.data_mb}\n".encode(), f"{OURS}/partition": (boot / "partition").read_bytes()}
+            if order.data_mb
+            else {}
+        ),
         f"{OURS}/written": f"{order.written:.0f}\n".encode(),
         f"{OURS}/enrol.json": msgspec.json.encode(order.ticket),
         f"{OURS}/etc/aim.json": msgspec.json.encode(order.lock),
         f"{OURS}/etc/node.yaml": order.config,
         f"{OURS}/etc/tls/ca.pem": order.ca,
         f"{OURS}/etc/keys/ring.json": order.ring,
+        **({f"{OURS}/read-only": b"\n"} if order.read_only else {}),
         **{f"{OURS}/network/{name}": content.encode() for name, content in _networks(order, boot)},
         **({f"{OURS}/etc/updates.json": order.updates} if order.updates else {}),
         **{f"{OURS}/debs/{deb.name}": deb.read_bytes() for deb in order.debs},
@@ -181,6 +198,11 @@ def with_include(config: str) -> str:
     if INCLUDE in config.splitlines():
         return config
     return f"{config.rstrip()}\n\n# Piazza\n[all]\n{INCLUDE}\n"
+
+
+def without_growing(cmdline: str, *, data_mb: int) -> str:
+    """The kernel's line without the words by which the root would leave no room, where room is wanted."""
+    return " ".join(word for word in cmdline.split() if not (data_mb and word in GROWING))
 
 
 def with_words(cmdline: str, words: Iterable[str]) -> str:
@@ -204,7 +226,11 @@ def with_instance(cmdline: str, instance: str) -> str:
 
 
 def _values(order: Order) -> dict[str, str]:
+    if not _ZONE.fullmatch(order.timezone):
+        raise UserError(f"--timezone {order.timezone}: no name of a time zone", hint="such as Europe/Rome")
     return {
+        "GROWPART": "off" if order.data_mb else "auto",
+        "RESIZE": "false" if order.data_mb else "true",
         "HOSTNAME": order.name.node,
         "TIMEZONE": order.timezone,
         "COUNTRY": order.country,

@@ -6,7 +6,6 @@ import json
 import os
 import struct
 import subprocess
-import tomllib
 from dataclasses import replace
 
 import cv2
@@ -175,7 +174,44 @@ def test_bookworm_is_called_by_the_kernel_s_line_and_trixie_by_cloud_init(card):
     if release == "trixie":
         assert yaml.safe_load((card / "user-data").read_text())["runcmd"] == [["sh", "/boot/firmware/piazza/firstboot"]]
     else:
-        assert tomllib.loads((card / "custom.toml").read_text())["system"] == {"hostname": "n-0017"}
+        assert "echo 'n-0017' >/etc/hostname" in (card / "firstrun.sh").read_text()
+
+
+GROWS = {"bookworm": "init=/usr/lib/raspberrypi-sys-mods/firstboot", "trixie": "resize"}
+"""The words by which each release lets the root take the whole card."""
+
+
+@pytest.mark.parametrize("data_mb", [0, 512])
+def test_the_release_grows_the_root_by_itself_only_where_no_data_partition_is_wanted(card, data_mb):
+    release, line = release_of(Folder(card)), (card / "cmdline.txt").read_text().strip()
+    (card / "cmdline.txt").write_text(f"{line} {GROWS[release]}\n")
+    prepare(Folder(card), an_order(data_mb=data_mb), boot=BOOT)
+    assert (GROWS[release] in (card / "cmdline.txt").read_text().split()) == (data_mb == 0)
+    assert files(card).get("piazza/data", b"") == (b"512\n" if data_mb else b"")
+    assert ("piazza/partition" in files(card)) == bool(data_mb)
+    if release == "trixie":
+        document = yaml.safe_load((card / "user-data").read_text())
+        assert document["growpart"] == {"mode": "off" if data_mb else "auto"}
+        assert document["resize_rootfs"] is (data_mb == 0)
+
+
+def test_a_root_that_nothing_changes_wants_a_data_partition(card, authority, capsys):
+    assert prepared(card, authority, NAME, "--read-only", "--data", "0") == 2
+    assert "wants a data partition" in capsys.readouterr().err
+    assert prepared(card, authority, NAME, "--read-only") == 0
+    assert (card / "piazza/read-only").exists()
+
+
+@pytest.mark.parametrize("megabytes", ["1", "255", "-1"])
+def test_a_data_partition_that_an_outbox_would_fill_is_refused(card, authority, capsys, megabytes):
+    assert prepared(card, authority, NAME, "--data", megabytes) == 2
+    assert "at least 256 MB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("zone", ["Europe/Rome; reboot", "'$(id)'", ""])
+def test_a_time_zone_that_is_none_never_gets_into_a_script(card, zone):
+    with pytest.raises(UserError, match="no name of a time zone"):
+        prepare(Folder(card), an_order(timezone=zone), boot=BOOT)
 
 
 def test_cloud_init_reads_a_card_anew_each_time_that_it_is_prepared(tmp_path):

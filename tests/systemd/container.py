@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.conftest import CHECKOUT
 
 ROOT = CHECKOUT / ".cache/systemd-root"
-PACKAGES = "systemd,systemd-sysv,dbus,udev,kmod,nftables,python3,libstdc++6"
+PACKAGES = "systemd,systemd-sysv,dbus,udev,kmod,fdisk,nftables,python3,libstdc++6"
 PYTHON = (3, 11)
 """What Debian 12 has; our own packages are lent to the container where they are for the same."""
 
@@ -55,7 +55,7 @@ def made_root(mmdebstrap: str) -> Path:
     ROOT.parent.mkdir(exist_ok=True)
     with ROOT.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (ROOT / "usr/sbin/nft").exists():
+        if not all((ROOT / "usr/sbin" / name).exists() for name in ("nft", "sfdisk")):
             _make(mmdebstrap)
     return ROOT
 
