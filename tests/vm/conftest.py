@@ -124,7 +124,14 @@ def packages(*, release: str = "deb12", architecture: str = "amd64") -> list[str
 
 
 def prepare(
-    card: Path, config: Path, authority, *, parts: bool, debs: Sequence[str], updates: Path | None = None
+    card: Path,
+    config: Path,
+    authority,
+    *,
+    parts: bool,
+    debs: Sequence[str],
+    updates: Path | None = None,
+    more: Sequence[str] = (),
 ) -> str:
     """`piazza image`, with the packages that first boot is to install; pins and a door where the machine has any.
 
@@ -133,6 +140,6 @@ def prepare(
     config.write_text(CONFIG.replace("\nrules:", PARTS.rstrip()) if parts else CONFIG)
     command = [*PIAZZA, "image", str(card), "--node", NAME, "--keys", str(authority.folder), "--broker", HERE]
     command += ["--config", str(config), *(word for package in debs for word in ("--deb", package))]
-    command += ["--updates", str(updates)] if updates else []
+    command += [*(["--updates", str(updates)] if updates else []), *more]
     said = subprocess.run(command, check=True, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True).stdout
     return said.rstrip().rpartition("#")[2]

@@ -26,7 +26,10 @@ WHEELS = (
 )
 """What the commands of a node without a model import."""
 MODULES = Path("/usr/lib/uml/modules")
-FSTAB = f"""/dev/ubda / ext4 defaults,noatime 0 1
+ROOT = "/dev/ubda2"
+"""On a card there is a boot partition before it, and room behind."""
+CARD_MB, ROOT_MB, BEFORE_MB = 3072, 2048, 8
+FSTAB = f"""{ROOT} / ext4 defaults,noatime 0 1
 none /usr/lib/modules hostfs {MODULES},ro 0 0
 /dev/ubdb /boot/firmware vfat defaults,x-systemd.requires-mounts-for=/usr/lib/modules 0 2
 """
@@ -76,7 +79,7 @@ def refused(linux: str, root: Path, umid: str) -> str:
 
 
 def made_image(base: Path, root: Path, image: Path) -> Path:
-    """A disk with the bare Debian and what both packages bring, before its first boot; `root` is a folder to make it in."""
+    """A card with the bare Debian and what both packages bring, before its first boot; `root` is a folder to make it in."""
     subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(root)], check=True)
     shutil.copytree(CHECKOUT / "firmware_config/root", root, dirs_exist_ok=True)
     _agent(root)
@@ -96,8 +99,11 @@ def made_image(base: Path, root: Path, image: Path) -> Path:
     subprocess.run(["systemd-sysusers", f"--root={root}", "piazza.conf"], check=True, capture_output=True)
     subprocess.run(["systemctl", f"--root={root}", "enable", *ENABLED], check=True, capture_output=True)
     subprocess.run(["systemctl", f"--root={root}", "mask", *MASKED], check=True, capture_output=True)
-    subprocess.run(["truncate", "--size", "2G", str(image)], check=True)
-    make = ["mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", str(root), str(image)]
+    subprocess.run(["truncate", "--size", f"{CARD_MB}M", str(image)], check=True)
+    table = f"label: dos\nstart=2048, size={(BEFORE_MB - 1) * 2048}, type=c\nstart={BEFORE_MB * 2048}, size={ROOT_MB * 2048}\n"
+    subprocess.run(["/usr/sbin/sfdisk", "--quiet", str(image)], input=table, text=True, check=True)
+    habits = f"lazy_itable_init=1,offset={BEFORE_MB << 20}"
+    make = ["mke2fs", "-q", "-F", "-t", "ext4", "-E", habits, "-d", str(root), str(image), f"{ROOT_MB}M"]
     subprocess.run(make, check=True)
     shutil.rmtree(root)
     return image

@@ -24,6 +24,8 @@ CARD_MB = 320
 MEMORY_MB = 512
 """Of a Raspberry Pi Zero 2 W."""
 PATIENCE_S = 300.0
+JOURNAL = os.environ.get("JOURNAL", "")
+"""A file that outlives the machine: its console goes there and its journal with it, cuts or not."""
 LINE = 1024
 """Characters of a file that go in at a time; a multiple of four, as base64 wants it."""
 
@@ -83,6 +85,8 @@ class Guest:
     root: Path
     disks: tuple[Path, ...] = ()
     """More of them: data, and the log of what is written there."""
+    begins_on: str = "/dev/ubda"
+    """Its root: the whole of the first disk, or a partition of it."""
     code: str = ""
     """Of the label."""
     process: subprocess.Popen[bytes] | None = None
@@ -94,13 +98,25 @@ class Guest:
         """Power on; what its console says goes to `console` in the folder."""
         ours, theirs = socket.socketpair()
         line = theirs.fileno()
+        if JOURNAL and not (self.folder / "console").exists():
+            Path(JOURNAL).touch()
+            (self.folder / "console").symlink_to(Path(JOURNAL).resolve())
         command = [
             str(self.kernel / "linux"),
             f"mem={MEMORY_MB}M",
             f"ubd0={self.folder / 'card.cow'},{self.root}",
             f"ubd1={self.card}",
             *(f"ubd{number}={disk}" for number, disk in enumerate(self.disks, start=2)),
-            *("root=/dev/ubda", "rw", "quiet", "con=null", "con0=null,fd:1", f"con1=fd:{line},fd:{line}", "ssl=null"),
+            *(
+                f"root={self.begins_on}",
+                "rw",
+                "quiet",
+                "con=null",
+                "con0=null,fd:1",
+                f"con1=fd:{line},fd:{line}",
+                "ssl=null",
+            ),
+            *(["systemd.journald.forward_to_console=1"] if JOURNAL else []),
             "seccomp=auto",  # its programs need not be traced where this machine allows that: boots take two thirds
             f"vec0:transport=tap,ifname={TAP},depth=128,gro=1",
             f"umid=piazza-{os.getpid()}-{self.folder.name}",

@@ -64,6 +64,11 @@ LADDER = (
         (*PYTEST, *(f"tests/vm/{name}.py" for name in ("first_boot", "pulls", "strain", "cuts", "replay"))),
         {"VM": "uml"},
     ),
+    Rung(
+        "arm64-trixie",
+        "installed by apt on Debian 13 for the boards' processors, purged",
+        (*PYTEST, "tests/vm/arm64_trixie.py"),
+    ),
     Rung("arm64", "the boards' processors: models bit for bit, a whole boot", (*ALONE, *PYTEST, "tests/vm/arm64.py")),
 )
 

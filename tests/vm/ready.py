@@ -21,7 +21,7 @@ from tests.vm import authority as other_side
 from tests.vm.authority import CLOCK, NAME, ask_store, events, within
 from tests.vm.conftest import prepare
 from tests.vm.cuts import stored
-from tests.vm.debian_kernel import made_image, refused, spoilt
+from tests.vm.debian_kernel import ROOT, ROOT_MB, made_image, refused, spoilt
 from tests.vm.guest import Guest, cut, flashed_image, tap
 
 pytestmark = pytest.mark.timeout(1200)
@@ -84,9 +84,9 @@ def machine(base, authority, *, linux, tmp_path_factory):
     (folder / "kernel").mkdir()
     (folder / "kernel/linux").symlink_to(linux)
     card = flashed_image(folder / "boot.img")
-    prepare(card, folder / "node.yaml", authority, parts=False, debs=())
+    prepare(card, folder / "node.yaml", authority, parts=False, debs=(), more=["--read-only"])
     image = made_image(base, folder / "root", folder / "root.ext4")
-    one = Guest(folder, card, folder / "kernel", image)
+    one = Guest(folder, card, folder / "kernel", image, begins_on=ROOT)
     try:
         yield one
     finally:
@@ -134,6 +134,20 @@ def test_without_a_firewall_first_boot_begins_no_node(machine):
     machine.inside("sh", "-c", "touch /var/lib/first-boot-done; sync")  # a system calls it once, whatever came of it
 
 
+def test_what_is_written_lies_on_a_partition_of_its_own_and_the_root_has_grown(machine):
+    """First boot has divided the card while its root was in use; small blocks keep what is written small."""
+    options = "SOURCE,FSTYPE,OPTIONS"
+    where = said(machine, "findmnt", "--noheadings", "--raw", "--output", options, "/var/lib/piazza").split()
+    assert where[:2] == ["/dev/ubda3", "ext4"], said(machine, "cat", "/boot/firmware/piazza/firstboot.log")
+    assert {"noatime", "commit=300", "noexec"} <= set(where[2].split(","))
+    root, data = (
+        said(machine, "stat", "--file-system", "--format", "%S %b", path).split() for path in ("/", "/var/lib/piazza")
+    )
+    assert int(root[0]) * int(root[1]) > ROOT_MB * 1.1 * 2**20
+    assert data[0] == "1024"
+    assert said(machine, "stat", "--format", "%U:%G %a", "/var/lib/piazza") == "piazza-sense:piazza 2750"
+
+
 def test_what_this_kernel_lacks_is_told(machine):
     """When a newer one of Debian has it, this rung can do more."""
     for module in LACKS:
@@ -177,3 +191,30 @@ def test_after_a_pulled_plug_the_chain_goes_on(machine, authority, store):
     assert (least, many) == (1, most)
     assert ask_store(authority, "SELECT * FROM equivocation") == []
     assert failed(machine) == AGAIN
+
+
+def test_nothing_changes_the_root_of_a_card_that_was_made_so_and_the_node_works(machine, authority, store):
+    """From the second boot on; a renewal opens it, and the timer closes it again."""
+    assert machine.inside("systemctl", "is-active", "piazza-readonly.timer").returncode == 0
+    machine.inside("systemctl", "stop", "piazza-readonly.timer")  # it would close the root while this test looks
+    closed(machine)
+    assert "Read-only file system" in machine.inside("touch", "/etc/piazza/anything").stderr
+    assert machine.inside("systemctl", "restart", "piazza-sense.service").returncode == 0
+    before = stored(authority)
+    with telling(machine):
+        within(PATIENCE_S, lambda: stored(authority) > before)
+    assert machine.inside("systemctl", "start", "piazza-health.service").returncode == 0
+    assert said(machine, "findmnt", "--noheadings", "--output", "SOURCE", "/var/lib/piazza-health").startswith(
+        "/dev/ubda3"
+    )
+    renewed = machine.inside("systemctl", "start", "piazza-renew.service")
+    assert renewed.returncode == 0, said(machine, "journalctl", "--no-pager", "-u", "piazza-renew")
+    assert machine.inside("touch", "/etc/piazza/anything").returncode == 0
+    closed(machine)
+
+
+def closed(machine):
+    """As the timer does it."""
+    done = machine.inside("systemctl", "start", "piazza-readonly.service")
+    assert done.returncode == 0, said(machine, "journalctl", "--no-pager", "-u", "piazza-readonly")
+    assert "ro" in said(machine, "findmnt", "--noheadings", "--output", "OPTIONS", "/").split(",")

@@ -37,7 +37,7 @@ from tests.vm.writes import Disk, Entry, Log, instants
 POINTS = int(os.environ.get("POINTS", "500"))
 SEED = int(os.environ.get("SEED", "1"))
 WORK_S = float(os.environ.get("WORK_S", "60"))
-DATA_MB, LOG_MB = 16, 1024
+DATA_MB, LOG_MB = 32, 1024
 MOUNTED_EACH = 100
 MENDED = 1
 """What e2fsck ends with when it has replayed a journal; more is a file system that cannot be saved."""
