@@ -123,8 +123,10 @@ def _span(low: float, high: float, size: int) -> slice:
 
 def _medians(part: Floats) -> Floats:
     """Of the lengths and of both components of (height, width, 2)."""
-    x, y = part.reshape(-1, 2).T
-    values = np.stack([np.hypot(x, y), x, y])
-    middle = x.size // 2
+    pixels = part.reshape(-1, 2)
+    values = np.empty((3, len(pixels)), np.float32)
+    values[1:] = pixels.T
+    np.hypot(values[1], values[2], out=values[0])
+    middle = len(pixels) // 2
     values.partition(middle, axis=1)
     return values[:, middle]
