@@ -24,6 +24,10 @@ PYTHON = (3, 11)
 COMMAND = """#!/bin/sh
 PYTHONPATH=/usr/lib/piazza exec /usr/bin/python3 /usr/lib/piazza/probe.py "$@"
 """
+FAILED_BEFORE = (
+    "d /run/piazza-link 0700 piazza-link piazza -\nf /run/piazza-link/failures 0600 piazza-link piazza - 3\n"
+)
+"""One failure more, and link has to wait."""
 SHORT_WATCHDOG = "[Service]\nWatchdogSec=2\nRestartSec=1\n"
 COLLECT = """[Unit]
 After=piazza.target
@@ -32,15 +36,17 @@ Type=oneshot
 ExecStart=/bin/sh -c 'for i in $(seq 300); do sleep 0.5; \
  [ $(ls /var/lib/piazza/sense-*.json | wc -l) -ge 2 ] && [ $(ls /var/lib/piazza/inbox/link-*.json | wc -l) -ge 2 ] && break; done; \
  cp /var/lib/piazza/sense-*.json /var/lib/piazza/inbox/link-*.json /mnt/out; \
+ cp /run/piazza-link/failures /mnt/out; \
  journalctl -b --no-pager -u piazza-sense -u piazza-link > /mnt/out/journal; systemctl poweroff'
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What one boot left behind: the probes' findings by role, one for each start, and the journal."""
+    """What one boot left behind: the probes' findings by role, one for each start, link's failures in a row, and the journal."""
 
     findings: dict[str, list[dict[str, str]]]
+    failures: int
     journal: str
 
 
@@ -85,6 +91,7 @@ def installed(base: Path, root: Path) -> Path:
     units, library = root / "etc/systemd/system", root / "usr/lib/piazza"
     shutil.copytree(CHECKOUT / "agent", library / "agent")
     shutil.copy(CHECKOUT / "tests/systemd/probe.py", library)
+    shutil.copy(CHECKOUT / "systemd/lib/backoff", library)
     for service in (CHECKOUT / "systemd").glob("*piazza*.*"):
         if service.is_file():
             shutil.copy(service, units)
@@ -98,6 +105,7 @@ def installed(base: Path, root: Path) -> Path:
         "etc/systemd/system/piazza-sense.service.d/short.conf": SHORT_WATCHDOG,
         "etc/systemd/system/piazza-link.service.d/short.conf": SHORT_WATCHDOG,
         "etc/systemd/system/collect.service": COLLECT,
+        "etc/tmpfiles.d/failed-before.conf": FAILED_BEFORE,
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -129,4 +137,4 @@ def boot(nspawn: str, root: Path, out: Path) -> Boot:
     findings: dict[str, list[dict[str, str]]] = {"sense": [], "link": []}
     for file in sorted(out.glob("*.json"), key=lambda one: one.stat().st_mtime):
         findings[file.name.partition("-")[0]].append(json.loads(file.read_text()))
-    return Boot(findings, journal.read_text())
+    return Boot(findings, int((out / "failures").read_text()), journal.read_text())

@@ -121,7 +121,7 @@ ATTEMPTS = {
     "writable and executable memory": lambda: mmap.mmap(-1, 4096, prot=7),
     **{
         f"run a file from {folder}": partial(run_from, folder)
-        for folder in ("/var/lib/piazza", "/var/lib/piazza/inbox", "/run/piazza-sense", "/tmp", "/var/tmp", "/dev/shm")
+        for folder in (*(STATE, INBOX), "/run/piazza-sense", "/run/piazza-link", "/tmp", "/var/tmp", "/dev/shm")
     },
 }
 

@@ -65,6 +65,7 @@ LINK = BOTH | {
     "make a pipe in the working directory": READ_ONLY,
     "read /proc/cpuinfo": NOT_THERE,
     "run a file from /var/lib/piazza": READ_ONLY,
+    "run a file from /run/piazza-link": NO_RIGHT,
 }
 
 
@@ -102,3 +103,9 @@ def test_the_detector_infers_inside_the_sandbox(booted):
 def test_a_process_that_hangs_is_ended_by_the_watchdog_and_started_again(booted, role):
     assert f"piazza-{role}.service: Watchdog timeout" in booted.journal
     assert len(booted.findings[role]) >= 2
+
+
+def test_a_process_that_failed_again_and_again_waits_before_it_is_started(booted):
+    assert booted.failures == 4
+    assert "failed 4 times in a row: waiting for 6 s" in booted.journal
+    assert "failed 1 times" not in booted.journal

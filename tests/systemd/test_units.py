@@ -51,7 +51,7 @@ def staged(folder, *, drop_in=None):
     for one in (*units, *([drop_in] if drop_in else [])):
         copy = folder / one.relative_to(UNITS)
         copy.parent.mkdir(exist_ok=True)
-        copy.write_text(re.sub(r"/usr/bin/piazza|/usr/sbin/nft", "/bin/true", one.read_text()))
+        copy.write_text(re.sub(r"/usr/bin/piazza|/usr/sbin/nft|/usr/lib/piazza/backoff", "/bin/true", one.read_text()))
     return sorted(str(folder / unit.name) for unit in units)
 
 
@@ -131,6 +131,63 @@ def test_each_service_reports_itself_is_watched_and_always_comes_back(unit):
     assert int(service["WatchdogSec"][0]) <= 60
     assert service["Restart"] == ["always"]
     assert service["StartLimitIntervalSec"] == ["0"]
+
+
+LONGEST = "45"
+PAUSES = {"": 0, "1": 0, "3": 0, "4": 6, "5": 12, "6": 24, "7": 45, "400": 45, "torn\n": 0}
+
+
+def backoff(folder, *moment, result="success"):
+    """Our pause between failures, with a `sleep` that says how long it would be."""
+    (programs := folder / "programs").mkdir(exist_ok=True)
+    (programs / "sleep").write_text('#!/bin/sh\necho "slept $1"\n')
+    (programs / "sleep").chmod(0o755)
+    environment = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "RUNTIME_DIRECTORY": str(folder),
+        "SERVICE_RESULT": result,
+    }
+    done = subprocess.run([UNITS / "lib/backoff", *moment], capture_output=True, text=True, check=True, env=environment)
+    return done.stdout
+
+
+@pytest.mark.parametrize(("failures", "seconds"), PAUSES.items())
+def test_the_more_failures_in_a_row_the_longer_the_pause(failures, seconds, tmp_path):
+    (tmp_path / "failures").write_text(failures)
+    said = backoff(tmp_path, "before", LONGEST)
+    assert f"slept {seconds}\n" in said if seconds else said == ""
+
+
+def test_a_unit_says_what_the_longest_pause_is(tmp_path):
+    (tmp_path / "failures").write_text("400\n")
+    assert "slept 12\n" in backoff(tmp_path, "before", "12")
+
+
+def test_failures_are_counted_until_one_run_goes_well(tmp_path):
+    for _ in range(4):
+        backoff(tmp_path, "before", LONGEST)
+        backoff(tmp_path, "after", result="watchdog")
+    assert "failed 4 times in a row: waiting for 6 s" in backoff(tmp_path, "before", LONGEST)
+    backoff(tmp_path, "after", result="success")
+    assert backoff(tmp_path, "before", LONGEST) == ""
+
+
+def test_a_failure_after_a_long_good_run_is_the_first(tmp_path):
+    (tmp_path / "failures").write_text("9\n")
+    backoff(tmp_path, "before", LONGEST)
+    os.utime(tmp_path / "begun", (0, 0))
+    backoff(tmp_path, "after", result="oom-kill")
+    assert (tmp_path / "failures").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_a_service_counts_its_failures_where_a_restart_leaves_them(unit):
+    service = options(unit)
+    command, moment, longest = service["ExecStartPre"]
+    assert (command, moment) == ("-/usr/lib/piazza/backoff", "before")
+    assert int(longest) < int(service["TimeoutStartSec"][0])
+    assert service["ExecStopPost"] == ["-/usr/lib/piazza/backoff", "after"]
+    assert service["RuntimeDirectoryPreserve"] == ["restart"]
 
 
 @pytest.mark.parametrize("unit", SERVICES)

@@ -120,6 +120,7 @@ def _agent(root: Path) -> None:
                 shutil.copy(file.locate(), site / file)
     shutil.copy(CHECKOUT / "packaging/deb/piazza", root / "usr/bin/piazza")
     (root / "usr/bin/piazza").chmod(0o755)
+    shutil.copy(CHECKOUT / "systemd/lib/backoff", root / "usr/lib/piazza/backoff")
     for unit in (CHECKOUT / "systemd").iterdir():
         if unit.is_file():
             shutil.copy(unit, units)
