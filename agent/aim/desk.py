@@ -32,7 +32,7 @@ from agent.commissioning import LASTS_S, SIGHT, Commissioning, Sight
 from agent.contract.topics import NAME
 from agent.errors import Refused, UserError
 from agent.files import replace_whole, write_atomic
-from agent.provision.checks import Facts
+from agent.provision.facts import Facts
 from agent.provision.identity import Lock
 from agent.uplink.rights import Rights
 from agent.vision.settings import View

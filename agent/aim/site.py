@@ -13,7 +13,7 @@ from statistics import median
 from agent.aim.load import Loaded
 from agent.aim.scale import Scale
 from agent.commissioning import Answer, Sight
-from agent.provision.checks import Facts
+from agent.provision.facts import Facts
 from agent.uplink.rights import Rights
 from agent.vision.geometry import inside
 from agent.vision.settings import View

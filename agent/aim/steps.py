@@ -12,7 +12,8 @@ import msgspec
 from agent.aim.scale import DETECT, IDENTIFY, RECOGNISE
 from agent.aim.site import Site, hidden
 from agent.aim.words import TITLES, numbers, todo
-from agent.provision.checks import DAY_S, HOT_C, Facts, Finding, findings
+from agent.provision.checks import DAY_S, HOT_C, findings
+from agent.provision.facts import Facts, Finding
 
 STEADY = 0.8
 """A camera is steady where its slowest rate seen is so much of its fastest."""
@@ -59,7 +60,7 @@ def measured(facts: Facts, site: Site, *, contacts: tuple[str, ...], earlier: Ea
     steps = {
         "power": _power(facts, site), "heat": _heat(facts, site), "network": _network(facts, found),
         "clock": _clock(facts, found), "identity": _identity(facts, found), "rights": _rights(site),
-        "camera": _camera(facts, site), "aim": _aim(site), "focus": _focus(facts, site), "scale": _scale(facts, site),
+        "camera": _camera(facts, site), "aim": _aim(site, found), "focus": _focus(facts, site), "scale": _scale(facts, site),
         "masks": _masks(site), "zones": _zones(site), "sensors": _sensors(site, contacts), "walk": _walk(site),
         "event": _event(site), "night": _night(site),
     }  # fmt: skip
@@ -153,12 +154,17 @@ def _camera(facts: Facts, site: Site) -> Step:
     return _step("camera", "" if steady else "unsteady", values)
 
 
-def _aim(site: Site) -> Step:
+def _aim(site: Site, found: Mapping[str, Finding]) -> Step:
     """A person decides; what speaks against the picture is said all the same."""
     answer, sights = site.confirmed.get("aim"), site.sights.values()
     sky = max((sight.sky for sight in sights), default=0.0)
     roll = max((sight.roll_deg for sight in sights if sight.roll_deg is not None), key=abs, default=None)
-    hint = "sky" if sky > MUCH_SKY else "leans" if roll is not None and abs(roll) > LEAN_DEG else ""
+    against = {
+        "sky": sky > MUCH_SKY,
+        "bare": "views" in found and not found["views"].ok,
+        "leans": roll is not None and abs(roll) > LEAN_DEG,
+    }
+    hint = next((why for why, holds in against.items() if holds), "")
     why = hint if answer else "wrong" if answer is False else hint or "look"
     state = "wait" if answer is None else "ok" if answer else "fail"
     values = {**({"sky_pct": 100 * sky} if sights else {}), **_given(roll_deg=roll)}

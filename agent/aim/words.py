@@ -92,6 +92,8 @@ WHY: dict[str, Said] = {
     "look": ("look at the picture, then confirm", "guardare l'immagine, poi confermare"),
     "wrong": ("turn the camera until it is right", "girare la telecamera finché è giusta"),
     "sky": ("much sky: tilt it down", "molto cielo: abbassarla"),
+    "bare": ("too bare to notice tampering: bring a kerb, a wall or a mast into view",
+             "troppo spoglia per accorgersi di manomissioni: inquadrare un cordolo, un muro o un palo"),
     "leans": ("walls lean: turn it upright", "i muri pendono: raddrizzarla"),
     "turn": ("turn the lens past the sharpest point and back", "girare l'obiettivo oltre il punto più nitido e tornare"),
     "measure": ("draw two known lengths, one far and one near", "tracciare due lunghezze note, una lontana e una vicina"),

@@ -14,7 +14,8 @@ import msgspec
 from agent.clock import Clock, SystemClock
 from agent.commands.facts import Machine
 from agent.files import write_atomic
-from agent.provision.checks import ESSENTIAL, Finding, findings, healthy
+from agent.provision.checks import ESSENTIAL, findings, healthy
+from agent.provision.facts import Finding
 from agent.provision.last_step import Course, hopeless, judged
 
 AGAIN_S = 10.0

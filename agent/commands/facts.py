@@ -18,8 +18,8 @@ import msgspec
 from agent.config import Config, load
 from agent.errors import ConfigError, OutboxBroken, PiazzaError
 from agent.provision.ca import begins_at, ends_at
-from agent.provision.checks import Facts, Unit
 from agent.provision.enrol_node import Place
+from agent.provision.facts import Facts, Unit
 from agent.provision.identity import Ticket
 from agent.sensors.host import Host
 from agent.sensors.settings import HostSettings

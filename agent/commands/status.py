@@ -9,7 +9,8 @@ from pathlib import Path
 from agent import __version__
 from agent.clock import SystemClock
 from agent.commands.facts import Machine
-from agent.provision.checks import Facts, findings
+from agent.provision.checks import findings
+from agent.provision.facts import Facts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,11 +5,10 @@ Pure: facts in, findings out. What could not be found out is `None` in the facts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-import msgspec
+from agent.provision.facts import Facts, Finding, Unit
 
 DAY_S = 86_400.0
 CERTIFICATE_DAYS = 21.0
@@ -22,65 +21,12 @@ WRITTEN_MB_PER_DAY = 100.0
 """Twice what the services may write (`bench/wear.py`): the rest of the system writes too."""
 STALE_S = 60.0
 LEAST_FPS = 0.5
+BARE = 3
+"""Faults of image health that a view shows too little to tell; 1 is focus alone (docs/reference/health.md)."""
 WAITING = 1000
 RESTARTS = 3
 ESSENTIAL = ("sense", "link", "cameras", "outbox", "configuration")
 """Without one of these a node does not do its work: what the gate of updates looks at."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One line of the doctor; `todo` is empty where all is well."""
-
-    what: str
-    ok: bool
-    said: str
-    todo: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """A service as systemd knows it; `reason` and `hint` are what it said when it last ended by itself."""
-
-    active: bool
-    restarts: int = 0
-    status: str = ""
-    reason: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """All that was found out at the instant `at`; `host` holds quantities of the host sensor."""
-
-    at: float
-    node: str = ""
-    rootless: bool = False
-    """Whoever asks may not look into the node's folders."""
-    absent: bool = False
-    """There is no document at all."""
-    problems: tuple[str, ...] = ()
-    broker: str = ""
-    cameras: tuple[str, ...] = ()
-    ticket: bool = False
-    ticket_ends: float | None = None
-    enrolment: str = ""
-    """What stands between this node and its certificates, in the words of who asks for them."""
-    ticket_on_card: bool = False
-    missing_keys: tuple[str, ...] = ()
-    open_keys: tuple[str, ...] = ()
-    certificate_begins: float | None = None
-    certificate_ends: float | None = None
-    units: Mapping[str, Unit] = field(default_factory=dict)
-    read_only: bool = False
-    """What sense keeps lies where nothing can be written."""
-    host: Mapping[str, float] = field(default_factory=dict)
-    numbers_at: float | None = None
-    numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    connected: bool | None = None
-    waiting: int | None = None
-    last: int | None = None
-    memory_limits: bool | None = None
-    watchdog: bool | None = None
 
 
 Check = Callable[[Facts], Iterator[Finding]]
@@ -225,6 +171,21 @@ def _pictures(facts: Facts) -> Finding:
     return Finding("cameras", ok=not dark, said=said, todo=f"see to the cable of {', '.join(dark)}" if dark else "")
 
 
+def _views(facts: Facts) -> Iterator[Finding]:
+    """What image health says of a view that shows too little: the camera works, but could be turned without anybody being told."""
+    unjudged = {camera: facts.numbers.get(camera, {}).get("camera/unjudged") for camera in facts.cameras}
+    bare = [camera for camera, faults in unjudged.items() if faults and faults >= BARE]
+    if bare:
+        said = f"too bare to tell that it was moved, covered or defocused: {', '.join(bare)}"
+        todo = "aim so that a kerb, a wall or a mast is in view; else let a switch at the box tell: tamper"
+        yield Finding("views", ok=False, said=said, todo=todo)
+    elif any(unjudged.values()):
+        soft = ", ".join(camera for camera, faults in unjudged.items() if faults)
+        yield Finding("views", ok=True, said=f"too soft to tell that it lost focus: {soft}")
+    elif any(faults is not None for faults in unjudged.values()):
+        yield Finding("views", ok=True, said="show enough to tell tampering")
+
+
 def _outbox(facts: Facts) -> Iterator[Finding]:
     if facts.waiting is None:
         yield Finding("outbox", ok=False, said="cannot be read", todo="run as root; is sense running?")
@@ -294,6 +255,6 @@ def _limits(facts: Facts) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    _configuration, _identity, _certificate, _services, _broker, _cameras, _outbox,
+    _configuration, _identity, _certificate, _services, _broker, _cameras, _views, _outbox,
     _clock, _supply, _heat, _room, _wear, _limits,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from agent.provision.checks import Finding
+from agent.provision.facts import Finding
 
 ILL_S = 1800.0
 """A camera driver that hangs is often well again after minutes; a person may be at work."""

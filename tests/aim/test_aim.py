@@ -30,7 +30,8 @@ from agent.contract.jws import Key, KeyRing, Signer
 from agent.errors import ConfigError, Refused, UserError
 from agent.provision.bench import Bench
 from agent.provision.ca import Authority, TlsFiles
-from agent.provision.checks import DAY_S, Facts, Unit
+from agent.provision.checks import DAY_S
+from agent.provision.facts import Facts, Unit
 from agent.provision.identity import Code, Lock
 from agent.uplink.rights import Rights
 from agent.vision.settings import Line, View, Zone
@@ -210,6 +211,12 @@ def test_much_sky_is_said_though_a_person_decides():
     site.look("gate", replace_sight(sky=0.6))
     (aim,) = [one for one in measured(facts(), site, contacts=()) if one.id == "aim"]
     assert (aim.state, aim.why) == ("ok", "sky")
+
+
+def test_a_bare_view_is_said_though_a_person_decides():
+    numbers = {"gate": {"camera/fps": 5.0, "camera/unjudged": 3.0}}
+    (aim,) = [one for one in measured(facts(numbers=numbers), a_whole_visit(), contacts=()) if one.id == "aim"]
+    assert (aim.state, aim.why) == ("ok", "bare")
 
 
 def replace_sight(**changed):

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from agent.provision.checks import DAY_S, ESSENTIAL, Facts, Unit, findings, healthy
+from agent.provision.checks import DAY_S, ESSENTIAL, findings, healthy
+from agent.provision.facts import Facts, Unit
 
 AT = 1_777_624_200.0
 WELL = Facts(
@@ -46,6 +47,14 @@ def test_a_node_that_does_its_work_has_nothing_to_see_to():
     assert not [finding.todo for finding in findings(WELL) if finding.todo]
 
 
+@pytest.mark.parametrize(("faults", "said"), [(0.0, "enough"), (1.0, "focus: gate")])
+def test_a_view_that_shows_enough_or_is_only_soft_is_no_fault(faults, said):
+    facts = replace(WELL, numbers={"gate": {"camera/fps": 9.8, "camera/unjudged": faults}})
+    (found,) = (finding for finding in findings(facts) if finding.what == "views")
+    assert found.ok
+    assert said in found.said
+
+
 FAULTS = {
     "the document is spoiled": (replace(WELL, problems=("rules[0].kind: unknown",)), "configuration"),
     "there is no document": (replace(WELL, absent=True), "configuration"),
@@ -65,6 +74,7 @@ FAULTS = {
     "link is not installed": (replace(WELL, units={"sense": Unit(active=True)}), "link"),
     "the firewall is down": (replace(WELL, units={**WELL.units, "firewall": Unit(active=False)}), "firewall"),
     "no broker is reached": (replace(WELL, connected=False), "broker"),
+    "its view is bare": (replace(WELL, numbers={"gate": {"camera/fps": 9.8, "camera/unjudged": 3.0}}), "views"),
     "a camera gives nothing": (replace(WELL, numbers={"gate": {"camera/fps": 0.0}}), "cameras"),
     "a camera is unknown to sense": (replace(WELL, numbers={}), "cameras"),
     "the numbers are old": (replace(WELL, numbers_at=AT - 600), "cameras"),

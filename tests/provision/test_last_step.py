@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from agent.provision.checks import Finding
+from agent.provision.facts import Finding
 from agent.provision.last_step import APART_S, ILL_S, MOST_A_WEEK, WEEK_S, Course, hopeless, judged
 
 AT = 1_777_624_200.0
