@@ -1,6 +1,6 @@
 """How well a scene's own normality tells what does not fit, by the protocol of this project.
 
-    python bench/scene_anomaly.py --data SCENE [--json] [--model NAME] [--every N]
+    python bench/scene_anomaly.py --data SCENE [--json] [--model NAME] [--every N] [--flow S]
 
 SCENE holds train/*.{mp4,avi}, test/*.{mp4,avi} and gt_frame*.npz with one array per clip, `test_` and its
 name (what else is understood: bench/scenes.py). A folder of such folders is searched for them. The headline is the
@@ -59,6 +59,7 @@ RAISED = NormalityRule(id="unusual").score
 SHOWN_AN_HOUR = 3600
 """A clip is no hour: the rule's budget of events must not hide a false one."""
 EPOCH_S = 1_700_000_000.0
+FLOW_S = NormalitySettings().flow_s
 LASTING_S = 0.35
 """Time from which a thing counts, as in what is learned."""
 STATED = (1.0, 1.5, 2.0, 2.5, 3.0)
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="a scene, or a folder with scenes")
     parser.add_argument("--model", default="nanodet-g-416")
     parser.add_argument("--every", type=int, default=3, help="the detector looks at every so many frames")
+    parser.add_argument("--flow", type=float, default=FLOW_S, metavar="S", help="motion over so many seconds (0.08)")
     parser.add_argument("--quick", action="store_true", help="without the normal video judged by itself")
     parser.add_argument("--robust", action="store_true", help="also with half the training, size and rate")
     parser.add_argument("--memory", choices=MEMORY, help="print the resident set of watching alone, and nothing else")
@@ -114,7 +116,7 @@ def main() -> None:
         if options.memory:
             print(resident_mb(found[0], options.model, options.every, options.memory))
             return
-        parts = {"quick": options.quick, "is_robust": options.robust}
+        parts = {"flow_s": options.flow, "quick": options.quick, "is_robust": options.robust}
         figures = {one.folder.name: measured(one, options.model, options.every, **parts) for one in found}
     except UserError as error:
         parser.error(f"{error.message}: {error.hint}")
@@ -141,7 +143,7 @@ class Ours:
 
     @classmethod
     def untaught(cls, eyes: Eyes, learn_s: float) -> Ours:
-        settings = NormalitySettings(learn_s=max(10.0, learn_s), learn_tracks=LEARN_TRACKS)
+        settings = NormalitySettings(learn_s=max(10.0, learn_s), learn_tracks=LEARN_TRACKS, flow_s=eyes.flow_s)
         return cls(Normality("bench", settings, classes=eyes.detector.classes), eyes)
 
     @classmethod
@@ -209,6 +211,8 @@ class Eyes:
 
     detector: Detector
     every: int
+    flow_s: float = FLOW_S
+    """Over how long, and how often, motion is measured by whoever judges what is seen."""
     spent_s: float = 0.0
     frames: int = 0
     steps: dict[Clip, int] = field(default_factory=dict)
@@ -216,9 +220,9 @@ class Eyes:
     """At most `SEEN` looks; what comes later is looked at again, so that a scene of any length fits into memory."""
 
     @classmethod
-    def of(cls, model: str, every: int) -> Eyes:
+    def of(cls, model: str, every: int, *, flow_s: float = FLOW_S) -> Eyes:
         settings = VisionSettings(model=model, threads=1, normality=NormalitySettings(enabled=True))
-        return cls(TfliteDetector.from_settings(settings, timer=SystemClock().monotonic), every)
+        return cls(TfliteDetector.from_settings(settings, timer=SystemClock().monotonic), every, flow_s)
 
     def step(self, clip: Clip) -> int:
         """At every so many frames, as the node does: fewer than it may where the next look would come late."""
@@ -241,9 +245,11 @@ class Eyes:
         return replace(found, at=frame.at)
 
 
-def measured(video: Video, model: str, every: int, *, quick: bool, is_robust: bool = False) -> dict[str, Any]:
+def measured(
+    video: Video, model: str, every: int, *, quick: bool, flow_s: float = FLOW_S, is_robust: bool = False
+) -> dict[str, Any]:
     """Everything about one scene."""
-    eyes = Eyes.of(model, every)
+    eyes = Eyes.of(model, every, flow_s=flow_s)
     train_s = sum(clip.seconds() for clip in video.train)
     ours = Ours.taught(eyes, video.train)
     learned = ours.sighted
@@ -254,7 +260,7 @@ def measured(video: Video, model: str, every: int, *, quick: bool, is_robust: bo
     state = ours.normality.scene.learned.state()
     cost_ms = 1000 * (eyes.spent_s / eyes.frames + (run.spent_s + train.spent_s) / (run.frames + train.frames))
     figures = {
-        "model": f"{model}, every {every}",
+        "model": f"{model}, every {every}, flow over {flow_s:g} s",
         "train_s": round(train_s, 1),
         "learned": ours.has_learned,
         "passes": ours.passes,

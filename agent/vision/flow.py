@@ -25,8 +25,6 @@ PERSON_PX = 30.0
 """People this high can be told apart from what is beside them, and have moved by more than the flow errs."""
 ENLARGED = 1.6
 """A picture is enlarged by no more than this: it does not become sharper."""
-BASE_S = 0.08
-"""Over less time a walker moves by less than the flow errs; frames that follow faster are skipped or looked back from."""
 AROUND = 32
 """Pixels about the boxes that are looked at too, a person's height: flow near a border is not to be believed."""
 _GRID = 32
@@ -40,10 +38,15 @@ Floats = NDArray[np.float32]
 
 
 class Flow:
-    """The flow of one camera; `seconds` is the time that the last flow carries boxes on, 0 where there is none."""
+    """The flow of one camera; `seconds` is the time that the last flow carries boxes on, 0 where there is none.
 
-    def __init__(self) -> None:
+    It is over `base_s` at least: over less a walker moves by less than the flow errs. Frames that follow faster are
+    skipped or looked back from.
+    """
+
+    def __init__(self, base_s: float) -> None:
         self.seconds = 0.0
+        self._least_s = base_s
         self._dense = DenseFlow()
         self._width = 0
         self._greys: list[tuple[float, Picture]] = []
@@ -54,7 +57,7 @@ class Flow:
 
     def is_early(self, at: float) -> bool:
         """Whether so little time has passed since the last update that a frame without a look of the detector can be skipped."""
-        return 0.0 < at - self._at < BASE_S
+        return 0.0 < at - self._at < self._least_s
 
     def update(self, frame: Frame, boxes: Floats, *, person: float | None) -> None:
         """See the next frame, `person` being how tall people are in it, as a share; what follows a gap begins anew.
@@ -65,7 +68,7 @@ class Flow:
         seconds, self._at = frame.at - self._at, frame.at
         follows = bool(self._greys) and grey.shape == self._greys[-1][1].shape and 0.0 < seconds <= GAP_S
         self._greys = self._greys if follows else []
-        while len(self._greys) > 1 and frame.at - self._greys[1][0] >= BASE_S:
+        while len(self._greys) > 1 and frame.at - self._greys[1][0] >= self._least_s:
             del self._greys[0]
         if follows and len(boxes):
             since, before = self._greys[0]

@@ -54,7 +54,8 @@ class Normality:
         self._camera, self._settings, self._classes, self._memory = camera, settings, tuple(classes), memory
         count = len(classes)
         learned = memory.load(classes=count, least=settings.k) if memory else Learned(count, least=settings.k)
-        self.scene = Scene(learned, person=self._classes.index("person"), least=settings.score, hour=hour)
+        person = self._classes.index("person")
+        self.scene = Scene(learned, person=person, least=settings.score, flow_s=settings.flow_s, hour=hour)
         self._at: float | None = None
         self._kept_at: float | None = None
         self._folded_at = -math.inf

@@ -63,21 +63,22 @@ class Rated:
 class Scene:
     """What is followed, and what was learned.
 
-    `person` is the number of that class, `least` the least score, `hour` the hour of the day at an instant.
+    `person` is the number of that class, `least` the least score, `flow_s` the time over which motion is
+    measured at least, `hour` the hour of the day at an instant.
     """
 
-    def __init__(self, learned: Learned, *, person: int, least: float, hour: Hour) -> None:
-        self.learned, self._hour = learned, hour
+    def __init__(self, learned: Learned, *, person: int, least: float, flow_s: float, hour: Hour) -> None:
+        self.learned, self._hour, self._flow_s = learned, hour, flow_s
         self._person, self._least = person, least
         self._strayed = learned.joint.total > 0
-        self._flow, self._things = Flow(), Things.none(learned.classes)
+        self._flow, self._things = Flow(self._flow_s), Things.none(learned.classes)
         self._trails: dict[int, Trail] = {}
         self._rates: list[Rated] = []
         self._measured: dict[int, float] = {}
 
     def restart(self) -> None:
         """Another recording begins: what was followed is gone, what was learned stays."""
-        self._flow, self._things = Flow(), Things.none(self.learned.classes, begun=self._things.begun)
+        self._flow, self._things = Flow(self._flow_s), Things.none(self.learned.classes, begun=self._things.begun)
         self._trails.clear()
         self._rates = []
         self._measured.clear()

@@ -102,11 +102,13 @@ class NormalitySettings(_Settings, frozen=True, forbid_unknown_fields=True):
 
     The detector's findings count from `score` on. Learning takes `learn_s` of watching and `learn_tracks`
     things that passed, whichever is later; each number that is kept rests on `k` different things or more.
+    Motion is measured over `flow_s` and no more often.
     """
 
     enabled: bool = False
     k: Annotated[int, Meta(ge=20, le=1000)] = 20
     score: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.15
+    flow_s: Annotated[float, Meta(ge=0.08, le=0.3)] = 0.08
     learn_s: Annotated[float, Meta(ge=10.0, le=2_592_000.0)] = 14_400.0
     learn_tracks: Annotated[int, Meta(ge=80, le=100_000)] = 400
     report_s: Annotated[float, Meta(gt=0.0, le=3600.0)] = 10.0

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from agent.pixels import Frame
-from agent.vision.flow import BASE_S, Flow
+from agent.vision.flow import Flow
+from agent.vision.settings import NormalitySettings
 
 SPEED = 0.3
 """Heights of the frame a second, to the right."""
+BASE_S = NormalitySettings().flow_s
 HEIGHT, WIDTH = 240, 320
 MIDDLE = np.array([[0.2, 0.2, 0.8, 0.8]], np.float32)
 GROUND = cv2.resize(np.random.default_rng(3).integers(20, 235, (40, 80), np.uint8), (2 * WIDTH, HEIGHT))
@@ -24,7 +26,7 @@ def frame(at: float, *, height: int = HEIGHT) -> Frame:
 
 
 def seen(rate: float, *, height: int = HEIGHT, person: float | None = None) -> Flow:
-    flow = Flow()
+    flow = Flow(BASE_S)
     for number in range(8):
         flow.update(frame(number / rate, height=height), MIDDLE, person=person)
     return flow
@@ -52,7 +54,17 @@ def test_a_frame_that_follows_at_once_can_wait():
     flow = seen(10.0)
     assert flow.is_early(0.7 + BASE_S / 2)
     assert not flow.is_early(0.8)
-    assert not Flow().is_early(0.0), "but never the first"
+    assert not Flow(BASE_S).is_early(0.0), "but never the first"
+
+
+def test_a_small_board_looks_for_motion_less_often_over_a_longer_time():
+    flow = Flow(0.15)
+    for number in range(8):
+        at = number / 10.0
+        if not flow.is_early(at):
+            flow.update(frame(at), MIDDLE, person=None)
+    assert flow.seconds == pytest.approx(0.2)
+    assert flow.within(MIDDLE)[0, 1] == pytest.approx(SPEED, rel=0.1)
 
 
 def test_after_a_gap_nothing_has_moved():
@@ -66,7 +78,7 @@ def test_after_a_gap_nothing_has_moved():
     "box", [(0.0, 0.0, 0.1, 0.2), (0.4, 0.1, 0.5, 0.4), (0.8, 0.7, 1.0, 1.0), (-0.2, 0.9, 0.1, 1.2)]
 )
 def test_what_is_looked_at_around_a_box_is_enough_for_its_speed(box: tuple[float, ...]):
-    few, all_of_it = Flow(), Flow()
+    few, all_of_it = Flow(BASE_S), Flow(BASE_S)
     asked = np.array([box], np.float32)
     for number in range(3):
         few.update(frame(number / 10.0), asked, person=None)
@@ -75,7 +87,7 @@ def test_what_is_looked_at_around_a_box_is_enough_for_its_speed(box: tuple[float
 
 
 def test_where_nothing_is_asked_about_nothing_is_looked_for():
-    flow, none = Flow(), np.zeros((0, 4), np.float32)
+    flow, none = Flow(BASE_S), np.zeros((0, 4), np.float32)
     for number in range(3):
         flow.update(frame(number / 10.0), none, person=None)
     assert flow.seconds == pytest.approx(0.1)
