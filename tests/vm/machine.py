@@ -58,7 +58,10 @@ def made_base(mmdebstrap: str, release: str = "bookworm", *, architecture: str =
             release,
             str(half),
         ]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=3600)
+        made = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=3600
+        )
+        assert made.returncode == 0, made.stderr[-2000:]
         half.rename(base)
     return base
 
