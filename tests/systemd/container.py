@@ -138,3 +138,7 @@ def boot(nspawn: str, root: Path, out: Path) -> Boot:
     for file in sorted(out.glob("*.json"), key=lambda one: one.stat().st_mtime):
         findings[file.name.partition("-")[0]].append(json.loads(file.read_text()))
     return Boot(findings, int((out / "failures").read_text()), journal.read_text())
+
+
+if __name__ == "__main__":
+    made_root(shutil.which("mmdebstrap") or "mmdebstrap")

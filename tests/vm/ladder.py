@@ -29,6 +29,8 @@ class Rung:
     shows: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    fetch: tuple[str, ...] = ()
+    """What is done before, with this machine's network; where it fails the rung itself says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ READY = Rung(
     "ready",
     "card, units and chain on Debian's own user-mode Linux, which has no firewall, pins or camera",
     (*ALONE, *PYTEST, "-x", "tests/vm/ready.py"),
+    fetch=(sys.executable, "-m", "tests.systemd.container"),
 )
 """Nothing is compiled for it, so `make test` climbs it too."""
 LADDER = (
@@ -69,7 +72,12 @@ LADDER = (
         "installed by apt on Debian 13 for the boards' processors, purged",
         (*PYTEST, "tests/vm/arm64_trixie.py"),
     ),
-    Rung("arm64", "the boards' processors: models bit for bit, a whole boot", (*ALONE, *PYTEST, "tests/vm/arm64.py")),
+    Rung(
+        "arm64",
+        "the boards' processors: models bit for bit, a whole boot",
+        (*ALONE, *PYTEST, "tests/vm/arm64.py"),
+        fetch=("tools/vm/arm64",),
+    ),
 )
 
 
@@ -78,6 +86,8 @@ def run(rung: Rung, clock: SystemClock) -> Result:
     print(f"\n== {rung.name}: {rung.shows}", flush=True)
     began = clock.monotonic()
     environment = {**os.environ, **rung.environment}
+    if rung.fetch:
+        subprocess.run(rung.fetch, cwd=CHECKOUT, check=False, stdout=subprocess.DEVNULL)
     with subprocess.Popen(rung.command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         lines = [line for line in process.stdout or () if print(line, end="", flush=True) is None]
     code = process.returncode
