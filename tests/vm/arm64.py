@@ -65,7 +65,8 @@ def test_a_whole_machine_boots_and_its_event_is_verified(made, installed, cable,
             began = CLOCK.monotonic()
             machine.start()
             desk = Desk(bench)
-            within(2400, lambda: next(desk.entries()).state == "waiting")
+            within(2400, lambda: not machine.is_on or next(desk.entries()).state == "waiting")
+            assert machine.is_on
             asked_s = CLOCK.monotonic() - began
             desk.approve(NAME)
             within(900, lambda: next(desk.entries()).state == "enrolled")

@@ -87,11 +87,16 @@ class Emulated:
                 "-netdev",
                 f"tap,id=cable,ifname={TAP},script=no,downscript=no",
                 "-device",
-                "virtio-net-pci,netdev=cable",
+                "virtio-net-pci,netdev=cable,romfile=",  # it boots from no network, and the file is in another package
             ),
         ]
         with (self.folder / "console").open("ab") as console:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the machine still runs."""
+        return self.process is not None and self.process.poll() is None
 
     def power_off(self) -> None:
         """Pull the plug."""
