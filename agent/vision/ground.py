@@ -32,6 +32,8 @@ CHANGED = 18.0
 """Grey levels of the strongest channel from which a pixel is changed, beyond twice its usual restlessness."""
 STILL, STIRS = 12.0, 8.0
 """Grey levels beside the last seconds: less is still, and of what is still more is the fidgeting of somebody."""
+FLICKERS, FLICKER_S = 0.05, 120.0
+"""What stands out and is back again this often, as a share of the looks of about so many seconds, is leaves or water and no thing."""
 KNOWN = 8
 """Looks in which a pixel must have been free before it is known."""
 LEAST_PX, MOST, SLIVER = 20, 0.1, 5.0
@@ -97,6 +99,8 @@ class Ground:
     _usual: Colour = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
     """The slow one as it was before lights and shadows of the last minute."""
     _restless: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    _flicker: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """How often a pixel went from standing out to not, or back, as a share of the looks."""
     _free_looks: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 0), np.int32))
     _out: Mask = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
     _free: Mask = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
@@ -110,6 +114,7 @@ class Ground:
         now = small(picture, width=WIDTH).astype(np.float32)
         if now.shape != self._slow.shape:
             self._begin(now)
+            self._out = self._free = np.zeros(now.shape[:2], np.bool_)
         free = ~painted(busy, now.shape, around=AROUND)
         light = self._light(now, free)
         change = strongest(now - light.on(self._slow))
@@ -117,11 +122,13 @@ class Ground:
         still = lately < STILL
         known = self._free_looks >= KNOWN
         out = known & (change > CHANGED + 2.0 * self._restless)
+        turned = (out != self._out) & free & self._free
+        self._flicker += (turned - self._flicker) * np.float32(_share(elapsed_s, FLICKER_S))
         self._out, self._free, self._stirring = out, free, lately > STIRS
         if float(out.mean()) > RELIT:
             self._begin(now)
             return []
-        held, standing = painted(kept, now.shape), out & still & free
+        held, standing = painted(kept, now.shape), out & still & free & (self._flicker < FLICKERS)
         if float((standing & ~held).mean()) > SWITCHED:
             self._switch(now, held)
             return []
@@ -150,6 +157,7 @@ class Ground:
     def _begin(self, now: Colour) -> None:
         self._slow, self._quick, self._usual = now.copy(), now.copy(), now.copy()
         self._restless = np.zeros(now.shape[:2], np.float32)
+        self._flicker = np.zeros(now.shape[:2], np.float32)
         self._free_looks = np.zeros(now.shape[:2], np.int32)
 
     def _switch(self, now: Colour, held: Mask) -> None:

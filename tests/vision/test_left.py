@@ -130,6 +130,19 @@ def test_a_headlight_that_passes_leaves_no_thing_behind():
     assert not patches
 
 
+def test_a_twig_that_has_swayed_for_minutes_and_comes_to_rest_is_no_thing_and_a_bag_elsewhere_is():
+    twig, calm = Box(0.1, 0.1, 0.16, 0.2), 180.0
+
+    def scene(at: float) -> tuple[Picture, Sequence[Track]]:
+        sways = at % 6.0 < 3.0 or at >= calm
+        picture = put(ground(), twig) if sways and at >= COMES else ground()
+        return (put(picture, BAG) if at >= calm + 20.0 else picture), ()
+
+    values = told(scene, until=calm + 40.0)
+    assert max(values[: int(calm) + 20]) <= 3.0
+    assert values[-1] == pytest.approx(20.0, abs=6.0)
+
+
 def test_a_bag_is_left_from_when_its_owner_has_gone():
     walks = told(bag(lambda t: [person(0.56 if t < 9 else 0.56 + 0.1 * (t - 9))] if 5 <= t < 13 else []))
     assert max(walks[:9]) == 0.0
