@@ -61,6 +61,8 @@ CLEARER = 0.7
 """A haze is believed in where it leaves less than this share of what the light alone leaves unexplained."""
 OUTLIER = 30.0
 """Grey levels from what the light alone explains, beyond which a pixel says nothing of a haze."""
+LEAST_GAIN = np.float32(0.2)
+"""What is seen in less than this share of the usual light is brought back by no more: its noise would grow."""
 PEDESTAL = np.float32(8.0)
 """Keeps the ratio of dark pixels finite, in grey levels."""
 
@@ -88,6 +90,10 @@ class Light(NamedTuple):
     def on(self, plate: Colour) -> Colour:
         """The plate in this light."""
         return np.asarray(plate * self.gain + self.haze, np.float32)
+
+    def off(self, plate: Colour) -> Colour:
+        """A plate that is in this light, as it looks in the usual one."""
+        return np.asarray((plate - self.haze) / np.maximum(self.gain, LEAST_GAIN), np.float32)
 
 
 @dataclass(slots=True)
@@ -184,7 +190,8 @@ class Ground:
             after, before = (contrast(plate, standing, self._out, blob) for plate in (now, self._slow))
             is_back = float(strongest(now[place] - light.on(self._usual[place]))[seen].mean()) < CHANGED
             if max(after, before) < APART or is_back or is_light(now[place][seen], self._slow[place][seen]):
-                self._slow[place] = np.where(held[place][..., None], self._slow[place], self._quick[place])
+                # The slow one is in the usual light: with this one in it, the place would stand out once a cloud has gone.
+                self._slow[place] = np.where(held[place][..., None], self._slow[place], light.off(self._quick[place]))
             elif is_a_things_shape(blob, standing.shape):
                 yield Patch(_box(blob, standing.shape), taken=before > after)
 
